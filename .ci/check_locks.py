@@ -6,12 +6,12 @@ It reads the metadata of what is installed, so it runs in the virtual environmen
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
-import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
