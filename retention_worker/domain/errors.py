@@ -1,0 +1,112 @@
+"""The one tree of errors; each class says with which code the command line ends.
+
+Exit codes: 1 something needs a person, 2 wrong use or configuration, 3 a guard or an unreachable
+database refused. A message is one line that says what to do; it never holds a credential's content
+or a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "BatchTimeout",
+    "ConfigurationError",
+    "DatabaseUnavailable",
+    "DriftError",
+    "FileProblem",
+    "FileProblemsError",
+    "GuardRefused",
+    "IncompleteErasure",
+    "NeedsPerson",
+    "RetentionWorkerError",
+    "SchemaError",
+    "StatementFailed",
+    "UnknownSubject",
+]
+
+
+class RetentionWorkerError(Exception):
+    """Everything that this project raises on purpose."""
+
+    exit_code = 1
+
+
+class NeedsPerson(RetentionWorkerError):
+    """Nothing is broken, but a person has to look."""
+
+    exit_code = 1
+
+
+class ConfigurationError(RetentionWorkerError):
+    """Wrong use: a setting, a file or an argument."""
+
+    exit_code = 2
+
+
+class UnknownSubject(ConfigurationError):
+    """No account, transaction, tenant or hold of that name."""
+
+
+class FileProblem:
+    """One fault at one place of one file: `path:line:column: key: what is wrong, what to write`."""
+
+    __slots__ = ("column", "key", "line", "message", "path")
+
+    def __init__(self, path: str, line: int, column: int, key: str, message: str) -> None:
+        self.path = path
+        self.line = line
+        self.column = column
+        self.key = key
+        self.message = message
+
+    def __str__(self) -> str:
+        key = f"{self.key}: " if self.key else ""
+        return f"{self.path}:{self.line}:{self.column}: {key}{self.message}"
+
+    def __repr__(self) -> str:
+        return f"FileProblem({str(self)!r})"
+
+
+class FileProblemsError(ConfigurationError):
+    """A file that people edit is missing, unreadable or wrong; `problems` has one entry a fault."""
+
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DriftError(ConfigurationError):
+    """The data map does not fit the database's catalog (or no longer does)."""
+
+
+class SchemaError(ConfigurationError):
+    """The worker's own schema is missing, older or newer than this version knows."""
+
+
+class GuardRefused(RetentionWorkerError):
+    """A guard refuses to erase."""
+
+    exit_code = 3
+
+
+class DatabaseUnavailable(RetentionWorkerError):
+    """The database cannot be reached, or ended the connection."""
+
+    exit_code = 3
+
+
+class StatementFailed(RetentionWorkerError):
+    """The database refused a statement; the message has the SQLSTATE and never the data."""
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(message)
+
+
+class BatchTimeout(StatementFailed):
+    """A lock, a deadlock or the batch's deadline: a smaller batch may do it."""
+
+
+class IncompleteErasure(RetentionWorkerError):
+    """What was erased is still there when looked at again, so the batch was rolled back."""
