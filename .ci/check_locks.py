@@ -45,6 +45,14 @@ def pins(lock: Path) -> dict[str, Pin]:
     return found
 
 
+def installed(name: str) -> str | None:
+    """The version that is installed, if any is."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
 def needed(roots: list[Requirement]) -> Iterator[Requirement]:
     """Everything that the roots need here, as installed, themselves included."""
     todo, seen = list(roots), set()
@@ -57,7 +65,7 @@ def needed(roots: list[Requirement]) -> Iterator[Requirement]:
             if (name, extra) in seen:
                 continue
             seen.add((name, extra))
-            for text in requires(name) or []:
+            for text in (requires(name) or []) if installed(name) else []:
                 child = Requirement(text)
                 if child.marker is None or child.marker.evaluate({"extra": extra}):
                     todo.append(child)
@@ -65,9 +73,14 @@ def needed(roots: list[Requirement]) -> Iterator[Requirement]:
 
 def problems(lock: Path, roots: list[Requirement], *, hashed: bool) -> Iterator[str]:
     """What is wrong with one lock file."""
-    for number, line in enumerate(lock.read_text().splitlines(), 1):
-        if HOST.search(line):
-            yield f"{lock.name}:{number}: names a host or a path: {line.strip()}"
+    hosts = [
+        f"{lock.name}:{number}: names a host or a path: {line.strip()}"
+        for number, line in enumerate(lock.read_text().splitlines(), 1)
+        if HOST.search(line)
+    ]
+    if hosts:
+        yield from hosts
+        return
     pinned = pins(lock)
     wanted = {}
     for requirement in needed(roots):
@@ -77,8 +90,8 @@ def problems(lock: Path, roots: list[Requirement], *, hashed: bool) -> Iterator[
             yield f"{lock.name}: {requirement} is not pinned"
         elif not requirement.specifier.contains(pinned[name].version, prereleases=True):
             yield f"{lock.name}: {name}=={pinned[name].version} does not fit {requirement}"
-        elif version(name) != pinned[name].version:
-            yield f"{lock.name}: {name}=={pinned[name].version}, but {version(name)} is installed"
+        elif installed(name) != pinned[name].version:
+            yield f"{lock.name}: {name}=={pinned[name].version}, but installed: {installed(name)}"
     if hashed:
         for name, pin in pinned.items():
             if not pin.hashed:
@@ -94,13 +107,10 @@ def main() -> int:
     everything = production + [
         Requirement(text) for extra in project["optional-dependencies"].values() for text in extra
     ]
-    try:
-        found = [
-            *problems(ROOT / "constraints.txt", everything, hashed=False),
-            *problems(ROOT / "requirements.lock", production, hashed=True),
-        ]
-    except PackageNotFoundError as error:
-        found = [f"{error.name} is not installed: pip install -c constraints.txt -e '.[dev]'"]
+    found = [
+        *problems(ROOT / "constraints.txt", everything, hashed=False),
+        *problems(ROOT / "requirements.lock", production, hashed=True),
+    ]
     for problem in dict.fromkeys(found):
         print(problem, file=sys.stderr)
     if found:
