@@ -93,11 +93,11 @@ def problems(lock: Path, roots: list[Requirement], *, hashed: bool) -> Iterator[
         elif installed(name) != pinned[name].version:
             yield f"{lock.name}: {name}=={pinned[name].version}, but installed: {installed(name)}"
     if hashed:
-        for name, pin in pinned.items():
+        for pinned_name, pin in pinned.items():
             if not pin.hashed:
-                yield f"{lock.name}: {name} has no hash"
-            if pin.applies and name not in wanted:
-                yield f"{lock.name}: {name} is pinned, but nothing needs it"
+                yield f"{lock.name}: {pinned_name} has no hash"
+            if pin.applies and pinned_name not in wanted:
+                yield f"{lock.name}: {pinned_name} is pinned, but nothing needs it"
 
 
 def main() -> int:
