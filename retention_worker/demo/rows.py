@@ -77,9 +77,9 @@ class AccountRows:
         self.tables.setdefault(f"public.{table}", []).append(row)
 
 
-def account_rows(random: Random, spec: AccountSpec) -> AccountRows:
-    """Draw an account: same generator state and spec, same rows."""
-    account = AccountRows(id=_uuid(random))
+def account_rows(random: Random, spec: AccountSpec, account_id: UUID | None = None) -> AccountRows:
+    """Draw an account: same generator state and spec, same rows. The id is drawn if not given."""
+    account = AccountRows(id=account_id or _uuid(random))
     moments = sorted(_moments(random, spec))
     created = moments[0] if moments else spec.last_activity - _YEAR
     reference = f"customer-{random.getrandbits(40):010x}"
