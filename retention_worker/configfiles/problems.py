@@ -27,9 +27,16 @@ def validated(model: type[Model], document: Document, hints: Mapping[str, str]) 
     try:
         return model.model_validate(document.value)
     except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=True)
+        misspelt = {
+            (*loc[:-1], meant)
+            for loc in (e["loc"] for e in errors if e["type"] == "extra_forbidden")
+            if (meant := _nearest_key(loc, model))
+        }
         problems: list[FileProblem] = []
-        for error in exc.errors(include_url=False, include_input=True):
-            problems += _problems(error, model, document, hints)
+        for error in errors:
+            if error["type"] != "missing" or error["loc"] not in misspelt:  # one fault, one line
+                problems += _problems(error, model, document, hints)
         raise FileProblemsError(in_order(problems)) from exc
 
 
@@ -89,10 +96,13 @@ def _in_file(loc: Loc, document: Document) -> Loc:
 
 
 def _unknown(loc: Loc, model: type[BaseModel]) -> str:
-    known = _known_keys(loc, model)
-    if close := difflib.get_close_matches(str(loc[-1]), known, n=1):
-        return f"is no key here: write {close[0]}"
-    return f"is no key here: write one of {', '.join(known)}"
+    if meant := _nearest_key(loc, model):
+        return f"is no key here: write {meant}"
+    return f"is no key here: write one of {', '.join(_known_keys(loc, model))}"
+
+
+def _nearest_key(loc: Loc, model: type[BaseModel]) -> str | None:
+    return next(iter(difflib.get_close_matches(str(loc[-1]), _known_keys(loc, model), n=1)), None)
 
 
 def _known_keys(loc: Loc, model: type[BaseModel]) -> list[str]:
