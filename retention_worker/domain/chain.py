@@ -1,0 +1,64 @@
+"""The ledger's hash chain: the exact text of a batch, and the line of an erasure.
+
+The text is kept as it was hashed and never made again from a column: JSON with sorted keys and no
+spaces, times in ISO 8601, UTC, six digits. Each text holds the hash of the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+__all__ = ["FORMAT", "BatchRecord", "hash_of", "stamp"]
+
+FORMAT = 1
+
+
+def stamp(instant: datetime) -> str:
+    """ISO 8601, UTC, six digits.
+
+    Raises:
+        ValueError: the instant is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant has a time zone")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def hash_of(body: str) -> str:
+    """SHA-256 (hex) of a body."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRecord:
+    """What one committed batch says; `erasures` is the SHA-256 of its erasure rows, in order."""
+
+    batch: int
+    sweep: int | None
+    request: int | None
+    tenant: str
+    scope: str
+    source: str
+    cutoff: datetime | None
+    policy_digest: str | None
+    map_digest: str
+    accounts: int
+    counts: Mapping[str, int]
+    objects: int
+    erased_at: datetime
+    erasures: str
+    previous: str | None
+
+    def body(self) -> str:
+        """The canonical text."""
+        content = asdict(self) | {
+            "format": FORMAT,
+            "cutoff": stamp(self.cutoff) if self.cutoff else None,
+            "erased_at": stamp(self.erased_at),
+            "counts": dict(self.counts),
+        }
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,161 @@
+"""The operator's settings: environment variables `RETENTION_*`, read and checked once."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from retention_worker.domain.duration import parse_duration
+from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.period import Period
+from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.window import Window
+
+__all__ = ["PREFIX", "Settings", "load"]
+
+PREFIX = "RETENTION_"
+# Read by the test suite alone, so a developer's shell may hold it.
+_FOREIGN = {"RETENTION_TEST_DATABASE_URL"}
+
+
+def _period(value: Any) -> Any:
+    return Period.parse(value) if isinstance(value, str) else value
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _window(value: Any) -> Any:
+    return Window.parse(value) if isinstance(value, str) else value
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != 5:
+        raise ValueError("write five cron fields: minute hour day month weekday")
+    if any(character.isdigit() for character in fields[4]):
+        # cron counts Sunday as 0, APScheduler Monday: a number would mean another day.
+        raise ValueError("write week days by name: mon, tue, wed, thu, fri, sat, sun")
+    try:
+        CronTrigger.from_crontab(value, timezone="UTC")
+    except ValueError as exc:
+        raise ValueError(f"not a cron expression: {exc}") from exc
+    return value
+
+
+PeriodSetting = Annotated[Period, NoDecode, BeforeValidator(_period)]
+DurationSetting = Annotated[timedelta, NoDecode, BeforeValidator(_duration)]
+WindowSetting = Annotated[Window, NoDecode, BeforeValidator(_window)]
+
+
+class Settings(BaseSettings):
+    """Every setting with its safe default; docs/settings.md explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        validate_default=False,
+    )
+
+    database_url: SecretStr | None = None
+    config_dir: Path = Path("config")
+    config_revision: str | None = Field(default=None, max_length=200)
+    schema_name: str = Field(default="retention", validation_alias="RETENTION_SCHEMA")
+    schedule: str = "*/15 * * * *"
+    reconcile: str = "30 2 * * sun"
+    window: WindowSetting | None = None
+    min_period: PeriodSetting = Period(days=1)
+    max_biometrics: PeriodSetting | None = None
+    max_all_credentials: PeriodSetting | None = None
+    overdue_after: DurationSetting = timedelta(hours=24)
+    duty_cycle_percent: int = Field(default=10, ge=1, le=100)
+    batch_max_accounts: int = Field(default=500, ge=1, le=10_000)
+    batch_max_transactions: int = Field(default=2_000, ge=1, le=100_000)
+    batch_deadline_ms: int = Field(default=100, ge=10, le=10_000)
+    streams: int = Field(default=1, ge=1, le=64)
+    time_budget: DurationSetting | None = None
+    guard_percent: int = Field(default=5, ge=1, le=100)
+    guard_min_accounts: int = Field(default=10, ge=0)
+    max_clock_skew_seconds: int = Field(default=60, ge=1, le=3600)
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(default=8081, ge=0, le=65_535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    _crons = field_validator("schedule", "reconcile")(_cron)
+
+    @field_validator("schema_name")
+    @classmethod
+    def _identifier(cls, value: str) -> str:
+        if not value or len(value.encode()) > 63 or "\x00" in value:
+            raise ValueError("write the name of a schema, 1 to 63 bytes")
+        return value
+
+    @property
+    def bounds(self) -> PolicyBounds:
+        """The operator's bounds for every policy."""
+        return PolicyBounds(
+            min_period=self.min_period,
+            max_biometrics=self.max_biometrics,
+            max_all_credentials=self.max_all_credentials,
+        )
+
+    def dsn(self) -> str:
+        """The database's address, with its password.
+
+        Raises:
+            ConfigurationError: `RETENTION_DATABASE_URL` is not set.
+        """
+        if self.database_url is None:
+            raise ConfigurationError(
+                "RETENTION_DATABASE_URL is not set: write postgresql://user@host/database"
+            )
+        return self.database_url.get_secret_value()
+
+
+def known_variables() -> frozenset[str]:
+    """The names of all environment variables that are read."""
+    return frozenset(
+        str(field.validation_alias or f"{PREFIX}{name.upper()}")
+        for name, field in Settings.model_fields.items()
+    )
+
+
+def load() -> Settings:
+    """Read the environment (and `.env`).
+
+    Raises:
+        ConfigurationError: a value is wrong or a `RETENTION_*` name is unknown; a line for each.
+    """
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(PREFIX) and name not in known_variables() | _FOREIGN
+    )
+    if unknown:
+        # A misspelt guard setting must not be ignored in silence.
+        raise ConfigurationError(
+            "\n".join(f"{name}: no setting has this name: see docs/settings.md" for name in unknown)
+        )
+    try:
+        return Settings()
+    except ValidationError as exc:
+        lines = (_line(error["loc"], error["msg"]) for error in exc.errors(include_input=False))
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def _line(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0])
+    variable = name if name.startswith(PREFIX) else f"{PREFIX}{name.upper()}"
+    return f"{variable}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,1 @@
+"""Everything that speaks to PostgreSQL; functions take a connection and never commit."""

@@ -1,0 +1,235 @@
+"""Accounts of somebody else's table: pages of candidates, locks, and what decides about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.lane import LaneState, Position
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.session import Session
+
+__all__ = [
+    "Candidate",
+    "Found",
+    "Key",
+    "Locked",
+    "activity_now",
+    "count_due",
+    "count_live",
+    "due_lanes",
+    "id_text",
+    "key_parameters",
+    "lock",
+    "look",
+    "page",
+    "present",
+]
+
+Key = tuple[str, ...]
+"""The values of the id columns, as the database's own texts."""
+
+
+def id_text(key: Key) -> str:
+    """An id as one text: itself, or a JSON array where it is composite."""
+    return key[0] if len(key) == 1 else json.dumps(list(key), ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An account whose activity is not after the cutoff, seen without a lock."""
+
+    key: Key
+    activity: str
+
+    @property
+    def position(self) -> Position:
+        """Its place in the order of the keyset."""
+        return Position(activity=self.activity, key=self.key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
+    """An account that is there: its activity in the column's own text, and as an instant's text."""
+
+    id: str
+    activity: str | None
+    active_at: str | None
+    due: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What decides about an account beside its own row.
+
+    `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity` and
+    `newer_credential`: the latest time after the cutoff, as text. `units`: how many rows hang
+    directly under the account, counted no further than asked.
+    """
+
+    id: str
+    hold: str | None
+    newer_activity: str | None
+    newer_credential: str | None
+    has_biometric: bool
+    has_other: bool
+    units: int
+
+
+def key_parameters(keys: Sequence[Key], width: int) -> dict[str, Any]:
+    """The parameters of `k`."""
+    columns: dict[str, Any] = {f"k{i}": [key[i] for key in keys] for i in range(width)}
+    return columns | {"ids": [id_text(key) for key in keys]}
+
+
+def page(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    cutoff: str,
+    after: Position | None,
+    limit: int,
+) -> list[Candidate]:
+    """The next candidates after a position; `cutoff` is the column's bound."""
+    rows = session.rows(
+        compiled.accounts.page,
+        {"tenant": tenant_id, "cutoff": cutoff, "limit": limit} | _after(after),
+    )
+    return [Candidate(key=tuple(row["key"]), activity=row["activity"]) for row in rows]
+
+
+def lock(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    keys: Sequence[Key],
+    cutoff: str | None,
+) -> dict[str, Locked]:
+    """Lock the accounts that still match, by id; another's locks are passed over.
+
+    Without a cutoff every account of the keys is locked, whatever its activity.
+    """
+    sql = compiled.accounts
+    rows = session.rows(
+        sql.lock if cutoff is not None else sql.lock_any_activity,
+        {"tenant": tenant_id, "cutoff": cutoff} | key_parameters(keys, len(sql.id_columns)),
+    )
+    return {row["id"]: _locked(row, True) for row in rows}
+
+
+def present(
+    session: Session, compiled: CompiledMap, tenant_id: str, keys: Sequence[Key], cutoff: str
+) -> dict[str, Locked]:
+    """The accounts among the keys that are there, without a lock."""
+    sql = compiled.accounts
+    rows = session.rows(
+        sql.present,
+        {"tenant": tenant_id, "cutoff": cutoff} | key_parameters(keys, len(sql.id_columns)),
+    )
+    return {row["id"]: _locked(row, row["due"]) for row in rows}
+
+
+def _locked(row: dict[str, Any], due: bool) -> Locked:
+    return Locked(
+        id=row["id"], activity=row["activity"], active_at=row["active_at"], due=due
+    )
+
+
+def look(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    keys: Sequence[Key],
+    *,
+    cutoff: datetime | None,
+    now: datetime,
+    max_units: int,
+) -> dict[str, Found]:
+    """Holds, newer activity and credentials, what is there: in one statement of its own."""
+    sql = compiled.accounts
+    bounds = {
+        name: at.bound(cutoff) if cutoff is not None else None for name, at in sql.newer.items()
+    }
+    rows = session.rows(
+        sql.look,
+        {"tenant": tenant_id, "now": now, "max_units": max_units}
+        | bounds
+        | key_parameters(keys, len(sql.id_columns)),
+    )
+    return {row["id"]: Found(**row) for row in rows}
+
+
+def activity_now(
+    session: Session, compiled: CompiledMap, tenant_id: str, keys: Sequence[Key]
+) -> dict[str, str | None]:
+    """The accounts' activity as this transaction sees it now."""
+    sql = compiled.accounts
+    rows = session.rows(
+        sql.activity_now, {"tenant": tenant_id} | key_parameters(keys, len(sql.id_columns))
+    )
+    return {row["id"]: row["activity"] for row in rows}
+
+
+def count_due(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    cutoff: str,
+    after: Position | None,
+    limit: int,
+) -> int:
+    """Candidates after a position, by the index alone, counted no further than `limit`."""
+    return int(
+        session.value(
+            compiled.accounts.count_due,
+            {"tenant": tenant_id, "cutoff": cutoff, "limit": limit} | _after(after),
+        )
+    )
+
+
+def count_live(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    after: Position | None,
+    limit: int,
+) -> int:
+    """Accounts with activity after a position, counted no further than `limit`."""
+    return int(
+        session.value(
+            compiled.accounts.count_live, {"tenant": tenant_id, "limit": limit} | _after(after)
+        )
+    )
+
+
+def due_lanes(
+    session: Session,
+    compiled: CompiledMap,
+    lanes: Sequence[LaneState],
+    cutoffs: Sequence[datetime],
+) -> set[int]:
+    """The indexes of the lanes that have a candidate: one statement for all."""
+    bound = compiled.accounts.activity.bound
+    positions: Iterable[Position | None] = [lane.watermark for lane in lanes]
+    rows = session.rows(
+        compiled.accounts.has_due,
+        {
+            "tenants": [lane.tenant_id for lane in lanes],
+            "cutoffs": [bound(cutoff) for cutoff in cutoffs],
+            "activities": [place.activity if place else None for place in positions],
+            "after_ids": [
+                json.dumps(list(lane.watermark.key)) if lane.watermark else None for lane in lanes
+            ],
+        },
+    )
+    return {row["position"] - 1 for row in rows}
+
+
+def _after(position: Position | None) -> dict[str, Any]:
+    return {
+        "after_activity": position.activity if position else None,
+        "after_id": list(position.key) if position else None,
+    }

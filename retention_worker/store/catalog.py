@@ -1,0 +1,155 @@
+"""What the database's catalog says about the tables that the data map names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import dict_row
+
+from retention_worker.domain.datamap import DataMap, TableName
+from retention_worker.domain.errors import DriftError
+from retention_worker.store.queries import load
+
+__all__ = ["Catalog", "Column", "ForeignKey", "Table", "mapped_tables", "read"]
+
+_QUERIES = load("catalog")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column; the type is named without its modifier, so that a cast never cuts a value."""
+
+    name: str
+    type_schema: str
+    type_name: str
+    not_null: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table, a partitioned table or a view.
+
+    `kind` is pg_class.relkind; `unique_keys` are the column sets of valid unique indexes without a
+    predicate or an expression, the primary key among them.
+    """
+
+    name: TableName
+    oid: int
+    kind: str
+    columns: dict[str, Column]
+    primary_key: tuple[str, ...] | None
+    unique_keys: tuple[frozenset[str], ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            DriftError: there is none.
+        """
+        try:
+            return self.columns[name]
+        except KeyError:
+            raise DriftError(
+                f"config/datamap.yaml: {self.name} has no column {name!r}: correct the name"
+            ) from None
+
+    def proves_unique(self, columns: Iterable[str]) -> bool:
+        """Whether a unique index lies within these columns."""
+        wanted = frozenset(columns)
+        return any(key <= wanted for key in self.unique_keys)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey:
+    """A reference between two mapped tables."""
+
+    child: TableName
+    parent: TableName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """The mapped tables, and the references among them."""
+
+    tables: dict[TableName, Table]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    def table(self, name: TableName) -> Table:
+        """The table of that name.
+
+        Raises:
+            DriftError: there is none.
+        """
+        try:
+            return self.tables[name]
+        except KeyError:
+            raise DriftError(
+                f"config/datamap.yaml: there is no table {name}: correct the name"
+            ) from None
+
+
+def mapped_tables(datamap: DataMap) -> tuple[TableName, ...]:
+    """Every table that the map reads or erases (retained tables are not touched)."""
+    names = [datamap.accounts.table, *(source.table for source in datamap.accounts.activity)]
+    if datamap.transactions is not None:
+        names.append(datamap.transactions.table)
+    names += [link.table for link in datamap.links.values()]
+    names += [entry.table for entry in datamap.credentials]
+    return tuple(dict.fromkeys(names))
+
+
+def read(conn: psycopg.Connection, names: Iterable[TableName]) -> Catalog:
+    """Read the tables that exist among `names`."""
+    wanted = list(names)
+    parameters = {
+        "schemas": [name.schema_name for name in wanted],
+        "names": [name.name for name in wanted],
+    }
+    with conn.cursor(row_factory=dict_row) as cursor:
+        tables = cursor.execute(_QUERIES["tables"], parameters).fetchall()
+        oids = {"oids": [row["oid"] for row in tables]}
+        columns = cursor.execute(_QUERIES["columns"], oids).fetchall()
+        keys = cursor.execute(_QUERIES["unique_keys"], oids).fetchall()
+        references = cursor.execute(_QUERIES["foreign_keys"], oids).fetchall()
+    by_oid = {row["oid"]: _name(row) for row in tables}
+    return Catalog(
+        tables={
+            by_oid[row["oid"]]: Table(
+                name=by_oid[row["oid"]],
+                oid=row["oid"],
+                kind=row["kind"],
+                columns={c["name"]: _column(c) for c in columns if c["oid"] == row["oid"]},
+                primary_key=next(
+                    (
+                        tuple(key["columns"])
+                        for key in keys
+                        if key["oid"] == row["oid"] and key["is_primary"]
+                    ),
+                    None,
+                ),
+                unique_keys=tuple(
+                    frozenset(key["columns"]) for key in keys if key["oid"] == row["oid"]
+                ),
+            )
+            for row in tables
+        },
+        foreign_keys=tuple(
+            ForeignKey(child=by_oid[row["child"]], parent=by_oid[row["parent"]])
+            for row in references
+        ),
+    )
+
+
+def _name(row: dict[str, str]) -> TableName:
+    return TableName(schema_name=row["schema_name"], name=row["table_name"])
+
+
+def _column(row: dict[str, str]) -> Column:
+    return Column(
+        name=row["name"],
+        type_schema=row["type_schema"],
+        type_name=row["type_name"],
+        not_null=bool(row["not_null"]),
+    )

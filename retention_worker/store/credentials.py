@@ -1,0 +1,122 @@
+"""Credentials of somebody else's tables: erase them, count them, walk a large account in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.store.accounts import Key, key_parameters
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.session import Session
+
+__all__ = ["Counts", "Part", "count", "erase", "next_part"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Rows an entry by the entry's name (only where there were any), and objects."""
+
+    rows: Mapping[str, int]
+    objects: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A stretch of the rows directly under one account.
+
+    `name` says which rows (`transaction`, or a link); `upto` None is the end of the walk: the
+    entries that hang on the account itself.
+    """
+
+    name: str | None
+    after: Key | None
+    upto: Key | None
+
+
+def erase(
+    session: Session,
+    compiled: CompiledMap,
+    scope: Scope,
+    tenant_id: str,
+    keys: Sequence[Key],
+    *,
+    batch: int,
+    now: datetime,
+    part: Part | None = None,
+) -> Counts:
+    """Erase the scope's credentials of locked accounts, children first, a statement an entry.
+
+    With a `part`, only those in its stretch, of the entries that are reached through its rows; at
+    the end of the walk, only those that hang on the account itself.
+    """
+    parameters: dict[str, Any] = {"tenant": tenant_id, "batch": batch, "now": now}
+    parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
+    if part is not None:
+        parameters |= {
+            "part_after": list(part.after) if part.after else None,
+            "part_upto": list(part.upto) if part.upto else None,
+        }
+    rows: dict[str, int] = {}
+    objects = 0
+    for entry in compiled.of_scope(scope):
+        if part is not None and entry.top_name != part.name:
+            continue
+        statement = entry.erase if part is None or part.name is None else entry.erase_part
+        assert statement is not None
+        found = list((session.row(statement, parameters) or {}).values())
+        if found and found[0]:
+            rows[entry.entry.name] = found[0]
+            objects += found[1]
+    return Counts(rows=rows, objects=objects)
+
+
+def count(
+    session: Session,
+    compiled: CompiledMap,
+    classes: Sequence[CredentialClass],
+    tenant_id: str,
+    keys: Sequence[Key],
+) -> Counts:
+    """What `erase` would erase and queue, of entries of these classes."""
+    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    rows: dict[str, int] = {}
+    objects = 0
+    for entry in compiled.entries:
+        if entry.entry.class_ not in classes:
+            continue
+        found = list((session.row(entry.count, parameters) or {}).values())
+        if found and found[0]:
+            rows[entry.entry.name] = found[0]
+            objects += found[1]
+    return Counts(rows=rows, objects=objects)
+
+
+def next_part(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    key: Key,
+    done: Part | None,
+    limit: int,
+) -> Part:
+    """The stretch after `done`: at most `limit` rows of one kind; at the end, the account itself."""
+    names = [part.name for part in compiled.parts]
+    start = names.index(done.name) if done is not None and done.name is not None else 0
+    after = done.upto if done is not None else None
+    for walk in compiled.parts[start:]:
+        row = session.row(
+            walk.upto,
+            {
+                "tenant": tenant_id,
+                "part_after": list(after) if after else None,
+                "part_limit": limit,
+            }
+            | key_parameters([key], len(compiled.accounts.id_columns)),
+        )
+        if row is not None:
+            return Part(name=walk.name, after=after, upto=tuple(row["key"]))
+        after = None
+    return Part(name=None, after=None, upto=None)

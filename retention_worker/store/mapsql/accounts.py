@@ -1,0 +1,319 @@
+"""The statements on the accounts: page, lock and look again, look, count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from retention_worker.domain.datamap import ActivitySource, DataMap
+from retention_worker.domain.scope import CredentialClass
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.entries import EntrySql
+from retention_worker.store.mapsql.fragments import all_of, column, listed, same_key, table, type_of
+from retention_worker.store.mapsql.paths import account_keys, tenant_condition, top_path
+from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
+
+__all__ = ["AccountSql", "account_sql"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSql:
+    """Compiled statements; parameters are named in each.
+
+    `k0`, `k1`, ...: the id columns' values as text arrays; `ids`: the same as one text each.
+    """
+
+    activity: TimeSql
+    id_columns: tuple[str, ...]
+    page: Composed
+    lock: Composed
+    lock_any_activity: Composed
+    present: Composed
+    look: Composed
+    count_due: Composed
+    count_live: Composed
+    activity_now: Composed
+    newer: dict[str, TimeSql]
+    has_due: Composed
+
+
+def account_sql(
+    datamap: DataMap, catalog: Catalog, entries: tuple[EntrySql, ...], schema_name: str
+) -> AccountSql:
+    """Compile the statements for a map on a catalog.
+
+    Raises:
+        DriftError: the map does not fit.
+    """
+    builder = _Builder(datamap, catalog, schema_name)
+    newer = builder.newer_times(entries)
+    return AccountSql(
+        activity=builder.activity,
+        id_columns=datamap.accounts.id,
+        page=builder.page(),
+        lock=builder.lock(within_cutoff=True),
+        lock_any_activity=builder.lock(within_cutoff=False),
+        present=builder.present(),
+        look=builder.look(entries, newer),
+        count_due=builder.count(cutoff=True),
+        count_live=builder.count(cutoff=False),
+        activity_now=builder.activity_now(),
+        newer=newer,
+        has_due=builder.has_due(),
+    )
+
+
+class _Builder:
+    def __init__(self, datamap: DataMap, catalog: Catalog, schema_name: str) -> None:
+        self.datamap = datamap
+        self.catalog = catalog
+        self.accounts = datamap.accounts
+        self.info = catalog.table(self.accounts.table)
+        self.schema = Identifier(schema_name)
+        self.activity = time_sql(self.info, self.accounts.last_activity, "accounts.last_activity")
+        self.ids = [column("a", name) for name in self.accounts.id]
+        self.source = SQL("{} AS a").format(table(self.accounts.table))
+        self.value = self.activity.expression("a")
+
+    def _conditions(self, *, cutoff: bool, after: bool = False) -> list[Composable]:
+        found: list[Composable] = []
+        if self.accounts.tenant is not None:
+            found.append(
+                tenant_condition(self.catalog, self.accounts.table, "a", self.accounts.tenant)
+            )
+        if cutoff:
+            found.append(
+                SQL("{} <= {}").format(self.value, self.activity.parameter("cutoff"))
+            )
+            found.append(self.activity.finite("a"))
+        if after:
+            found.append(self._after())
+        return found
+
+    def _after(self) -> Composable:
+        bounds = [self.activity.parameter("after_activity")]
+        bounds += [
+            SQL("(%(after_id)s::text[])[{}]::{}").format(
+                SQL(str(index + 1)),  # type: ignore[arg-type]
+                type_of(self.info.column(name)),
+            )
+            for index, name in enumerate(self.accounts.id)
+        ]
+        # NULL starts from the beginning; plans are made for the parameter, so the test costs nothing.
+        return SQL("(%(after_activity)s::text IS NULL OR ({}) > ({}))").format(
+            listed([self.value, *self.ids]), listed(bounds)
+        )
+
+    def _id_text(self) -> Composable:
+        return SQL("ARRAY[{}]").format(
+            listed([SQL("{}::text").format(each) for each in self.ids])
+        )
+
+    def page(self) -> Composed:
+        """Candidates by (activity, id): after_activity, after_id, cutoff, limit, tenant."""
+        return SQL(
+            "SELECT {} AS key, {}::text AS activity FROM {} WHERE {} ORDER BY {} LIMIT %(limit)s"
+        ).format(
+            self._id_text(),
+            self.value,
+            self.source,
+            all_of(self._conditions(cutoff=True, after=True)),
+            listed([self.value, *self.ids]),
+        )
+
+    def has_due(self) -> Composed:
+        """Which of many lanes have a candidate: arrays tenants, cutoffs, activities, after_ids.
+
+        An after_id is a JSON array of the id columns' texts; NULL starts from the beginning.
+        """
+        bounds = [SQL("l.activity::{}").format(type_of(self.activity.info))]
+        bounds += [
+            SQL("(l.after_id ->> {})::{}").format(
+                SQL(str(index)),  # type: ignore[arg-type]
+                type_of(self.info.column(name)),
+            )
+            for index, name in enumerate(self.accounts.id)
+        ]
+        row = SQL("({})").format(listed([self.value, *self.ids]))
+        conditions: list[Composable] = [self.activity.finite("a")]
+        if self.accounts.tenant is not None:
+            conditions.append(
+                SQL("{} = l.tenant::{}").format(
+                    column("a", self.accounts.tenant),
+                    type_of(self.info.column(self.accounts.tenant)),
+                )
+            )
+        conditions.append(
+            SQL("{} <= l.cutoff::{}").format(self.value, type_of(self.activity.info))
+        )
+        found = SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format
+        return SQL(
+            "SELECT l.position::int FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
+            "%(activities)s::text[], %(after_ids)s::jsonb[]) WITH ORDINALITY "
+            "AS l (tenant, cutoff, activity, after_id, position) "
+            "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
+        ).format(
+            found(self.source, all_of(conditions)),
+            found(
+                self.source,
+                all_of([*conditions, SQL("{} > ({})").format(row, listed(bounds))]),
+            ),
+        )
+
+    def count(self, *, cutoff: bool) -> Composed:
+        """How many accounts lie after the watermark (and not after the cutoff), up to `limit`."""
+        return SQL("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT %(limit)s) AS n").format(
+            self.source, all_of(self._conditions(cutoff=cutoff, after=True))
+        )
+
+    def lock(self, *, within_cutoff: bool) -> Composed:
+        """Lock accounts and look again at why they go; a locked one is passed over.
+
+        FOR UPDATE, because it conflicts with the foreign-key check of a transaction that is being
+        inserted. In the order of the ids, so that two workers can't deadlock.
+        """
+        return SQL(
+            "SELECT k.id, {value}::text AS activity, {instant}::text AS active_at "
+            "FROM {keys}, {source} WHERE {conditions} ORDER BY {ids} "
+            "FOR UPDATE OF a SKIP LOCKED"
+        ).format(
+            value=self.value,
+            instant=self.activity.instant("a"),
+            keys=account_keys(self.info, self.accounts.id),
+            source=self.source,
+            conditions=all_of([*self._same_account(), *self._conditions(cutoff=within_cutoff)]),
+            ids=listed(self.ids),
+        )
+
+    def present(self) -> Composed:
+        """Without a lock: the accounts among `k` that are there, and their activity."""
+        return SQL(
+            "SELECT k.id, {value}::text AS activity, {instant}::text AS active_at, "
+            "COALESCE({due}, FALSE) AS due FROM {keys}, {source} WHERE {conditions}"
+        ).format(
+            value=self.value,
+            instant=self.activity.instant("a"),
+            due=all_of(
+                [
+                    SQL("{} <= {}").format(self.value, self.activity.parameter("cutoff")),
+                    self.activity.finite("a"),
+                ]
+            ),
+            keys=account_keys(self.info, self.accounts.id),
+            source=self.source,
+            conditions=all_of([*self._same_account(), *self._conditions(cutoff=False)]),
+        )
+
+    def activity_now(self) -> Composed:
+        """The activity of locked accounts as this transaction sees it now."""
+        return SQL("SELECT k.id, {}::text AS activity FROM {}, {} WHERE {}").format(
+            self.value,
+            account_keys(self.info, self.accounts.id),
+            self.source,
+            all_of([*self._same_account(), *self._conditions(cutoff=False)]),
+        )
+
+    def _same_account(self) -> list[Composable]:
+        names = [f"k{index}" for index in range(len(self.accounts.id))]
+        return same_key("a", self.accounts.id, "k", names)
+
+    def newer_times(self, entries: tuple[EntrySql, ...]) -> dict[str, TimeSql]:
+        """The times that count as activity beside the account's own, by parameter name."""
+        found: dict[str, TimeSql] = {}
+        for index, source in enumerate(self.accounts.activity):
+            found[f"activity{index}"] = time_sql(
+                self.catalog.table(source.table), (source.at,), f"accounts.activity[{index}].at"
+            )
+        for index, entry in enumerate(entries):
+            if entry.entry.created_at is not None:
+                found[f"credential{index}"] = time_sql(
+                    self.catalog.table(entry.entry.table),
+                    (entry.entry.created_at,),
+                    f"credentials[{entry.entry.name}].created_at",
+                )
+        return found
+
+    def look(self, entries: tuple[EntrySql, ...], newer: dict[str, TimeSql]) -> Composed:
+        """Everything that decides about accounts beside their own row, after the lock.
+
+        One row an account: on hold until when, the latest newer activity and credential, whether
+        credentials of each class are there, and how many rows hang directly under it.
+        """
+        activities = [
+            self._newest_activity(source, newer[f"activity{index}"], f"activity{index}")
+            for index, source in enumerate(self.accounts.activity)
+        ]
+        credentials = [
+            self._newest_credential(entry, newer[f"credential{index}"], f"credential{index}")
+            for index, entry in enumerate(entries)
+            if f"credential{index}" in newer
+        ]
+        return SQL(
+            "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
+            "{credential}::text AS newer_credential, {biometric} AS has_biometric, "
+            "{other} AS has_other, {units}::bigint AS units FROM {keys}"
+        ).format(
+            hold=self._hold(),
+            activity=_greatest(activities),
+            credential=_greatest(credentials),
+            biometric=_any_of(entries, CredentialClass.BIOMETRIC),
+            other=_any_of(entries, CredentialClass.OTHER),
+            units=self._units(entries),
+            keys=account_keys(self.info, self.accounts.id),
+        )
+
+    def _hold(self) -> Composable:
+        """The end of the longest active hold ('infinity' without one), NULL where there is none."""
+        return SQL(
+            "(SELECT max(COALESCE(h.until, 'infinity'))::text FROM {}.hold h "
+            "WHERE h.tenant_id = %(tenant)s AND h.account_id = k.id AND h.released_at IS NULL "
+            "AND (h.until IS NULL OR h.until > %(now)s))"
+        ).format(self.schema)
+
+    def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
+        names = [f"k{index}" for index in range(len(source.key))]
+        conditions = same_key("s", source.key, "k", names)
+        if source.tenant is not None:
+            conditions.append(tenant_condition(self.catalog, source.table, "s", source.tenant))
+        conditions.append(SQL("{} > {}").format(at.expression("s"), at.parameter(name)))
+        return SQL("(SELECT max({}) FROM {} AS s WHERE {})").format(
+            at.instant("s"), table(source.table), all_of(conditions)
+        )
+
+    def _newest_credential(self, entry: EntrySql, at: TimeSql, name: str) -> Composable:
+        path = entry.path
+        conditions = [
+            *path.conditions,
+            SQL("{} > {}").format(at.expression("c"), at.parameter(name)),
+        ]
+        sources = [*path.others(), SQL("{} AS c").format(table(path.target))]
+        return SQL("(SELECT max({}) FROM {} WHERE {})").format(
+            at.instant("c"), listed(sources), all_of(conditions)
+        )
+
+    def _units(self, entries: tuple[EntrySql, ...]) -> Composable:
+        parts: list[Composable] = [
+            SQL("(SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT %(max_units)s) AS u)").format(
+                listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
+                all_of(path.conditions),
+            )
+            for path in (top_path(self.datamap, self.catalog, name) for name in tops(entries))
+        ]
+        return listed([SQL("0"), *parts], " + ")
+
+
+def tops(entries: tuple[EntrySql, ...]) -> list[str]:
+    """The names directly under accounts (transactions, links) through which entries are reached."""
+    names = [entry.top_name for entry in entries]
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def _greatest(parts: list[Composable]) -> Composable:
+    if not parts:
+        return SQL("NULL")
+    return SQL("GREATEST({})").format(listed(parts))
+
+
+def _any_of(entries: tuple[EntrySql, ...], wanted: CredentialClass) -> Composable:
+    found = [entry.exists for entry in entries if entry.entry.class_ is wanted]
+    return SQL("({})").format(listed(found, " OR ")) if found else SQL("FALSE")

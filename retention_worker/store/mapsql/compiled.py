@@ -1,0 +1,116 @@
+"""A data map compiled for one database: its statements, in the order in which they must run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.sql import SQL, Composed
+
+from retention_worker.domain.datamap import Credential, DataMap, TableName
+from retention_worker.domain.scope import Scope
+from retention_worker.store import catalog as catalogs
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
+from retention_worker.store.mapsql.entries import EntrySql, entry_sql
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
+
+__all__ = ["CompiledMap", "PartSql", "compile_map"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSql:
+    """Walks the rows directly under one account, a stretch of keys at a time.
+
+    `upto` gives the last key of the next `part_limit` rows after `part_after` (NULL: from the
+    beginning), no row at the end.
+    """
+
+    name: str
+    upto: Composed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledMap:
+    """The statements of a data map; `entries` has children before their parents."""
+
+    datamap: DataMap
+    catalog: Catalog
+    schema_name: str
+    accounts: AccountSql
+    entries: tuple[EntrySql, ...]
+    parts: tuple[PartSql, ...]
+
+    def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
+        """The entries that the scope erases, children first."""
+        return tuple(each for each in self.entries if scope.covers(each.entry.class_))
+
+    def blanks_accounts(self, scope: Scope) -> bool:
+        """Whether an entry of the scope writes to the accounts table."""
+        target = self.datamap.accounts.table
+        return any(each.entry.table == target for each in self.of_scope(scope))
+
+
+def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) -> CompiledMap:
+    """Compile the map against the catalog as it is now.
+
+    Raises:
+        DriftError: a table or column is missing, or a type does not fit.
+    """
+    catalog = catalogs.read(conn, catalogs.mapped_tables(datamap))
+    ordered = _children_first(datamap.credentials, catalog)
+    entries = tuple(entry_sql(datamap, catalog, entry, schema_name) for entry in ordered)
+    return CompiledMap(
+        datamap=datamap,
+        catalog=catalog,
+        schema_name=schema_name,
+        accounts=account_sql(datamap, catalog, entries, schema_name),
+        entries=entries,
+        parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
+    )
+
+
+def _children_first(entries: Iterable[Credential], catalog: Catalog) -> list[Credential]:
+    """Order the entries so that a foreign key never stands in the way; the file's order otherwise.
+
+    A table that refers to another goes first, and a table whose columns are blanked goes after
+    those whose rows go. In a circle of references the file's order stays.
+    """
+    parents: dict[TableName, set[TableName]] = {}
+    for reference in catalog.foreign_keys:
+        parents.setdefault(reference.child, set()).add(reference.parent)
+
+    def depth(name: TableName, seen: frozenset[TableName]) -> int:
+        above = parents.get(name, set()) - seen
+        return 1 + max((depth(each, seen | {each}) for each in above), default=0)
+
+    return sorted(
+        entries,
+        key=lambda entry: (entry.erase != "rows", -depth(entry.table, frozenset({entry.table}))),
+    )
+
+
+def _part(datamap: DataMap, catalog: Catalog, name: str) -> PartSql:
+    """The last key of the next `part_limit` rows under the account: part_after, k0..., ids."""
+    path = top_path(datamap, catalog, name)
+    assert path.top is not None
+    info = catalog.table(path.target)
+    key = [column("c", each) for each in path.top.id]
+    accounts = datamap.accounts
+    keys = account_keys(catalog.table(accounts.table), accounts.id)
+    after = SQL("(%(part_after)s::text[] IS NULL OR ({}) > ({}))").format(
+        listed(key), listed(key_parameters(info, path.top.id, "part_after"))
+    )
+    upto = SQL(
+        "SELECT key FROM (SELECT ARRAY[{texts}] AS key, {key} FROM {sources} WHERE {where} "
+        "ORDER BY {key} LIMIT %(part_limit)s) AS part ORDER BY {names} LIMIT 1"
+    ).format(
+        texts=listed([SQL("{}::text").format(each) for each in key]),
+        key=listed(key),
+        sources=listed([*path.others(), SQL("{} AS c").format(table(path.target)), keys]),
+        where=all_of([*path.conditions, after]),
+        names=listed([SQL("{} DESC").format(column("part", each)) for each in path.top.id]),
+    )
+    return PartSql(name=name, upto=upto)

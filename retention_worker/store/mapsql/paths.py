@@ -1,0 +1,232 @@
+"""The joins from locked accounts down to the rows of an entry, as they are at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString, cast
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.domain.datamap import (
+    ACCOUNT,
+    TRANSACTION,
+    Credential,
+    DataMap,
+    Link,
+    TableName,
+)
+from retention_worker.store.catalog import Catalog, Table
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    constant,
+    listed,
+    same_key,
+    table,
+    type_of,
+)
+
+__all__ = ["Path", "account_keys", "key_parameters", "path_to", "tenant_condition", "top_path"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hop:
+    """A table on the way, what it is called here, and its key columns."""
+
+    alias: LiteralString
+    name: TableName
+    id: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Path:
+    """The tables between `k` (keys of accounts) and `c` (the rows that are wanted).
+
+    `top` is the hop directly under the accounts, by whose key a large account is taken in parts;
+    None where the entry hangs on the account itself.
+    """
+
+    hops: tuple[Hop, ...]
+    conditions: tuple[Composable, ...]
+    target: TableName
+    top: Hop | None
+
+    def others(self) -> list[Composable]:
+        """The FROM or USING items beside `c` and `k`."""
+        return [
+            SQL("{} AS {}").format(table(hop.name), SQL(hop.alias))
+            for hop in self.hops
+            if hop.alias != "c"
+        ]
+
+    def exists(self, *extra: Composable) -> Composed:
+        """Whether a row is there for the `k` of the query around it."""
+        return SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(
+            listed([*self.others(), SQL("{} AS c").format(table(self.target))]),
+            all_of([*self.conditions, *extra]),
+        )
+
+
+def account_keys(accounts: Table, id_columns: tuple[str, ...]) -> Composed:
+    """`k`: the accounts' ids as text and, cast to their own types, k0, k1, ..."""
+    arrays = [
+        SQL("%({})s::text[]::{}").format(
+            SQL(f"k{index}"),  # type: ignore[arg-type]
+            type_of(accounts.column(name), array=True),
+        )
+        for index, name in enumerate(id_columns)
+    ]
+    names = [SQL(f"k{index}") for index in range(len(id_columns))]  # type: ignore[arg-type]
+    return SQL("unnest(%(ids)s::text[], {}) AS k (id, {})").format(listed(arrays), listed(names))
+
+
+def key_parameters(info: Table, key: Sequence[str], name: str) -> list[Composable]:
+    """A text-array parameter's elements, each cast to the type of its key column."""
+    return [
+        SQL("(%({})s::text[])[{}]::{}").format(
+            SQL(cast(LiteralString, name)),
+            SQL(cast(LiteralString, str(index + 1))),
+            type_of(info.column(column_name)),
+        )
+        for index, column_name in enumerate(key)
+    ]
+
+
+def tenant_condition(catalog: Catalog, name: TableName, alias: str, tenant: str) -> Composable:
+    """The tenant's own value in a table that has the column."""
+    return SQL("{} = %(tenant)s::text::{}").format(
+        column(alias, tenant), type_of(catalog.table(name).column(tenant))
+    )
+
+
+def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
+    """The path to an entry's rows, `where` included.
+
+    Where the entry's table is its parent's own (columns blanked on the transactions), the parent's
+    row is the target, so that it is the row that the statement locks.
+    """
+    builder = _Builder(datamap, catalog)
+    names = [*reversed(list(datamap.ancestors(entry.of)))]
+    own = _is_parent_row(datamap, entry)
+    for name in names[:-1] if own else names:
+        builder.step(name)
+    if own and names:
+        builder.hop("c", _as_link(datamap, entry.of))
+    elif own:
+        tenant = datamap.accounts.tenant or entry.tenant
+        builder.join("c", entry.table, entry.key, datamap.accounts.id, tenant)
+    else:
+        builder.join("c", entry.table, entry.key, datamap.parent_key(entry), entry.tenant)
+    return builder.path(entry.table, where_conditions(catalog, entry))
+
+
+def top_path(datamap: DataMap, catalog: Catalog, name: str) -> Path:
+    """The path to the rows directly under accounts: transactions, or a link of account."""
+    builder = _Builder(datamap, catalog)
+    builder.hop("c", _as_link(datamap, name))
+    return builder.path(builder.hops[-1].name, [])
+
+
+def where_conditions(catalog: Catalog, entry: Credential) -> list[Composable]:
+    """The entry's `where`: which rows of its table belong to it."""
+    found: list[Composable] = []
+    for name, values in (entry.where or {}).items():
+        kind = type_of(catalog.table(entry.table).column(name))
+        given = [value for value in values if value is not None]
+        literals = [SQL("{}::{}").format(constant(_text(value)), kind) for value in given]
+        options: list[Composable] = []
+        if literals:
+            options.append(SQL("{} IN ({})").format(column("c", name), listed(literals)))
+        if len(given) < len(values):
+            options.append(SQL("{} IS NULL").format(column("c", name)))
+        found.append(SQL("({})").format(listed(options, " OR ")))
+    return found
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_link(datamap: DataMap, name: str) -> Link:
+    if name == TRANSACTION and datamap.transactions is not None:
+        found = datamap.transactions
+        return Link(
+            table=found.table,
+            id=found.id,
+            of=ACCOUNT,
+            key=found.account,
+            parent_key=found.parent_key,
+            tenant=found.tenant,
+        )
+    return datamap.links[name]
+
+
+def _is_parent_row(datamap: DataMap, entry: Credential) -> bool:
+    parent = (
+        datamap.accounts.table if entry.of == ACCOUNT else _as_link(datamap, entry.of).table
+    )
+    return entry.table == parent and entry.key == datamap.parent_id(entry.of)
+
+
+class _Builder:
+    """Goes down from `k`, a hop at a time."""
+
+    def __init__(self, datamap: DataMap, catalog: Catalog) -> None:
+        self._datamap = datamap
+        self._catalog = catalog
+        self.hops: list[Hop] = []
+        self.conditions: list[Composable] = []
+        self._last: Hop | None = None
+
+    def path(self, target: TableName, extra: list[Composable]) -> Path:
+        """What was joined, with the rows' own conditions."""
+        return Path(
+            hops=tuple(self.hops),
+            conditions=(*self.conditions, *extra),
+            target=target,
+            top=next((hop for hop in self.hops if hop.alias != "a"), None),
+        )
+
+    def step(self, name: str) -> None:
+        """Join transactions or a link under the last hop."""
+        self.hop(f"l{len(self.hops)}", _as_link(self._datamap, name))  # type: ignore[arg-type]
+
+    def hop(self, alias: LiteralString, link: Link) -> None:
+        """Join one table under the last hop and stand on it."""
+        self.join(alias, link.table, link.key, self._datamap.parent_key(link), link.tenant)
+        self._last = Hop(alias=alias, name=link.table, id=link.id)
+        self.hops.append(self._last)
+
+    def join(
+        self,
+        alias: LiteralString,
+        name: TableName,
+        key: tuple[str, ...],
+        parent_key: tuple[str, ...],
+        tenant: str | None,
+    ) -> None:
+        """The conditions that tie `alias` to the last hop, or to the accounts."""
+        if self._last is not None:
+            self.conditions += same_key(alias, key, self._last.alias, parent_key)
+        elif parent_key == self._datamap.accounts.id:
+            self.conditions += same_key(
+                alias, key, "k", [f"k{index}" for index in range(len(parent_key))]
+            )
+        else:
+            self._through_accounts(alias, key, parent_key)
+        if tenant is not None:
+            self.conditions.append(tenant_condition(self._catalog, name, alias, tenant))
+
+    def _through_accounts(
+        self, alias: LiteralString, key: tuple[str, ...], parent_key: tuple[str, ...]
+    ) -> None:
+        accounts = self._datamap.accounts
+        ids = [f"k{index}" for index in range(len(accounts.id))]
+        self.hops.append(Hop(alias="a", name=accounts.table, id=accounts.id))
+        self.conditions += same_key("a", accounts.id, "k", ids)
+        self.conditions += same_key(alias, key, "a", parent_key)
+        if accounts.tenant is not None:
+            self.conditions.append(
+                tenant_condition(self._catalog, accounts.table, "a", accounts.tenant)
+            )

@@ -1,0 +1,42 @@
+"""Loads named queries from `sql/*.sql`: `-- name: x`, a line that says its purpose, the SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString, cast
+
+from psycopg.sql import SQL, Composed, Identifier
+
+__all__ = ["Queries", "load", "named"]
+
+_HEADER = re.compile(r"^-- name: (\w+)\n-- \S", re.MULTILINE)
+
+Queries = Mapping[str, SQL]
+
+
+@cache
+def load(name: str) -> Queries:
+    """The queries of `sql/<name>.sql` by their names.
+
+    Raises:
+        ValueError: the file has a query without a name or a purpose.
+    """
+    text = files("retention_worker.store").joinpath("sql", f"{name}.sql").read_text("utf-8")
+    found = list(_HEADER.finditer(text))
+    if len(found) != text.count("-- name:"):
+        raise ValueError(f"sql/{name}.sql: each query has a name and a line with its purpose")
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {
+        match[1]: SQL(cast(LiteralString, text[match.start() : end].strip().rstrip(";")))
+        for match, end in zip(found, ends, strict=True)
+    }
+
+
+@cache
+def named(name: str, schema_name: str) -> Composed:
+    """The query `file.query`, with `{schema}` filled by the worker's own schema."""
+    file, query = name.split(".")
+    return load(file)[query].format(schema=Identifier(schema_name))

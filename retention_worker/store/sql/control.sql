@@ -1,0 +1,29 @@
+-- name: read
+-- The pause, and the sweep whose clock was accepted.
+SELECT paused_at, paused_by, paused_until, pause_reason, clock_accepted_sweep
+  FROM {schema}.control;
+
+-- name: pause
+-- Stop every sweep.
+UPDATE {schema}.control
+   SET paused_at = %(now)s, paused_by = %(actor)s, pause_reason = %(reason)s,
+       paused_until = %(until)s;
+
+-- name: resume
+-- Let sweeps go again.
+UPDATE {schema}.control
+   SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, paused_until = NULL;
+
+-- name: accept_clock
+-- The starts of all sweeps so far no longer count for the clock guard.
+UPDATE {schema}.control
+   SET clock_accepted_at = %(now)s, clock_accepted_by = %(actor)s,
+       clock_accepted_reason = %(reason)s,
+       clock_accepted_sweep = COALESCE((SELECT max(id) FROM {schema}.sweep), 0);
+
+-- name: latest_start
+-- The latest start of a sweep since the clock was accepted.
+SELECT s.started_at
+  FROM {schema}.sweep s, {schema}.control c
+ WHERE s.id > COALESCE(c.clock_accepted_sweep, 0)
+ ORDER BY s.started_at DESC LIMIT 1;

@@ -1,0 +1,67 @@
+-- name: ready
+-- Deferred accounts whose time has come; those that are half erased first.
+SELECT account_id, account_key, reason, attempts, progress
+  FROM ((SELECT * FROM {schema}.deferred
+          WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND retry_at <= %(now)s
+          ORDER BY retry_at LIMIT %(limit)s)
+        UNION
+        (SELECT * FROM {schema}.deferred
+          WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND active_at <= %(cutoff)s
+          ORDER BY active_at LIMIT %(limit)s)) AS ready
+ ORDER BY reason <> 'partial', COALESCE(retry_at, active_at), account_id
+ LIMIT %(limit)s;
+
+-- name: count_ready
+-- How many are ready, counted no further than the limit.
+SELECT count(*) FROM (
+    SELECT 1 FROM {schema}.deferred
+     WHERE tenant_id = %(tenant)s AND scope = %(scope)s
+       AND (retry_at <= %(now)s OR active_at <= %(cutoff)s)
+     LIMIT %(limit)s) AS ready;
+
+-- name: ready_lanes
+-- Which of many lanes have a deferred account whose time has come.
+SELECT l.position::int
+  FROM unnest(%(tenants)s::text[], %(scopes)s::text[], %(instants)s::timestamptz[])
+       WITH ORDINALITY AS l (tenant_id, scope, cutoff, position)
+ WHERE EXISTS (SELECT 1 FROM {schema}.deferred d
+                WHERE d.tenant_id = l.tenant_id AND d.scope = l.scope AND d.retry_at <= %(now)s)
+    OR EXISTS (SELECT 1 FROM {schema}.deferred d
+                WHERE d.tenant_id = l.tenant_id AND d.scope = l.scope AND d.active_at <= l.cutoff);
+
+-- name: counts
+-- How many accounts of lanes are deferred, by reason.
+SELECT tenant_id, scope, reason, count(*) AS accounts
+  FROM {schema}.deferred
+ WHERE tenant_id = ANY (%(tenants)s::text[])
+ GROUP BY tenant_id, scope, reason;
+
+-- name: among
+-- Which of these accounts are deferred already.
+SELECT account_id FROM {schema}.deferred
+ WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND account_id = ANY (%(ids)s::text[]);
+
+-- name: put
+-- Defer accounts, or change what blocks them.
+INSERT INTO {schema}.deferred AS d
+       (tenant_id, scope, account_id, account_key, reason, detail, retry_at, active_at,
+        attempts, progress, since)
+SELECT %(tenant)s, %(scope)s, p.account_id, ARRAY(SELECT jsonb_array_elements_text(p.account_key)),
+       p.reason, p.detail, p.retry_at::timestamptz, p.active_at::timestamptz, p.attempts,
+       p.progress, %(now)s
+  FROM jsonb_to_recordset(%(deferred)s::jsonb)
+       AS p (account_id text, account_key jsonb, reason text, detail text, retry_at text,
+             active_at text, attempts int, progress jsonb)
+ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
+   SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, retry_at = EXCLUDED.retry_at,
+       active_at = EXCLUDED.active_at, attempts = EXCLUDED.attempts, progress = EXCLUDED.progress;
+
+-- name: drop
+-- Accounts that are done, or not due any more.
+DELETE FROM {schema}.deferred
+ WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND account_id = ANY (%(ids)s::text[]);
+
+-- name: wake
+-- Look at an account again in the next sweep, whatever blocked it.
+UPDATE {schema}.deferred SET retry_at = %(now)s
+ WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND reason = 'hold';

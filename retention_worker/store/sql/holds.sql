@@ -1,0 +1,26 @@
+-- name: place
+-- A new hold.
+INSERT INTO {schema}.hold (tenant_id, account_id, reason, placed_by, placed_at, until)
+VALUES (%(tenant)s, %(account)s, %(reason)s, %(actor)s, %(now)s, %(until)s)
+RETURNING id;
+
+-- name: active
+-- The active holds of an account.
+SELECT id, reason, placed_by, placed_at, until FROM {schema}.hold
+ WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND released_at IS NULL
+   AND (until IS NULL OR until > %(now)s)
+ ORDER BY id;
+
+-- name: release
+-- End all active holds of an account.
+UPDATE {schema}.hold
+   SET released_at = %(now)s, released_by = %(actor)s, release_reason = %(reason)s
+ WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND released_at IS NULL
+   AND (until IS NULL OR until > %(now)s);
+
+-- name: list
+-- Active holds, of one tenant or of all.
+SELECT id, tenant_id, account_id, reason, placed_by, placed_at, until FROM {schema}.hold
+ WHERE released_at IS NULL AND (until IS NULL OR until > %(now)s)
+   AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+ ORDER BY tenant_id, placed_at, id;
