@@ -67,4 +67,4 @@ def rewrite_url(dsn: str, **changes: str) -> str:
     """Return the DSN as a URL with parts changed, such as `user`, `password` or `dbname`."""
     parts = {**conninfo_to_dict(dsn), **changes}
     database = quote(str(parts.pop("dbname", "")), safe="")
-    return f"postgresql:///{database}?{urlencode(parts)}"
+    return f"postgresql:///{database}?{urlencode(parts, quote_via=quote)}"
