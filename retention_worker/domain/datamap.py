@@ -183,7 +183,8 @@ class DataMap(Entry):
 
     def _runs_in_circle(self, name: str) -> bool:
         seen: set[str] = set()
-        while name in self.links and name not in seen:
+        hops = self.links.keys() - {ACCOUNT, TRANSACTION}
+        while name in hops and name not in seen:
             seen.add(name)
             name = self.links[name].of
         return name in seen
