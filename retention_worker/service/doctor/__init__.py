@@ -1,0 +1,7 @@
+"""Does the data map fit this database, and is it safe to erase by it."""
+
+from retention_worker.service.doctor.examination import examine, refusals
+from retention_worker.service.doctor.finding import Finding, Severity
+from retention_worker.service.doctor.grants import grants_sql
+
+__all__ = ["Finding", "Severity", "examine", "grants_sql", "refusals"]

@@ -1,0 +1,47 @@
+"""What a check judges: the map, the facts, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove, TableName
+from retention_worker.settings import Settings
+from retention_worker.store.examine import Comparison, Facts, Need
+
+__all__ = ["Case", "blanked", "deleted", "erased_tables"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Everything that was read; `policies` is the number of policy files, None where unknown."""
+
+    datamap: DataMap
+    facts: Facts
+    settings: Settings
+    policies: int | None = None
+    lacking: tuple[Need, ...] = ()
+    comparisons: tuple[tuple[str, str, Comparison], ...] = ()
+
+    def mapped(self, name: TableName) -> bool:
+        """Whether the table exists."""
+        return name in self.facts.catalog.tables
+
+
+def blanked(datamap: DataMap) -> Iterator[tuple[Credential, SetAndRemove]]:
+    """The entries whose rows stay."""
+    for entry in datamap.credentials:
+        if isinstance(entry.erase, SetAndRemove):
+            yield entry, entry.erase
+
+
+def deleted(datamap: DataMap) -> Iterator[Credential]:
+    """The entries whose rows go."""
+    for entry in datamap.credentials:
+        if not isinstance(entry.erase, SetAndRemove):
+            yield entry
+
+
+def erased_tables(datamap: DataMap) -> tuple[TableName, ...]:
+    """Tables of which rows or columns go, in the file's order."""
+    return tuple(dict.fromkeys(entry.table for entry in datamap.credentials))

@@ -1,0 +1,38 @@
+"""The server and the settings: can a batch work here at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retention_worker.service.doctor.case import Case
+from retention_worker.service.doctor.finding import Finding, refuse
+
+__all__ = ["server"]
+
+# A batch that waits ends at its deadline; the application's deadlock check must come later.
+_BATCHES_PER_DEADLOCK_TIMEOUT = 2
+
+
+def server(case: Case) -> Iterator[Finding]:
+    """A standby; a deadlock check that comes before a batch gives way; tenants not told apart."""
+    facts, settings = case.facts.server, case.settings
+    if facts.standby:
+        yield refuse("standby", "database", "is a standby: write the primary's address")
+    wanted = _BATCHES_PER_DEADLOCK_TIMEOUT * settings.batch_deadline_ms
+    if facts.deadlock_timeout_ms < wanted:
+        yield refuse(
+            "deadlock-timeout",
+            "deadlock_timeout",
+            f"is {facts.deadlock_timeout_ms} ms, less than twice RETENTION_BATCH_DEADLINE_MS "
+            f"({settings.batch_deadline_ms}), so that the application could lose a deadlock: raise "
+            "the one or lower the other",
+            f"ALTER SYSTEM SET deadlock_timeout = '{max(wanted, 1000)}ms';\n"
+            "SELECT pg_reload_conf();",
+        )
+    if case.datamap.accounts.tenant is None and (case.policies or 0) > 1:
+        yield refuse(
+            "tenant",
+            "accounts.tenant",
+            f"is left out, but there are {case.policies} policy files, and nothing tells their "
+            "accounts apart: write the tenant column, or keep one file",
+        )
