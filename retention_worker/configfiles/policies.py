@@ -15,7 +15,7 @@ from retention_worker.configfiles.policy_file import (
     outcome_of,
 )
 from retention_worker.configfiles.problems import in_order
-from retention_worker.configfiles.text import content_hash, refused, remedy, shown
+from retention_worker.configfiles.text import content_hash, problem, refused, remedy
 from retention_worker.domain.errors import FileProblem
 from retention_worker.domain.policy import PolicyBounds
 
@@ -53,16 +53,16 @@ def load_policies(
     outcomes: dict[str, Outcome] = {}
     found: dict[str, list[FileProblem]] = defaultdict(list)  # by tenant; "": of no tenant
     for path in _listed(folder):
-        if problem := misplaced(path):
-            found[_tenant_meant(path)].append(problem)
+        if stray := misplaced(path):
+            found[_tenant_meant(path)].append(stray)
         else:
             outcomes[path.stem] = outcome = outcome_of(path, bounds)
             found[path.stem] += outcome.problems
-    for tenant, problem in _claimed_twice(folder, outcomes):
-        found[tenant].append(problem)
+    for tenant, claim in _claimed_twice(folder, outcomes):
+        found[tenant].append(claim)
     for tenant in set(only or ()) - outcomes.keys() - found.keys():
         message = "there is no such file: create it, or mend the tenant's name"
-        found[tenant].append(FileProblem(shown(folder / f"{tenant}.yaml"), 1, 1, "", message))
+        found[tenant].append(problem(folder / f"{tenant}.yaml", 1, 1, message))
     wanted = outcomes.keys() | found.keys() if only is None else set(only)
     broken = {tenant for tenant in wanted if tenant and found[tenant]}
     return PolicySet(
@@ -71,7 +71,7 @@ def load_policies(
             for tenant, outcome in sorted(outcomes.items())
             if outcome.file and tenant in wanted and tenant not in broken
         },
-        problems=tuple(in_order(problem for tenant in wanted for problem in found[tenant])),
+        problems=tuple(in_order(fault for tenant in wanted for fault in found[tenant])),
         broken=frozenset(broken),
     )
 
@@ -103,7 +103,6 @@ def _claimed_twice(folder: Path, outcomes: Mapping[str, Outcome]) -> list[tuple[
             others = ", ".join(f"{other}.yaml" for other in claimants if other != tenant)
             message = f"{tenant_id!r} is in {others} too: give each tenant its own"
             at = outcomes[tenant]
-            path = shown(folder / f"{tenant}.yaml")
-            problem = FileProblem(path, at.line, at.column, "tenant_id", message)
-            problems.append((tenant, problem))
+            path = folder / f"{tenant}.yaml"
+            problems.append((tenant, problem(path, at.line, at.column, message, "tenant_id")))
     return problems

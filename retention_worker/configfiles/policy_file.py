@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from retention_worker.configfiles.problems import in_order, problem_at, validated
-from retention_worker.configfiles.text import FileText, read, shown
+from retention_worker.configfiles.text import FileText, problem, read
 from retention_worker.configfiles.yaml_nodes import Document, parse
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 from retention_worker.domain.period import Period
@@ -101,7 +101,7 @@ class PolicyEntry(_Entry):
     """A policy file as it is written."""
 
     tenant: Annotated[str, BeforeValidator(_name)]
-    tenant_id: Annotated[str, BeforeValidator(_name)] | None = None
+    tenant_id: Annotated[str | None, BeforeValidator(_name)] = None
     retention: RetentionEntry = Field(default_factory=RetentionEntry)
     paused: bool = False
     notes: Annotated[str, BeforeValidator(_text)] = ""
@@ -113,8 +113,8 @@ def load_policy_file(path: Path, bounds: PolicyBounds) -> PolicyFile:
     Raises:
         FileProblemsError: it is missing or wrong; one problem for each fault.
     """
-    if problem := misplaced(path):
-        raise FileProblemsError([problem])
+    if stray := misplaced(path):
+        raise FileProblemsError([stray])
     outcome = outcome_of(path, bounds)
     if outcome.file is None:
         raise FileProblemsError(outcome.problems)
@@ -132,7 +132,7 @@ def misplaced(path: Path) -> FileProblem | None:
         )
     else:
         return None
-    return FileProblem(shown(path), 1, 1, "", message)
+    return problem(path, 1, 1, message)
 
 
 def outcome_of(path: Path, bounds: PolicyBounds) -> Outcome:

@@ -9,8 +9,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from retention_worker.configfiles.text import shown
+from retention_worker.configfiles.text import problem
 from retention_worker.configfiles.yaml_nodes import Document, Loc, Mark, dotted
+from retention_worker.domain.datamap import KEY
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
 __all__ = ["in_order", "problem_at", "validated"]
@@ -44,14 +45,14 @@ def problem_at(document: Document, loc: Loc, message: str, *, key: bool = False)
     """A problem at the value of that path (or its key), or at what is nearest around it."""
     marks = document.key_marks if key else document.marks
     mark = marks.get(loc) or _nearest(document, loc)
-    return FileProblem(shown(document.path), mark.line, mark.column, dotted(loc), message)
+    return problem(document.path, mark.line, mark.column, message, dotted(loc))
 
 
 def in_order(problems: Iterable[FileProblem]) -> list[FileProblem]:
     """By line and column; of several at one place the first, because one fault is one line."""
     first: dict[tuple[str, int, int, str], FileProblem] = {}
-    for problem in problems:
-        first.setdefault((problem.path, problem.line, problem.column, problem.key), problem)
+    for found in problems:
+        first.setdefault((found.path, found.line, found.column, found.key), found)
     return sorted(first.values(), key=lambda p: (p.path, p.line, p.column))
 
 
@@ -70,17 +71,15 @@ def _problems(
         key = str(error["loc"][-1])
         message = f"is missing: write {hints.get(key, 'it')}"
         mark = document.marks[loc]
-        yield FileProblem(
-            shown(document.path), mark.line, mark.column, dotted((*loc, key)), message
-        )
+        yield problem(document.path, mark.line, mark.column, message, dotted((*loc, key)))
     elif error["type"] == "extra_forbidden":
         yield problem_at(document, loc, _unknown(loc, model), key=True)
     elif (parts := getattr(cause, "problems", None)) is not None:  # a check over the whole file
         for part, message in parts:
-            yield problem_at(document, _in_file((*loc, *part), document), message)
+            place = _in_file((*loc, *part), document)
+            yield problem_at(document, place, message, key=part[-1] == KEY)
     else:
-        # A faulty key of a dict: pydantic ends such a path with "[key]".
-        yield problem_at(document, loc, _message(error), key=error["loc"][-1:] == ("[key]",))
+        yield problem_at(document, loc, _message(error), key=error["loc"][-1:] == (KEY,))
 
 
 def _in_file(loc: Loc, document: Document) -> Loc:

@@ -14,15 +14,17 @@ __all__ = [
     "FileText",
     "content_hash",
     "place_of",
+    "problem",
     "read",
     "refused",
     "remedy",
-    "shown",
 ]
 
 # A thousand times a usual policy: who needs more has put the wrong file here, and a parser in pure
 # Python must not be fed it.
 MAX_BYTES = 256 * 1024
+# Some lines of a terminal: longer than any message of ours with a reasonable name in it.
+MAX_SHOWN = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +35,18 @@ class FileText:
     content_hash: str
 
 
-def shown(path: Path) -> str:
-    """The path as it was given; what cannot be printed is escaped, so that a line stays a line."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+def problem(path: Path, line: int, column: int, message: str, key: str = "") -> FileProblem:
+    """One fault; the path stays as it was given, and whatever is quoted from a file one line.
+
+    Line and column count from 1.
+    """
+    return FileProblem(_one_line(str(path)), line, column, _one_line(key), _one_line(message))
+
+
+def _one_line(text: str) -> str:
+    """The text with what cannot be printed escaped, and cut where it floods a terminal."""
+    cut = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "\u2026"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in cut)
 
 
 def read(path: Path) -> FileText:
@@ -102,4 +113,4 @@ def place_of(before: str) -> tuple[int, int]:
 
 def refused(path: Path, line: int, column: int, message: str, key: str = "") -> FileProblemsError:
     """The error of one problem at one place."""
-    return FileProblemsError([FileProblem(shown(path), line, column, key, message)])
+    return FileProblemsError([problem(path, line, column, message, key)])

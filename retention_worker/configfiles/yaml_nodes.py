@@ -174,8 +174,9 @@ class _Composer:
         return values
 
     def _scalar(self, event: ScalarEvent, loc: Loc, mark: Mark) -> Any:
-        text = event.value
-        if any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in text):
+        try:
+            text = _storable(event.value)
+        except ValueError:
             self._refuse(mark, loc, "has a character that no database stores: take it out")
         if not event.implicit[0]:  # quoted, or a block: a text whatever it looks like
             return text
@@ -216,6 +217,17 @@ def _plain(text: str) -> str | int | float | bool | None:
             raise ValueError("this number is too large: write it in quotes")
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _storable(text: str) -> str:
+    """The text, with the two halves of a character that JSON escapes one by one put together.
+
+    Raises:
+        ValueError: half a character, or a NUL.
+    """
+    if "\x00" in text:
+        raise ValueError("NUL")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _mark(event: Any) -> Mark:

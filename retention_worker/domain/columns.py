@@ -40,9 +40,18 @@ Scalar = str | int | bool | None
 
 
 class Entry(BaseModel):
-    """What every part of the data map is: frozen, of exact types, without unknown keys."""
+    """What every part of the data map is: frozen, of exact types, without unknown or empty keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        # An empty `where:` would otherwise be no condition at all, and an empty `tenant:` a
+        # database of one tenant: a missing value never means delete.
+        if value is None:
+            raise ValueError("is empty: write a value, or leave the line out")
+        return value
 
 
 def listed(value: Any) -> Any:
@@ -151,7 +160,7 @@ class TimeColumn(Entry):
     def _unit(cls, value: Any) -> Any:
         if isinstance(value, str) and value in set(TimeUnit):
             return TimeUnit(value)
-        raise ValueError("write s, ms or us, or leave the line out")
+        raise ValueError("is no unit: write s, ms or us")
 
     @field_validator("time_zone", mode="before")
     @classmethod

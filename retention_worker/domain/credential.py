@@ -40,7 +40,7 @@ class ObjectSource(Entry):
         for field in ("{tenant}", "{id}", "{value}"):
             rest = rest.replace(field, "")
         if "{value}" not in value or "{" in rest or "}" in rest:
-            raise ValueError("write {value}, and beside it only {tenant} and {id}, in the template")
+            raise ValueError("is no template: write {value}, and beside it only {tenant} and {id}")
         return value
 
 
@@ -96,7 +96,7 @@ def _form_of_erase(value: Any) -> str:
 
 def _rows(value: Any) -> Any:
     if value != "rows":
-        raise ValueError(_ERASE)
+        raise ValueError(f"is no way to erase: {_ERASE}")
     return value
 
 
@@ -127,7 +127,7 @@ class Credential(Entry):
     def _class(cls, value: Any) -> Any:
         if isinstance(value, str) and value in set(CredentialClass):
             return CredentialClass(value)
-        raise ValueError("write biometric or other")
+        raise ValueError("is no class: write biometric or other")
 
 
 class Retained(Entry):

@@ -53,7 +53,9 @@ __all__ = [
 ACCOUNT = "account"
 TRANSACTION = "transaction"
 
-# The path of a key in the file, and what is wrong there.
+# Ends the path of a problem that is in a key and not in its value, as in pydantic's own errors.
+KEY = "[key]"
+# The path in the file, and what is wrong there.
 Problem = tuple[tuple[str | int, ...], str]
 
 
@@ -154,7 +156,7 @@ class DataMap(Entry):
                 yield ("credentials", index, "name"), text
             seen.add(entry.name)
         for name in self.links.keys() & {ACCOUNT, TRANSACTION}:
-            yield ("links", name), "is a name that has a meaning of its own: choose another"
+            yield ("links", name, KEY), "is a name that has a meaning of its own: choose another"
 
     def _hop_problems(self) -> Iterator[Problem]:
         """Keys that refer to nothing, to a key of another length, or in a circle."""
@@ -200,7 +202,7 @@ class DataMap(Entry):
                     if column in kept.get(entry.table, ()):
                         form = "set" if column in entry.erase.set else "remove"
                         text = "is a column that the map needs or promises to keep: take it out"
-                        yield (*path, form, column), text
+                        yield (*path, form, column, KEY), text
             elif entry.table in kept:
                 text = f"the rows of {entry.table} are kept: write set with the columns to blank"
                 yield path, text
