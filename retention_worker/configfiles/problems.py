@@ -16,6 +16,10 @@ from retention_worker.domain.errors import FileProblem, FileProblemsError
 
 __all__ = ["in_order", "problem_at", "validated"]
 
+# Who meets so many has put another file here, and it is looked at again at each sweep: a log that
+# repeats thousands of lines helps nobody.
+MAX_PROBLEMS = 50
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -23,7 +27,8 @@ def validated(model: type[Model], document: Document, hints: Mapping[str, str]) 
     """The file as the model; `hints` has what to write for each key that may be missing.
 
     Raises:
-        FileProblemsError: one problem for each place that is wrong, in the file's order.
+        FileProblemsError: one problem for each place that is wrong, in the file's order; of more
+            than 50 the first.
     """
     try:
         return model.model_validate(document.value)
@@ -38,7 +43,7 @@ def validated(model: type[Model], document: Document, hints: Mapping[str, str]) 
         for error in errors:
             if error["type"] != "missing" or error["loc"] not in misspelt:  # one fault, one line
                 problems += _problems(error, model, document, hints)
-        raise FileProblemsError(in_order(problems)) from exc
+        raise FileProblemsError(in_order(problems)[:MAX_PROBLEMS]) from exc
 
 
 def problem_at(document: Document, loc: Loc, message: str, *, key: bool = False) -> FileProblem:

@@ -195,6 +195,11 @@ def test_every_fault_is_reported_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_a_flood_of_faults_is_cut() -> None:
+    """Another file that was put here by mistake does not fill the log at each sweep."""
+    assert len(_lines("".join(f"k{n}: v\n" for n in range(200))).splitlines()) == 50
+
+
 def test_operator_bounds() -> None:
     """The operator's bounds hold for every file, at the line of the period."""
     bounds = PolicyBounds(
