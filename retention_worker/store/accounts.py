@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.lane import LaneState, Position
+from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
 __all__ = [
     "Candidate",
     "Found",
-    "Key",
     "Locked",
     "activity_now",
     "count_due",
     "count_live",
     "due_lanes",
-    "id_text",
-    "key_parameters",
     "lock",
+    "lock_waiting",
     "look",
     "page",
     "present",
 ]
-
-Key = tuple[str, ...]
-"""The values of the id columns, as the database's own texts."""
-
-
-def id_text(key: Key) -> str:
-    """An id as one text: itself, or a JSON array where it is composite."""
-    return key[0] if len(key) == 1 else json.dumps(list(key), ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,24 +70,20 @@ class Found:
     units: int
 
 
-def key_parameters(keys: Sequence[Key], width: int) -> dict[str, Any]:
-    """The parameters of `k`."""
-    columns: dict[str, Any] = {f"k{i}": [key[i] for key in keys] for i in range(width)}
-    return columns | {"ids": [id_text(key) for key in keys]}
-
-
 def page(
     session: Session,
     compiled: CompiledMap,
     tenant_id: str,
     cutoff: str,
+    *,
     after: Position | None,
     limit: int,
+    upto: str | None = None,
 ) -> list[Candidate]:
-    """The next candidates after a position; `cutoff` is the column's bound."""
+    """The next candidates after a position; `cutoff` and `upto` are bounds in the column's text."""
     rows = session.rows(
         compiled.accounts.page,
-        {"tenant": tenant_id, "cutoff": cutoff, "limit": limit} | _after(after),
+        {"tenant": tenant_id, "cutoff": cutoff, "limit": limit, "upto": upto} | _after(after),
     )
     return [Candidate(key=tuple(row["key"]), activity=row["activity"]) for row in rows]
 
@@ -106,18 +93,26 @@ def lock(
     compiled: CompiledMap,
     tenant_id: str,
     keys: Sequence[Key],
-    cutoff: str | None,
+    cutoff: str,
 ) -> dict[str, Locked]:
-    """Lock the accounts that still match, by id; another's locks are passed over.
-
-    Without a cutoff every account of the keys is locked, whatever its activity.
-    """
+    """Lock the accounts that still match, by id; another's locks are passed over."""
     sql = compiled.accounts
     rows = session.rows(
-        sql.lock if cutoff is not None else sql.lock_any_activity,
+        sql.lock,
         {"tenant": tenant_id, "cutoff": cutoff} | key_parameters(keys, len(sql.id_columns)),
     )
     return {row["id"]: _locked(row, True) for row in rows}
+
+
+def lock_waiting(
+    session: Session, compiled: CompiledMap, tenant_id: str, key: Key
+) -> Locked | None:
+    """Lock one account whatever its activity, and wait for it; None where there is none."""
+    sql = compiled.accounts
+    row = session.row(
+        sql.lock_waiting, {"tenant": tenant_id} | key_parameters([key], len(sql.id_columns))
+    )
+    return _locked(row, True) if row else None
 
 
 def present(
@@ -133,9 +128,7 @@ def present(
 
 
 def _locked(row: dict[str, Any], due: bool) -> Locked:
-    return Locked(
-        id=row["id"], activity=row["activity"], active_at=row["active_at"], due=due
-    )
+    return Locked(id=row["id"], activity=row["activity"], active_at=row["active_at"], due=due)
 
 
 def look(
@@ -178,6 +171,7 @@ def count_due(
     compiled: CompiledMap,
     tenant_id: str,
     cutoff: str,
+    *,
     after: Position | None,
     limit: int,
 ) -> int:
@@ -213,7 +207,7 @@ def due_lanes(
 ) -> set[int]:
     """The indexes of the lanes that have a candidate: one statement for all."""
     bound = compiled.accounts.activity.bound
-    positions: Iterable[Position | None] = [lane.watermark for lane in lanes]
+    positions = [lane.watermark for lane in lanes]
     rows = session.rows(
         compiled.accounts.has_due,
         {

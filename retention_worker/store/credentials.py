@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.store.accounts import Key, key_parameters
+from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
@@ -66,10 +66,10 @@ def erase(
             continue
         statement = entry.erase if part is None or part.name is None else entry.erase_part
         assert statement is not None
-        found = list((session.row(statement, parameters) or {}).values())
-        if found and found[0]:
-            rows[entry.entry.name] = found[0]
-            objects += found[1]
+        found = session.row(statement, parameters)
+        if found and found["erased"]:
+            rows[entry.entry.name] = found["erased"]
+            objects += found["queued"]
     return Counts(rows=rows, objects=objects)
 
 
@@ -87,10 +87,10 @@ def count(
     for entry in compiled.entries:
         if entry.entry.class_ not in classes:
             continue
-        found = list((session.row(entry.count, parameters) or {}).values())
-        if found and found[0]:
-            rows[entry.entry.name] = found[0]
-            objects += found[1]
+        found = session.row(entry.count, parameters)
+        if found and found["erased"]:
+            rows[entry.entry.name] = found["erased"]
+            objects += found["queued"]
     return Counts(rows=rows, objects=objects)
 
 
@@ -99,10 +99,11 @@ def next_part(
     compiled: CompiledMap,
     tenant_id: str,
     key: Key,
+    *,
     done: Part | None,
     limit: int,
 ) -> Part:
-    """The stretch after `done`: at most `limit` rows of one kind; at the end, the account itself."""
+    """The stretch after `done`: `limit` rows of one kind; at the end, the account itself."""
     names = [part.name for part in compiled.parts]
     start = names.index(done.name) if done is not None and done.name is not None else 0
     after = done.upto if done is not None else None

@@ -10,8 +10,8 @@ from typing import Any
 
 from retention_worker.domain.lane import DeferReason
 from retention_worker.domain.scope import Scope
-from retention_worker.store.accounts import Key, id_text
 from retention_worker.store.credentials import Part
+from retention_worker.store.keys import Key, id_text
 from retention_worker.store.session import Session
 
 __all__ = ["Deferred", "among", "count_ready", "counts", "drop", "put", "ready", "ready_lanes"]
@@ -35,7 +35,13 @@ class Deferred:
 
 
 def ready(
-    session: Session, tenant_id: str, scope: Scope, cutoff: datetime, now: datetime, limit: int
+    session: Session,
+    tenant_id: str,
+    scope: Scope,
+    *,
+    cutoff: datetime,
+    now: datetime,
+    limit: int,
 ) -> list[Deferred]:
     """Those whose time has come; half erased ones first."""
     rows = session.rows(
@@ -54,7 +60,13 @@ def ready(
 
 
 def count_ready(
-    session: Session, tenant_id: str, scope: Scope, cutoff: datetime, now: datetime, limit: int
+    session: Session,
+    tenant_id: str,
+    scope: Scope,
+    *,
+    cutoff: datetime,
+    now: datetime,
+    limit: int,
 ) -> int:
     """How many are ready, counted no further than `limit`."""
     return int(
@@ -97,9 +109,7 @@ def counts(
 
 def among(session: Session, tenant_id: str, scope: Scope, ids: Iterable[str]) -> set[str]:
     """Which of these accounts are deferred."""
-    rows = session.rows(
-        "deferred.among", {"tenant": tenant_id, "scope": scope, "ids": list(ids)}
-    )
+    rows = session.rows("deferred.among", {"tenant": tenant_id, "scope": scope, "ids": list(ids)})
     return {row["account_id"] for row in rows}
 
 

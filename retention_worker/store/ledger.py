@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from retention_worker.domain.chain import BatchRecord, hash_of
 from retention_worker.domain.scope import Scope
@@ -106,8 +105,3 @@ def totals(session: Session, sweep: int) -> dict[tuple[str, Scope], LaneTotals]:
             accounts=row["accounts"], rows=rows, objects=row["objects"], batches=row["batches"]
         )
     return found
-
-
-def started(session: Session, now: datetime, version: str, host: str) -> int:
-    """Begin a sweep; its number comes back."""
-    return int(session.value("sweeps.begin", {"now": now, "version": version, "host": host}))

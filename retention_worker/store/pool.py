@@ -45,7 +45,11 @@ class Pool:
             min_size=0,
             max_size=size,
             open=False,
-            kwargs={"autocommit": True, "prepare_threshold": None, "application_name": "retention-worker"},
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "application_name": "retention-worker",
+            },
             configure=_configure,
             reconnect_timeout=0,
             check=ConnectionPool.check_connection,
@@ -66,7 +70,9 @@ class Pool:
             with self._pool.connection(timeout=_PATIENCE_SECONDS) as conn, translated():
                 yield conn
         except PoolTimeout as exc:
-            raise DatabaseUnavailable("the database cannot be reached: no connection in time") from exc
+            raise DatabaseUnavailable(
+                "the database cannot be reached: no connection in time"
+            ) from exc
 
     def _probe(self) -> None:
         """Fail with the server's own words: a pool only says that it timed out."""

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composed, Identifier
 
@@ -30,7 +29,7 @@ def load(name: str) -> Queries:
         raise ValueError(f"sql/{name}.sql: each query has a name and a line with its purpose")
     ends = [match.start() for match in found[1:]] + [len(text)]
     return {
-        match[1]: SQL(cast(LiteralString, text[match.start() : end].strip().rstrip(";")))
+        match[1]: SQL(text[match.start() : end].strip().rstrip(";"))
         for match, end in zip(found, ends, strict=True)
     }
 

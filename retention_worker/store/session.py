@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,16 +48,24 @@ class Deadline:
 class Session:
     """Runs statements of one transaction.
 
+    `patient`: wait for a lock until the deadline, as a person's command does and a batch never.
+
     A statement is the name of one of our own queries (`lanes.read`), or composed SQL of the data
     map. Rows are dictionaries.
     """
 
     def __init__(
-        self, conn: Connection, schema_name: str, deadline: Deadline | None = None
+        self,
+        conn: Connection,
+        schema_name: str,
+        deadline: Deadline | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
         self.conn = conn
         self.schema_name = schema_name
         self._deadline = deadline
+        self._longest_lock_ms = sys.maxsize if patient else _LOCK_TIMEOUT_MS
 
     def rows(
         self, statement: str | Composed, parameters: Mapping[str, Any] | None = None
@@ -95,7 +104,7 @@ class Session:
             self.conn.execute(
                 "SELECT set_config('lock_timeout', %s, true), "
                 "set_config('statement_timeout', %s, true)",
-                (f"{min(remaining, _LOCK_TIMEOUT_MS)}ms", f"{remaining}ms"),
+                (f"{min(remaining, self._longest_lock_ms)}ms", f"{remaining}ms"),
             )
             cursor.execute(query, parameters or {})
         return cursor

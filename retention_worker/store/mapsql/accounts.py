@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from retention_worker.domain.datamap import ActivitySource, DataMap
@@ -27,7 +28,7 @@ class AccountSql:
     id_columns: tuple[str, ...]
     page: Composed
     lock: Composed
-    lock_any_activity: Composed
+    lock_waiting: Composed
     present: Composed
     look: Composed
     count_due: Composed
@@ -51,8 +52,8 @@ def account_sql(
         activity=builder.activity,
         id_columns=datamap.accounts.id,
         page=builder.page(),
-        lock=builder.lock(within_cutoff=True),
-        lock_any_activity=builder.lock(within_cutoff=False),
+        lock=builder.lock(),
+        lock_waiting=builder.lock_waiting(),
         present=builder.present(),
         look=builder.look(entries, newer),
         count_due=builder.count(cutoff=True),
@@ -75,16 +76,19 @@ class _Builder:
         self.source = SQL("{} AS a").format(table(self.accounts.table))
         self.value = self.activity.expression("a")
 
-    def _conditions(self, *, cutoff: bool, after: bool = False) -> list[Composable]:
+    def _conditions(
+        self, *, cutoff: bool, after: bool = False, upto: bool = False
+    ) -> list[Composable]:
         found: list[Composable] = []
         if self.accounts.tenant is not None:
             found.append(
                 tenant_condition(self.catalog, self.accounts.table, "a", self.accounts.tenant)
             )
         if cutoff:
-            found.append(
-                SQL("{} <= {}").format(self.value, self.activity.parameter("cutoff"))
-            )
+            bound: Composable = self.activity.parameter("cutoff")
+            if upto:
+                bound = SQL("LEAST({}, {})").format(bound, self.activity.parameter("upto"))
+            found.append(SQL("{} <= {}").format(self.value, bound))
             found.append(self.activity.finite("a"))
         if after:
             found.append(self._after())
@@ -94,30 +98,28 @@ class _Builder:
         bounds = [self.activity.parameter("after_activity")]
         bounds += [
             SQL("(%(after_id)s::text[])[{}]::{}").format(
-                SQL(str(index + 1)),  # type: ignore[arg-type]
+                SQL(str(index + 1)),
                 type_of(self.info.column(name)),
             )
             for index, name in enumerate(self.accounts.id)
         ]
-        # NULL starts from the beginning; plans are made for the parameter, so the test costs nothing.
+        # NULL starts from the beginning; the plan is made for the parameter, so it costs nothing.
         return SQL("(%(after_activity)s::text IS NULL OR ({}) > ({}))").format(
             listed([self.value, *self.ids]), listed(bounds)
         )
 
     def _id_text(self) -> Composable:
-        return SQL("ARRAY[{}]").format(
-            listed([SQL("{}::text").format(each) for each in self.ids])
-        )
+        return SQL("ARRAY[{}]").format(listed([SQL("{}::text").format(each) for each in self.ids]))
 
     def page(self) -> Composed:
-        """Candidates by (activity, id): after_activity, after_id, cutoff, limit, tenant."""
+        """Candidates by (activity, id): after_activity, after_id, cutoff, upto, limit, tenant."""
         return SQL(
             "SELECT {} AS key, {}::text AS activity FROM {} WHERE {} ORDER BY {} LIMIT %(limit)s"
         ).format(
             self._id_text(),
             self.value,
             self.source,
-            all_of(self._conditions(cutoff=True, after=True)),
+            all_of(self._conditions(cutoff=True, after=True, upto=True)),
             listed([self.value, *self.ids]),
         )
 
@@ -129,7 +131,7 @@ class _Builder:
         bounds = [SQL("l.activity::{}").format(type_of(self.activity.info))]
         bounds += [
             SQL("(l.after_id ->> {})::{}").format(
-                SQL(str(index)),  # type: ignore[arg-type]
+                SQL(str(index)),
                 type_of(self.info.column(name)),
             )
             for index, name in enumerate(self.accounts.id)
@@ -143,9 +145,7 @@ class _Builder:
                     type_of(self.info.column(self.accounts.tenant)),
                 )
             )
-        conditions.append(
-            SQL("{} <= l.cutoff::{}").format(self.value, type_of(self.activity.info))
-        )
+        conditions.append(SQL("{} <= l.cutoff::{}").format(self.value, type_of(self.activity.info)))
         found = SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format
         return SQL(
             "SELECT l.position::int FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
@@ -166,23 +166,32 @@ class _Builder:
             self.source, all_of(self._conditions(cutoff=cutoff, after=True))
         )
 
-    def lock(self, *, within_cutoff: bool) -> Composed:
+    def lock(self) -> Composed:
         """Lock accounts and look again at why they go; a locked one is passed over.
 
         FOR UPDATE, because it conflicts with the foreign-key check of a transaction that is being
         inserted. In the order of the ids, so that two workers can't deadlock.
         """
+        return SQL("{} ORDER BY {} FOR UPDATE OF a SKIP LOCKED").format(
+            self._rows(cutoff=True), listed(self.ids)
+        )
+
+    def lock_waiting(self) -> Composed:
+        """Lock accounts whatever their activity, and wait for whoever has them."""
+        return SQL("{} ORDER BY {} FOR UPDATE OF a").format(
+            self._rows(cutoff=False), listed(self.ids)
+        )
+
+    def _rows(self, *, cutoff: bool) -> Composed:
         return SQL(
             "SELECT k.id, {value}::text AS activity, {instant}::text AS active_at "
-            "FROM {keys}, {source} WHERE {conditions} ORDER BY {ids} "
-            "FOR UPDATE OF a SKIP LOCKED"
+            "FROM {keys}, {source} WHERE {conditions}"
         ).format(
             value=self.value,
             instant=self.activity.instant("a"),
             keys=account_keys(self.info, self.accounts.id),
             source=self.source,
-            conditions=all_of([*self._same_account(), *self._conditions(cutoff=within_cutoff)]),
-            ids=listed(self.ids),
+            conditions=all_of([*self._same_account(), *self._conditions(cutoff=cutoff)]),
         )
 
     def present(self) -> Composed:
@@ -293,7 +302,9 @@ class _Builder:
 
     def _units(self, entries: tuple[EntrySql, ...]) -> Composable:
         parts: list[Composable] = [
-            SQL("(SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT %(max_units)s) AS u)").format(
+            SQL(
+                "(SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT %(max_units)s) AS u)"
+            ).format(
                 listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
                 all_of(path.conditions),
             )

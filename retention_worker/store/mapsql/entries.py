@@ -34,8 +34,9 @@ _NO_EQUALITY = {"xml", "point", "polygon", "path", "box", "lseg", "line", "circl
 class EntrySql:
     """Compiled statements of an entry.
 
-    `erase` and `erase_part` return one row: rows erased, objects queued. `erase_part` also takes
-    `part_after` and `part_upto` (text arrays): the keys of the rows directly under the account.
+    `erase`, `erase_part` and `count` return one row: `erased` rows, `queued` objects.
+    `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
+    directly under the account.
     `exists` is an expression over `k`; `top_name` is what hangs directly under the account on the
     way (transaction or a link), None for the account itself.
     """
@@ -49,9 +50,7 @@ class EntrySql:
     count: Composed
 
 
-def entry_sql(
-    datamap: DataMap, catalog: Catalog, entry: Credential, schema_name: str
-) -> EntrySql:
+def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name: str) -> EntrySql:
     """Compile an entry for a catalog.
 
     Raises:
@@ -142,9 +141,7 @@ class _Builder:
             )
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if "{id}" in text:
-            return SQL("replace({}, '{{id}}', {})::{}").format(
-                constant(text), self._row_id(), cast
-            )
+            return SQL("replace({}, '{{id}}', {})::{}").format(constant(text), self._row_id(), cast)
         return SQL("{}::{}").format(constant(text), cast)
 
     def _row_id(self) -> Composable:
@@ -172,7 +169,7 @@ class _Builder:
             SQL("count(*) FILTER (WHERE {})").format(self._names_object(source.column))
             for source in self.entry.objects
         ]
-        return SQL("SELECT count(*), {} FROM {} WHERE {}").format(
+        return SQL("SELECT count(*) AS erased, {} AS queued FROM {} WHERE {}").format(
             listed([SQL("0"), *objects], " + "),
             listed(sources),
             all_of([*self.path.conditions, *changed]),
@@ -186,7 +183,7 @@ class _Builder:
             gone = self._deleted(changed)
         return SQL(
             "WITH {gone}, queued AS ({queue}) "
-            "SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM queued)"
+            "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM queued) AS queued"
         ).format(gone=gone, queue=self._queue())
 
     def _deleted(self, changed: Sequence[Composable]) -> Composed:

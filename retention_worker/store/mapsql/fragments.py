@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -22,7 +22,7 @@ def table(name: TableName) -> Composable:
 
 def column(alias: str, name: str) -> Composable:
     """A quoted column of an alias."""
-    return SQL("{}.{}").format(SQL(cast(LiteralString, alias)), Identifier(name))
+    return SQL("{}.{}").format(SQL(alias), Identifier(name))
 
 
 def type_of(info: Column, array: bool = False) -> Composed:
@@ -38,7 +38,7 @@ def constant(value: Any) -> Composable:
     percent sign is doubled, because every statement here is run with parameters.
     """
     text = Literal(value).as_string(None)
-    return SQL(cast(LiteralString, text.replace("%", "%%")))
+    return SQL(text.replace("%", "%%"))
 
 
 def listed(parts: Iterable[Composable], separator: LiteralString = ", ") -> Composed:

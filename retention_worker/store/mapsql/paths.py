@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
@@ -72,12 +72,12 @@ def account_keys(accounts: Table, id_columns: tuple[str, ...]) -> Composed:
     """`k`: the accounts' ids as text and, cast to their own types, k0, k1, ..."""
     arrays = [
         SQL("%({})s::text[]::{}").format(
-            SQL(f"k{index}"),  # type: ignore[arg-type]
+            SQL(f"k{index}"),
             type_of(accounts.column(name), array=True),
         )
         for index, name in enumerate(id_columns)
     ]
-    names = [SQL(f"k{index}") for index in range(len(id_columns))]  # type: ignore[arg-type]
+    names = [SQL(f"k{index}") for index in range(len(id_columns))]
     return SQL("unnest(%(ids)s::text[], {}) AS k (id, {})").format(listed(arrays), listed(names))
 
 
@@ -85,8 +85,8 @@ def key_parameters(info: Table, key: Sequence[str], name: str) -> list[Composabl
     """A text-array parameter's elements, each cast to the type of its key column."""
     return [
         SQL("(%({})s::text[])[{}]::{}").format(
-            SQL(cast(LiteralString, name)),
-            SQL(cast(LiteralString, str(index + 1))),
+            SQL(name),
+            SQL(str(index + 1)),
             type_of(info.column(column_name)),
         )
         for index, column_name in enumerate(key)
@@ -151,7 +151,8 @@ def _text(value: str | int | bool) -> str:
 def _as_link(datamap: DataMap, name: str) -> Link:
     if name == TRANSACTION and datamap.transactions is not None:
         found = datamap.transactions
-        return Link(
+        # Not validated again: None is no value that a file may hold.
+        return Link.model_construct(
             table=found.table,
             id=found.id,
             of=ACCOUNT,
@@ -163,9 +164,7 @@ def _as_link(datamap: DataMap, name: str) -> Link:
 
 
 def _is_parent_row(datamap: DataMap, entry: Credential) -> bool:
-    parent = (
-        datamap.accounts.table if entry.of == ACCOUNT else _as_link(datamap, entry.of).table
-    )
+    parent = datamap.accounts.table if entry.of == ACCOUNT else _as_link(datamap, entry.of).table
     return entry.table == parent and entry.key == datamap.parent_id(entry.of)
 
 
@@ -190,7 +189,7 @@ class _Builder:
 
     def step(self, name: str) -> None:
         """Join transactions or a link under the last hop."""
-        self.hop(f"l{len(self.hops)}", _as_link(self._datamap, name))  # type: ignore[arg-type]
+        self.hop(f"l{len(self.hops)}", _as_link(self._datamap, name))
 
     def hop(self, alias: LiteralString, link: Link) -> None:
         """Join one table under the last hop and stand on it."""

@@ -44,7 +44,7 @@ class TimeSql:
 
     def parameter(self, name: str) -> Composable:
         """A text parameter, cast to the column's type."""
-        return SQL("%({})s::text::{}").format(SQL(name), type_of(self.info))  # type: ignore[arg-type]
+        return SQL("%({})s::text::{}").format(SQL(name), type_of(self.info))
 
     def finite(self, alias: str) -> Composable:
         """TRUE unless the value is -infinity, which no period can be counted from.
@@ -65,7 +65,9 @@ class TimeSql:
             return SQL("to_timestamp(({})::float8 / {})").format(value, constant(self.per_second))
         if self.info.type_name == "timestamptz":
             return value
-        local = SQL("({} + 1)::timestamp" if self.info.type_name == "date" else "({})").format(value)
+        local = SQL("({} + 1)::timestamp" if self.info.type_name == "date" else "({})").format(
+            value
+        )
         return SQL("({} AT TIME ZONE {})").format(local, constant(self.zone))
 
     def bound(self, instant: datetime) -> str:
@@ -129,7 +131,10 @@ def time_sql(table: Table, columns: Sequence[TimeColumn], key: str) -> TimeSql:
         DriftError: a column is missing, or its type is no time, or several differ.
     """
     infos = [table.column(each.column) for each in columns]
-    kinds = {(info.type_name, each.unit, each.time_zone) for info, each in zip(infos, columns, strict=True)}
+    kinds = {
+        (info.type_name, each.unit, each.time_zone)
+        for info, each in zip(infos, columns, strict=True)
+    }
     if len(kinds) > 1:
         raise DriftError(
             f"config/datamap.yaml: {key}: the columns of {table.name} differ in type, unit or "

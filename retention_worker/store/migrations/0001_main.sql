@@ -59,10 +59,13 @@ CREATE TABLE {schema}.deferred (
     attempts    int NOT NULL DEFAULT 0,
     progress    jsonb,
     since       timestamptz NOT NULL,
+    looked_at   timestamptz,
     PRIMARY KEY (tenant_id, scope, account_id)
 );
 COMMENT ON TABLE {schema}.deferred IS
     'Due accounts behind the watermark to look at again: at retry_at, or once the cutoff reaches active_at.';
+COMMENT ON COLUMN {schema}.deferred.looked_at IS
+    'The start of the sweep that looked last: each looks once. NULL: the next batch may go on.';
 CREATE INDEX deferred_retry ON {schema}.deferred (tenant_id, scope, retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX deferred_active ON {schema}.deferred (tenant_id, scope, active_at) WHERE active_at IS NOT NULL;
 CREATE INDEX deferred_reason ON {schema}.deferred (tenant_id, scope, reason);

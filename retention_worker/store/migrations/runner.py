@@ -67,12 +67,12 @@ def migrate(conn: psycopg.Connection, schema_name: str) -> list[str]:
                 _refuse_unknown(done)
                 if migration.number in done:
                     continue
-                body = SQL(migration.text).format(schema=Identifier(schema_name))  # type: ignore[arg-type]
+                body = SQL(migration.text).format(schema=Identifier(schema_name))
                 conn.execute(body)
                 conn.execute(
-                    SQL("INSERT INTO {}.migration (number, name, checksum) VALUES (%s, %s, %s)").format(
-                        Identifier(schema_name)
-                    ),
+                    SQL(
+                        "INSERT INTO {}.migration (number, name, checksum) VALUES (%s, %s, %s)"
+                    ).format(Identifier(schema_name)),
                     (migration.number, migration.name, migration.checksum),
                 )
                 applied.append(migration.name)

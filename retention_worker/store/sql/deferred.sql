@@ -3,10 +3,12 @@
 SELECT account_id, account_key, reason, attempts, progress
   FROM ((SELECT * FROM {schema}.deferred
           WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND retry_at <= %(now)s
+            AND (looked_at IS NULL OR looked_at < %(now)s)
           ORDER BY retry_at LIMIT %(limit)s)
         UNION
         (SELECT * FROM {schema}.deferred
           WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND active_at <= %(cutoff)s
+            AND (looked_at IS NULL OR looked_at < %(now)s)
           ORDER BY active_at LIMIT %(limit)s)) AS ready
  ORDER BY reason <> 'partial', COALESCE(retry_at, active_at), account_id
  LIMIT %(limit)s;
@@ -17,6 +19,7 @@ SELECT count(*) FROM (
     SELECT 1 FROM {schema}.deferred
      WHERE tenant_id = %(tenant)s AND scope = %(scope)s
        AND (retry_at <= %(now)s OR active_at <= %(cutoff)s)
+       AND (looked_at IS NULL OR looked_at < %(now)s)
      LIMIT %(limit)s) AS ready;
 
 -- name: ready_lanes
@@ -45,16 +48,17 @@ SELECT account_id FROM {schema}.deferred
 -- Defer accounts, or change what blocks them.
 INSERT INTO {schema}.deferred AS d
        (tenant_id, scope, account_id, account_key, reason, detail, retry_at, active_at,
-        attempts, progress, since)
+        attempts, progress, since, looked_at)
 SELECT %(tenant)s, %(scope)s, p.account_id, ARRAY(SELECT jsonb_array_elements_text(p.account_key)),
        p.reason, p.detail, p.retry_at::timestamptz, p.active_at::timestamptz, p.attempts,
-       p.progress, %(now)s
+       p.progress, %(now)s, CASE WHEN p.reason <> 'partial' THEN %(now)s::timestamptz END
   FROM jsonb_to_recordset(%(deferred)s::jsonb)
        AS p (account_id text, account_key jsonb, reason text, detail text, retry_at text,
              active_at text, attempts int, progress jsonb)
 ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
    SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, retry_at = EXCLUDED.retry_at,
-       active_at = EXCLUDED.active_at, attempts = EXCLUDED.attempts, progress = EXCLUDED.progress;
+       active_at = EXCLUDED.active_at, attempts = EXCLUDED.attempts, progress = EXCLUDED.progress,
+       looked_at = EXCLUDED.looked_at;
 
 -- name: drop
 -- Accounts that are done, or not due any more.
@@ -63,5 +67,5 @@ DELETE FROM {schema}.deferred
 
 -- name: wake
 -- Look at an account again in the next sweep, whatever blocked it.
-UPDATE {schema}.deferred SET retry_at = %(now)s
+UPDATE {schema}.deferred SET retry_at = %(now)s, looked_at = NULL
  WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND reason = 'hold';

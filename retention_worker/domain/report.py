@@ -1,0 +1,123 @@
+"""What a sweep did, or would do, lane by lane: for people, for scripts and for the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.chain import stamp
+from retention_worker.domain.lane import StopReason
+from retention_worker.domain.scope import Scope
+
+__all__ = ["LanePlan", "LaneReport", "PlanReport", "SweepReport"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneReport:
+    """One lane of a sweep."""
+
+    tenant: str
+    scope: Scope | None
+    cutoff: datetime | None = None
+    policy_digest: str | None = None
+    accounts: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    objects_queued: int = 0
+    deferred: int = 0
+    on_hold: int = 0
+    batches: int = 0
+    stop_reason: StopReason
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The lane as `sweep --json` prints it."""
+        return {
+            "tenant": self.tenant,
+            "scope": self.scope,
+            "cutoff": stamp(self.cutoff) if self.cutoff else None,
+            "policy_digest": self.policy_digest,
+            "accounts": self.accounts,
+            "rows": dict(self.rows),
+            "objects_queued": self.objects_queued,
+            "deferred": self.deferred,
+            "on_hold": self.on_hold,
+            "batches": self.batches,
+            "stop_reason": self.stop_reason,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepReport:
+    """A sweep: its lanes in the order in which they were served."""
+
+    sweep_id: int
+    started_at: datetime
+    finished_at: datetime
+    lanes: tuple[LaneReport, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where a lane needs a person."""
+        return int(any(lane.stop_reason.needs_person for lane in self.lanes))
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `sweep --json` prints it."""
+        return {
+            "sweep_id": self.sweep_id,
+            "started_at": stamp(self.started_at),
+            "finished_at": stamp(self.finished_at),
+            "lanes": [lane.to_json() for lane in self.lanes],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanePlan:
+    """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due."""
+
+    tenant: str
+    scope: Scope | None
+    cutoff: datetime | None = None
+    policy_digest: str | None = None
+    due: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    objects_queued: int = 0
+    deferred: int = 0
+    on_hold: int = 0
+    stop_reason: StopReason | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The lane as `plan --json` prints it."""
+        return {
+            "tenant": self.tenant,
+            "scope": self.scope,
+            "cutoff": stamp(self.cutoff) if self.cutoff else None,
+            "policy_digest": self.policy_digest,
+            "due": self.due,
+            "rows": dict(self.rows),
+            "objects_queued": self.objects_queued,
+            "deferred": self.deferred,
+            "on_hold": self.on_hold,
+            "stop_reason": self.stop_reason,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanReport:
+    """A plan at one instant."""
+
+    at: datetime
+    lanes: tuple[LanePlan, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where a lane needs a person."""
+        return int(any(lane.stop_reason and lane.stop_reason.needs_person for lane in self.lanes))
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as `plan --json` prints it."""
+        return {"at": stamp(self.at), "lanes": [lane.to_json() for lane in self.lanes]}

@@ -1,0 +1,1 @@
+"""What the worker does, a verb a file; the one layer that opens transactions."""

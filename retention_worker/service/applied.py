@@ -1,0 +1,44 @@
+"""Applies a policy: notes a change in the log, and refuses a file that is older than another's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.service.worker import Worker
+from retention_worker.store import lanes, policies
+from retention_worker.store.session import Session
+
+__all__ = ["apply_policy"]
+
+_log = structlog.get_logger()
+
+
+def apply_policy(
+    worker: Worker, session: Session, file: PolicyFile, digest: str | None, now: datetime
+) -> bool:
+    """Make the file's policy the one that is applied from now on.
+
+    Args:
+        worker: remembers what this process applied last.
+        session: a transaction that may write.
+        file: the policy.
+        digest: of the policy that was applied last, by whichever replica.
+        now: the sweep's start.
+
+    Returns:
+        False where the file has not changed since this process applied it, and another replica
+        applied another one since: then this replica's file is stale, and must not win.
+    """
+    policy = file.policy
+    mine = policy.digest
+    if mine != digest:
+        if worker.applied.get(policy.tenant_id) == mine:
+            return False
+        policies.log(session, policy, file.text, worker.settings.config_revision, now)
+        lanes.set_policy_digest(session, policy.tenant_id, mine)
+        _log.info("policy_applied", tenant=policy.tenant, digest=mine)
+    worker.applied[policy.tenant_id] = mine
+    return True

@@ -1,0 +1,121 @@
+"""Legal holds: placed under the account's lock, so that an acknowledged one is never overtaken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.errors import ConfigurationError, UnknownSubject
+from retention_worker.service.prepare import tenant_id_of
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, holds
+from retention_worker.store.holds import Hold
+from retention_worker.store.keys import id_text, parse_id
+from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import Connection, reading, writing
+from retention_worker.store.session import Deadline, Session
+
+__all__ = ["Placed", "listed", "place", "release"]
+
+# A batch holds an account for a tenth of a second: who waits longer has met something else.
+_PATIENCE_MS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A hold that is acknowledged; `credentials_left` False: nothing was there to keep any more."""
+
+    id: int
+    tenant_id: str
+    account: str
+    credentials_left: bool
+    until: datetime | None
+
+
+def place(
+    worker: Worker,
+    account: str,
+    *,
+    tenant: str | None,
+    reason: str,
+    actor: str,
+    until: datetime | None,
+) -> Placed:
+    """Keep everything of an account until the hold ends.
+
+    Raises:
+        UnknownSubject: the tenant has no such account.
+        ConfigurationError: `until` is in the past, or no tenant was named.
+        BatchTimeout: the account is locked by somebody for longer than ten seconds.
+    """
+    now = worker.clock()
+    if until is not None and until <= now:
+        raise ConfigurationError("--until: the time has passed: write a later one")
+    with worker.pool.connection() as conn:
+        compiled, tenant_id = _subject(worker, conn, tenant)
+        key = parse_id(account, len(compiled.accounts.id_columns))
+        with writing(conn):
+            deadline = Deadline(worker.monotonic, _PATIENCE_MS)
+            session = Session(conn, worker.settings.schema_name, deadline, patient=True)
+            found = accounts.lock_waiting(session, compiled, tenant_id, key)
+            if found is None:
+                raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
+            number = holds.place(
+                session, tenant_id, found.id, reason=reason, actor=actor, now=now, until=until
+            )
+            left = accounts.look(
+                session, compiled, tenant_id, [key], cutoff=None, now=now, max_units=1
+            )[found.id]
+    return Placed(
+        id=number,
+        tenant_id=tenant_id,
+        account=found.id,
+        credentials_left=left.has_biometric or left.has_other,
+        until=until,
+    )
+
+
+def release(worker: Worker, account: str, *, tenant: str | None, reason: str, actor: str) -> int:
+    """End the account's holds; the next sweep looks at it again. How many there were.
+
+    Raises:
+        UnknownSubject: the account has no active hold.
+    """
+    with worker.pool.connection() as conn:
+        compiled, tenant_id = _subject(worker, conn, tenant)
+        key = parse_id(account, len(compiled.accounts.id_columns))
+        with writing(conn):
+            ended = holds.release(
+                Session(conn, worker.settings.schema_name),
+                tenant_id,
+                id_text(key),
+                reason=reason,
+                actor=actor,
+                now=worker.clock(),
+            )
+    if ended == 0:
+        raise UnknownSubject(f"account {account!r} of tenant {tenant_id!r} has no active hold")
+    return ended
+
+
+def listed(worker: Worker, tenant: str | None) -> list[Hold]:
+    """The active holds of a tenant, or of all."""
+    policies = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    tenant_id = tenant_id_of(policies, tenant, single=False) if tenant is not None else None
+    with worker.pool.connection() as conn:
+        check(conn, worker.settings.schema_name)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            return holds.listed(session, tenant_id, worker.clock())
+
+
+def _subject(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir).datamap
+    policies = load_policies(settings.config_dir, settings.bounds)
+    check(conn, settings.schema_name)
+    compiled = compile_map(conn, datamap, settings.schema_name)
+    return compiled, tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)

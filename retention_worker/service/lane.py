@@ -1,0 +1,293 @@
+"""Runs one lane of a sweep: guard, then batch after batch until nothing is left or it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from retention_worker.configfiles.policies import PolicyFile, content_hash
+from retention_worker.domain.errors import (
+    BatchTimeout,
+    DatabaseUnavailable,
+    DriftError,
+    RetentionWorkerError,
+    StatementFailed,
+)
+from retention_worker.domain.lane import Behind, DeferReason, LaneState, Position, StopReason
+from retention_worker.service import guard, reconcile
+from retention_worker.service.batch import Batch, Outcome, Source, Terms
+from retention_worker.service.decide import retry_time
+from retention_worker.service.pace import Pace
+from retention_worker.service.survey import Survey
+from retention_worker.service.worker import Worker
+from retention_worker.store import approvals, lanes
+from retention_worker.store.approvals import Approval
+from retention_worker.store.deferred import Deferred
+from retention_worker.store.keys import Key, id_text
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.session import Deadline, Session
+
+__all__ = ["Ending", "LaneRun", "Progress", "Reach"]
+
+_log = structlog.get_logger()
+
+Progress = Callable[[str, str, int], None]
+"""Told after each batch: tenant, scope, accounts erased in it."""
+
+# A lost connection is tried again so often before the sweep ends; the pool waits in between.
+_RECONNECTS = 3
+# Where so many accounts in a row fail even alone, the fault is not in the accounts.
+_MOST_FAILURES_IN_A_ROW = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """Why a lane ended."""
+
+    stop: StopReason
+    reason: str | None = None
+
+
+_DONE = Ending(stop=StopReason.EXHAUSTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far behind the watermark a lane looks: not at all, a slice, or everything."""
+
+    slice: bool = False
+    full: bool = False
+
+
+@dataclass(kw_only=True)
+class LaneRun:
+    """One lane in one sweep.
+
+    Args:
+        worker: the parts.
+        compiled: the data map.
+        file: the tenant's policy file as it was read at the sweep's start.
+        terms: what holds for the lane's batches.
+        reach: how far behind the watermark to look; everything where the map has changed.
+        until: the monotonic second at which the sweep's time budget ends.
+        progress: told after each batch.
+    """
+
+    worker: Worker
+    compiled: CompiledMap
+    file: PolicyFile
+    terms: Terms
+    reach: Reach
+    until: float | None = None
+    progress: Progress | None = None
+    _troubled: dict[str, Deferred] = field(default_factory=dict)
+    _parts: dict[str, int] = field(default_factory=dict)
+    _failures: int = 0
+    _proved: bool = False
+
+    def __post_init__(self) -> None:
+        settings = self.worker.settings
+        self._pace = Pace(settings.batch_max_accounts, settings.duty_cycle_percent)
+
+    def run(self) -> Ending:
+        """Run the lane to its end; only a database that stays away leaves it as an error."""
+        for attempt in range(1, _RECONNECTS + 1):
+            try:
+                with self.worker.pool.connection() as conn:
+                    return self._run(conn)
+            except DatabaseUnavailable as exc:
+                _log.warning("connection_lost", attempt=attempt, error=str(exc))
+                if attempt == _RECONNECTS:
+                    raise
+            except DriftError as exc:
+                return Ending(stop=StopReason.REFUSED, reason=str(exc))
+            except RetentionWorkerError as exc:
+                return Ending(stop=StopReason.FAILED, reason=str(exc))
+        raise AssertionError("the loop returns or raises")
+
+    def _run(self, conn: Connection) -> Ending:
+        """First what a person has approved, then what may go without one."""
+        self._begin(conn)
+        if (approval := self._approval(conn)) is not None:
+            cutoff = min(self.terms.cutoff, approval.cutoff)
+            approved = replace(self.terms, cutoff=cutoff, approval=approval.id)
+            ending = self._stage(conn, approved, approval)
+            if ending.stop is not StopReason.EXHAUSTED:
+                return ending
+        return self._stage(conn, self.terms, None)
+
+    def _session(self, conn: Connection, deadline: Deadline | None = None) -> Session:
+        return Session(conn, self.worker.settings.schema_name, deadline)
+
+    def _begin(self, conn: Connection) -> None:
+        """Before a lane's first batch everything lies ahead of it, whatever the map says."""
+        with writing(conn):
+            session = self._session(conn)
+            lane = lanes.read(session, self.terms.tenant_id, self.terms.scope)
+            if lane.watermark is None and lane.map_digest != self.terms.map_digest:
+                nothing = Behind(digest=None, cursor=None, started_at=None, finished_at=None)
+                lanes.set_behind(session, lane, nothing, self.terms.map_digest)
+
+    def _approval(self, conn: Connection) -> Approval | None:
+        terms = self.terms
+        with writing(conn):
+            return approvals.current(
+                self._session(conn), terms.tenant_id, terms.scope, terms.policy_digest, terms.now
+            )
+
+    def _stage(self, conn: Connection, terms: Terms, approval: Approval | None) -> Ending:
+        """Look behind the watermark, ask the guard, erase, note how far was looked."""
+        with writing(conn):
+            lane = lanes.read(self._session(conn), terms.tenant_id, terms.scope)
+        keys, end, looked = self._look_behind(conn, lane, terms)
+        survey = Survey(
+            compiled=self.compiled, lane=lane, cutoff=terms.cutoff, now=terms.now, behind=keys
+        )
+        with writing(conn):
+            verdict = guard.judge(self._session(conn), survey, self.worker.settings, approval)
+        if verdict.reason is not None:
+            return Ending(stop=StopReason.WAITING, reason=verdict.reason)
+        ending = self._erase(conn, terms, verdict.permit, list(keys))
+        if looked and ending.stop is StopReason.EXHAUSTED:
+            with writing(conn):
+                reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
+        return ending
+
+    def _look_behind(
+        self, conn: Connection, lane: LaneState, terms: Terms
+    ) -> tuple[tuple[Key, ...], Position | None, bool]:
+        changed = lane.map_digest != terms.map_digest
+        full = self.reach.full or changed
+        if lane.watermark is None or not (full or self.reach.slice):
+            return (), None, False
+        resumes = lane.behind.digest == terms.map_digest and not self.reach.full
+        keys, end = reconcile.scan(
+            conn,
+            self.worker.settings.schema_name,
+            self.compiled,
+            lane,
+            cutoff=terms.cutoff,
+            now=terms.now,
+            full=full,
+            start=lane.behind.cursor if resumes else None,
+        )
+        return keys, end, True
+
+    def _erase(self, conn: Connection, terms: Terms, permit: int, behind: list[Key]) -> Ending:
+        """Deferred accounts first, then the frontier, then what was found behind it."""
+        waiting = ahead = True
+        while waiting or ahead or behind:
+            if (ending := self._interrupted()) is not None:
+                return ending
+            source = self._source(waiting, ahead, behind)
+            outcome = self._batch(conn, terms, source, permit)
+            if outcome is None:
+                if self._failures > _MOST_FAILURES_IN_A_ROW:
+                    return Ending(
+                        stop=StopReason.FAILED,
+                        reason=f"{self._failures} accounts in a row could not be erased: "
+                        f"{self._last_failure}",
+                    )
+                continue
+            if outcome.stop is not None:
+                return Ending(stop=outcome.stop, reason=outcome.reason)
+            permit -= outcome.accounts
+            if source.name == Source.BEHIND:
+                behind = behind[outcome.processed :]
+            elif source.name == Source.FRONTIER:
+                ahead = outcome.more
+            waiting = outcome.partial or (source.name == Source.DEFERRED and outcome.more)
+        return _DONE
+
+    def _source(self, waiting: bool, ahead: bool, behind: list[Key]) -> Source:
+        if waiting:
+            return Source(name=Source.DEFERRED)
+        if ahead:
+            return Source(name=Source.FRONTIER)
+        return Source(name=Source.BEHIND, keys=tuple(behind[: self._pace.size]))
+
+    def _interrupted(self) -> Ending | None:
+        """What ends a lane between two batches."""
+        settings, worker = self.worker.settings, self.worker
+        if worker.stop.is_set():
+            return Ending(stop=StopReason.STOPPED, reason="the worker is stopping")
+        if settings.window is not None and not settings.window.contains(worker.clock()):
+            return Ending(stop=StopReason.WINDOW_CLOSED, reason=f"outside {settings.window}")
+        if self.until is not None and worker.monotonic() >= self.until:
+            return Ending(stop=StopReason.TIME_BUDGET, reason="the sweep's time is used up")
+        if content_hash(self.file.path) != self.file.content_hash:
+            return Ending(
+                stop=StopReason.POLICY_CHANGED, reason=f"{self.file.path} was changed meanwhile"
+            )
+        return None
+
+    def _batch(self, conn: Connection, terms: Terms, source: Source, permit: int) -> Outcome | None:
+        """One batch and the pause after it; None where it failed and is to be tried smaller."""
+        worker = self.worker
+        started = worker.monotonic()
+        deadline = Deadline(worker.monotonic, worker.settings.batch_deadline_ms)
+        batch = Batch(
+            session=self._session(conn, deadline),
+            compiled=self.compiled,
+            terms=terms,
+            source=source,
+            limit=self._pace.size,
+            max_units=worker.settings.batch_max_transactions,
+            troubled=self._troubled,
+            parts=self._parts,
+            permit=permit,
+            prove=not self._proved,
+            at=worker.clock(),
+        )
+        try:
+            with writing(conn):
+                outcome = batch.run()
+        except StatementFailed as exc:
+            self._smaller(batch, exc)
+            return None
+        self._after(outcome, worker.monotonic() - started)
+        return outcome
+
+    def _after(self, outcome: Outcome, seconds: float) -> None:
+        if outcome.accounts:
+            self._proved, self._failures = True, 0
+            _log.info(
+                "batch_committed",
+                accounts=outcome.accounts,
+                rows=outcome.rows,
+                milliseconds=round(seconds * 1000, 1),
+            )
+            if self.progress is not None:
+                self.progress(self.file.policy.tenant, self.terms.scope, outcome.accounts)
+        pause = self._pace.took(outcome.candidates, seconds)
+        if outcome.rows and outcome.stop is None:
+            self.worker.stop.wait(pause)
+
+    def _smaller(self, batch: Batch, failure: StatementFailed) -> None:
+        """Halve; a single account goes in smaller parts, and at last is deferred."""
+        _log.info("batch_rolled_back", size=self._pace.size, error=str(failure))
+        self._last_failure = str(failure)
+        if self._pace.halve():
+            return
+        key = batch.in_hand
+        if key is None:  # not even a lease or a page was to be had
+            self._failures += 1
+            return
+        name, timeout = id_text(key), isinstance(failure, BatchTimeout)
+        rows = self._parts.get(name, self.worker.settings.batch_max_transactions)
+        if timeout and self.compiled.parts and rows > 1:
+            self._parts[name] = rows // 2
+            return
+        self._failures += 1
+        attempts = batch.attempts(key) + 1
+        self._troubled[name] = Deferred(
+            key=key,
+            reason=DeferReason.TIMEOUT if timeout else DeferReason.ERROR,
+            detail=str(failure),
+            retry_at=retry_time(self.terms.now, attempts),
+            attempts=attempts,
+            done=batch.done(key),
+        )

@@ -1,0 +1,213 @@
+"""What a sweep would erase now, by the sweep's own predicate, without a lock or a write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from retention_worker.configfiles.policies import PolicyFile, load_policy_file
+from retention_worker.domain.lane import Behind, LaneState, StopReason
+from retention_worker.domain.report import LanePlan, PlanReport
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.service import guard, reconcile
+from retention_worker.service.prepare import Prepared, prepare
+from retention_worker.service.survey import Survey, eligible
+from retention_worker.service.worker import Worker
+from retention_worker.store import approvals, control, credentials, deferred, lanes
+from retention_worker.store.accounts import Found
+from retention_worker.store.keys import Key, id_text
+from retention_worker.store.pool import Connection, reading
+from retention_worker.store.session import Session
+
+__all__ = ["plan"]
+
+_NOTHING_BEHIND = Behind(digest=None, cursor=None, started_at=None, finished_at=None)
+
+
+def plan(
+    worker: Worker,
+    *,
+    tenants: Sequence[str] = (),
+    at: datetime | None = None,
+    policy_file: Path | None = None,
+) -> PlanReport:
+    """Count what a sweep at an instant would erase; each lane in a READ ONLY transaction.
+
+    Args:
+        worker: the parts.
+        tenants: names of policy files; none: all.
+        at: the instant, aware; now where it is None.
+        policy_file: a policy to try instead of the tenant's own.
+
+    Raises:
+        ConfigurationError: the data map or a policy is wrong, or a tenant is unknown.
+        GuardRefused: the clock guard, or a standby.
+    """
+    with worker.pool.connection() as conn:
+        tried = load_policy_file(policy_file, worker.settings.bounds) if policy_file else None
+        prepared = prepare(worker, conn, tenants)
+        now = at or guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+        files = dict(prepared.policies.files)
+        if tried is not None:
+            files = {tried.policy.tenant: tried}
+        chosen = [file for name, file in files.items() if not tenants or name in tenants]
+        found: list[LanePlan] = []
+        for file in chosen:
+            found += _Tenant(worker, conn, prepared, file, now).plans()
+        broken = [
+            LanePlan(
+                tenant=name,
+                scope=None,
+                stop_reason=StopReason.INVALID_POLICY,
+                reason="; ".join(problems),
+            )
+            for name, problems in prepared.broken().items()
+            if tried is None and (not tenants or name in tenants)
+        ]
+    return PlanReport(at=now, lanes=(*found, *broken))
+
+
+@dataclass
+class _Tenant:
+    """One tenant's lanes, in the sweep's order, because the second finds what the first left."""
+
+    worker: Worker
+    conn: Connection
+    prepared: Prepared
+    file: PolicyFile
+    now: datetime
+    _gone: set[str] = field(default_factory=set)
+
+    def plans(self) -> list[LanePlan]:
+        self.worker.settings.bounds.require(self.file.policy)
+        return [self._lane(scope) for scope in Scope if self.file.policy.period(scope) is not None]
+
+    def _lane(self, scope: Scope) -> LanePlan:
+        policy = self.file.policy
+        period = policy.period(scope)
+        cutoff = period.cutoff(self.now) if period else None
+        common = {"tenant": policy.tenant, "scope": scope, "policy_digest": policy.digest}
+        if cutoff is None:
+            return LanePlan(**common)  # type: ignore[arg-type]
+        state, keys = self._behind(scope, cutoff)
+        survey = Survey(
+            compiled=self.prepared.compiled, lane=state, cutoff=cutoff, now=self.now, behind=keys
+        )
+        with reading(self.conn):
+            session = Session(self.conn, self.worker.settings.schema_name)
+            stop, reason = self._stop(session, survey)
+            counted = self._count(session, survey)
+            blocked = deferred.counts(session, [policy.tenant_id])
+        if stop is None and scope is Scope.BIOMETRICS:
+            self._gone = counted.overlap
+        reasons = {str(k): n for k, n in blocked.get((policy.tenant_id, scope), {}).items()}
+        on_hold = reasons.pop("hold", 0)
+        return LanePlan(
+            **common,  # type: ignore[arg-type]
+            cutoff=cutoff,
+            due=counted.due,
+            rows=counted.rows,
+            objects_queued=counted.objects,
+            deferred=sum(reasons.values()),
+            on_hold=on_hold,
+            stop_reason=stop,
+            reason=reason,
+        )
+
+    def _behind(self, scope: Scope, cutoff: datetime) -> tuple[LaneState, tuple[Key, ...]]:
+        """The lane's row, and what a sweep would find behind the watermark."""
+        schema = self.worker.settings.schema_name
+        with reading(self.conn):
+            states = lanes.of_tenants(Session(self.conn, schema), [self.file.policy.tenant_id])
+        state = next((each for each in states if each.scope is scope), None)
+        if state is None:
+            return self._new_lane(scope), ()
+        if state.watermark is None:
+            return state, ()
+        digest = self.prepared.map_digest(scope)
+        keys, _ = reconcile.scan(
+            self.conn,
+            schema,
+            self.prepared.compiled,
+            state,
+            cutoff=cutoff,
+            now=self.now,
+            full=True,
+            start=state.behind.cursor if state.behind.digest == digest else None,
+        )
+        return state, keys
+
+    def _new_lane(self, scope: Scope) -> LaneState:
+        return LaneState(
+            tenant_id=self.file.policy.tenant_id,
+            scope=scope,
+            watermark=None,
+            policy_digest=None,
+            map_digest=None,
+            behind=_NOTHING_BEHIND,
+            waiting_since=None,
+            head_hash=None,
+        )
+
+    def _stop(self, session: Session, survey: Survey) -> tuple[StopReason | None, str | None]:
+        """Why a sweep would leave the lane alone."""
+        policy, lane = self.file.policy, survey.lane
+        if policy.paused:
+            return StopReason.PAUSED, f"paused in {self.file.path}"
+        pause = control.paused(session, self.now)
+        if pause is not None:
+            return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
+        approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
+        verdict = guard.judge(session, survey, self.worker.settings, None)
+        if verdict.reason is not None and approval is not None:
+            verdict = guard.judge(session, survey, self.worker.settings, approval)
+        return (StopReason.WAITING, verdict.reason) if verdict.reason else (None, None)
+
+    def _count(self, session: Session, survey: Survey) -> _Counted:
+        counted = _Counted()
+        for page in eligible(session, survey):
+            self._count_page(session, survey, page, counted)
+        return counted
+
+    def _count_page(
+        self,
+        session: Session,
+        survey: Survey,
+        page: list[tuple[Key, Found]],
+        counted: _Counted,
+    ) -> None:
+        """The biometrics that the tenant's first lane takes are not there for the second."""
+        tenant, compiled = survey.lane.tenant_id, survey.compiled
+        both = [CredentialClass.BIOMETRIC, CredentialClass.OTHER]
+        if survey.lane.scope is Scope.BIOMETRICS:
+            keys = [key for key, _ in page]
+            counted.add(
+                len(keys),
+                credentials.count(session, compiled, [CredentialClass.BIOMETRIC], tenant, keys),
+            )
+            if self.file.policy.all_credentials is not None:
+                counted.overlap |= {id_text(key) for key in keys}
+            return
+        first = [(key, found) for key, found in page if found.id in self._gone]
+        keys = [key for key, found in first if found.has_other]
+        counted.add(
+            len(keys), credentials.count(session, compiled, [CredentialClass.OTHER], tenant, keys)
+        )
+        keys = [key for key, found in page if found.id not in self._gone]
+        counted.add(len(keys), credentials.count(session, compiled, both, tenant, keys))
+
+
+@dataclass
+class _Counted:
+    due: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    objects: int = 0
+    overlap: set[str] = field(default_factory=set)
+
+    def add(self, due: int, counts: credentials.Counts) -> None:
+        self.due += due
+        self.objects += counts.objects
+        for name, number in counts.rows.items():
+            self.rows[name] = self.rows.get(name, 0) + number

@@ -1,0 +1,106 @@
+"""What every sweep and plan starts from: files read, map compiled, nothing unsafe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retention_worker.configfiles.datamap import DataMapFile, load_datamap
+from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
+from retention_worker.domain.errors import ConfigurationError, DriftError, UnknownSubject
+from retention_worker.domain.scope import Scope
+from retention_worker.service.doctor import refusals
+from retention_worker.service.worker import Worker
+from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import Connection, refuse_standby
+from retention_worker.store.session import Session
+
+__all__ = ["Prepared", "prepare", "tenant_id_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The files and the map of one sweep."""
+
+    datamap: DataMapFile
+    policies: PolicySet
+    compiled: CompiledMap
+
+    def map_digest(self, scope: Scope) -> str:
+        """The digest of what the scope erases."""
+        return self.datamap.datamap.digest(scope)
+
+    def broken(self) -> dict[str, list[str]]:
+        """What is wrong with files, by the tenant (or the file) that it stops."""
+        found: dict[str, list[str]] = {}
+        for problem in self.policies.problems:
+            name = Path(problem.path).name
+            tenant = next((t for t in self.policies.broken if name.startswith(f"{t}.")), name)
+            found.setdefault(tenant, []).append(str(problem))
+        return found
+
+    def by_tenant_id(self) -> dict[str, PolicyFile]:
+        """The valid files by the value in the database's tenant column."""
+        return {file.policy.tenant_id: file for file in self.policies.files.values()}
+
+
+def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepared:
+    """Read the files and compile the map against the database as it is now.
+
+    Raises:
+        ConfigurationError: the data map is wrong, does not fit or is unsafe; `only` names a tenant
+            without a file; the worker's own schema is not there.
+        GuardRefused: the database is a standby.
+    """
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir)
+    policies = load_policies(settings.config_dir, settings.bounds)
+    _require_known(only, policies)
+    refuse_standby(conn)
+    check(conn, settings.schema_name)
+    _refuse_unsafe(worker, conn, datamap, policies)
+    compiled = compile_map(conn, datamap.datamap, settings.schema_name)
+    return Prepared(datamap=datamap, policies=policies, compiled=compiled)
+
+
+def _require_known(only: Sequence[str], policies: PolicySet) -> None:
+    for tenant in only:
+        if tenant not in policies.files and tenant not in policies.broken:
+            raise UnknownSubject(
+                f"tenant {tenant!r} has no policy file: write tenants/{tenant}.yaml"
+            )
+
+
+def _refuse_unsafe(
+    worker: Worker, conn: Connection, datamap: DataMapFile, policies: PolicySet
+) -> None:
+    single = datamap.datamap.accounts.tenant is None
+    if single and len(policies.files) + len(policies.broken) > 1:
+        raise ConfigurationError(
+            f"{datamap.path}: accounts.tenant is left out, so exactly one policy file may exist: "
+            "name the tenant column, or keep one file"
+        )
+    found = refusals(Session(conn, worker.settings.schema_name), datamap.datamap, worker.settings)
+    if found:
+        lines = "\n".join(f"{each.subject}: {each.message}" for each in found)
+        raise DriftError(f"the data map is not safe on this database: run doctor\n{lines}")
+
+
+def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:
+    """The tenant column's value for a name that a person gave.
+
+    The name of a policy file stands for its tenant_id; any other text is taken as the value.
+
+    Raises:
+        ConfigurationError: no tenant was named where the map has a tenant column.
+    """
+    if tenant is not None:
+        file = policies.files.get(tenant)
+        return file.policy.tenant_id if file else tenant
+    if not single:
+        raise ConfigurationError("name the tenant: --tenant T")
+    if len(policies.files) != 1:
+        raise ConfigurationError("a database without a tenant column has exactly one policy file")
+    return next(iter(policies.files.values())).policy.tenant_id

@@ -1,0 +1,96 @@
+"""Finds what is due behind the watermark: late commits, imports, credentials that came back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from retention_worker.domain.lane import Behind, LaneState, Position
+from retention_worker.service.decide import has_credentials
+from retention_worker.store import accounts, lanes
+from retention_worker.store.keys import Key, id_text
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.session import Session
+
+__all__ = ["SLICE", "record", "scan"]
+
+# Accounts looked through in each sweep without being asked: few, so that a sweep with little to do
+# stays cheap; the weekly pass looks at all.
+SLICE = 16
+_FULL_SLICE = 500
+# What is kept in memory at once, about 20 MB; the next sweep goes on from there.
+_MOST_FOUND = 100_000
+
+
+def scan(
+    conn: Connection,
+    schema_name: str,
+    compiled: CompiledMap,
+    lane: LaneState,
+    *,
+    cutoff: datetime,
+    now: datetime,
+    full: bool,
+    start: Position | None,
+) -> tuple[tuple[Key, ...], Position | None]:
+    """Look through what lies behind the watermark, in short transactions.
+
+    Args:
+        conn: an autocommit connection outside of a transaction.
+        schema_name: the worker's own schema.
+        compiled: the data map.
+        lane: as it was read.
+        cutoff: nothing after it is due.
+        now: the sweep's start.
+        full: go on to the end; otherwise one small slice.
+        start: after which place to begin.
+
+    Returns:
+        The accounts whose credentials are there, and where the look ended (None: at the end).
+    """
+    bound = compiled.accounts.activity.bound(cutoff)
+    upto = lane.watermark.activity if lane.watermark else None
+    size = _FULL_SLICE if full else SLICE
+    found: list[Key] = []
+    place = start
+    while True:
+        with writing(conn):
+            session = Session(conn, schema_name)
+            page = accounts.page(
+                session, compiled, lane.tenant_id, bound, after=place, limit=size, upto=upto
+            )
+            found += _with_credentials(session, compiled, lane, [c.key for c in page], now)
+        place = page[-1].position if len(page) == size else None
+        if place is None or not full or len(found) >= _MOST_FOUND:
+            return tuple(found), place
+
+
+def _with_credentials(
+    session: Session,
+    compiled: CompiledMap,
+    lane: LaneState,
+    keys: list[Key],
+    now: datetime,
+) -> tuple[Key, ...]:
+    if not keys:
+        return ()
+    found = accounts.look(
+        session, compiled, lane.tenant_id, keys, cutoff=None, now=now, max_units=1
+    )
+    return tuple(key for key in keys if has_credentials(found[id_text(key)], lane.scope))
+
+
+def record(
+    session: Session, lane: LaneState, end: Position | None, map_digest: str, now: datetime
+) -> None:
+    """Note that everything up to `end` was looked through under the map of that digest."""
+    behind = lane.behind
+    began = behind.digest != map_digest or behind.started_at is None or behind.cursor is None
+    started_at = now if began else behind.started_at
+    noted = Behind(
+        digest=map_digest,
+        cursor=end,
+        started_at=started_at,
+        finished_at=now if end is None else behind.finished_at,
+    )
+    lanes.set_behind(session, lane, noted, map_digest if end is None else lane.map_digest)

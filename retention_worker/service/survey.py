@@ -1,0 +1,112 @@
+"""What a lane would erase, found by the sweep's own predicate without a lock or a write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention_worker.domain.lane import LaneState, Position
+from retention_worker.domain.scope import Scope
+from retention_worker.service.decide import block, has_credentials
+from retention_worker.store import accounts, deferred
+from retention_worker.store.accounts import Found
+from retention_worker.store.keys import Key, id_text
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.session import Session
+
+__all__ = ["Survey", "due_at_most", "eligible", "eligible_keys"]
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A lane at an instant: `behind` are keys that reconcile has found."""
+
+    compiled: CompiledMap
+    lane: LaneState
+    cutoff: datetime
+    now: datetime
+    behind: tuple[Key, ...] = ()
+
+    @property
+    def bound(self) -> str:
+        """The cutoff in the activity column's own text."""
+        return self.compiled.accounts.activity.bound(self.cutoff)
+
+
+def due_at_most(session: Session, survey: Survey, limit: int) -> int:
+    """An upper bound of what is due, by the index alone, counted to about `limit`."""
+    lane = survey.lane
+    ahead = accounts.count_due(
+        session,
+        survey.compiled,
+        lane.tenant_id,
+        survey.bound,
+        after=lane.watermark,
+        limit=limit,
+    )
+    again = deferred.count_ready(
+        session,
+        lane.tenant_id,
+        lane.scope,
+        cutoff=survey.cutoff,
+        now=survey.now,
+        limit=limit,
+    )
+    return ahead + again + len(survey.behind)
+
+
+def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found]]]:
+    """Pages of accounts that a sweep would erase now: ready deferred, frontier, behind."""
+    lane = survey.lane
+    seen: set[str] = set()
+    ready = deferred.ready(
+        session,
+        lane.tenant_id,
+        lane.scope,
+        cutoff=survey.cutoff,
+        now=survey.now,
+        limit=_READY_LIMIT,
+    )
+    again = [row.key for row in ready] + list(survey.behind)
+    for start in range(0, len(again), _PAGE):
+        keys = again[start : start + _PAGE]
+        present = accounts.present(session, survey.compiled, lane.tenant_id, keys, survey.bound)
+        due = [key for key in keys if (at := present.get(id_text(key))) and at.due]
+        due = [key for key in due if id_text(key) not in seen]
+        seen |= {id_text(key) for key in due}
+        yield eligible_keys(session, survey, due)
+    after: Position | None = lane.watermark
+    while page := accounts.page(
+        session, survey.compiled, lane.tenant_id, survey.bound, after=after, limit=_PAGE
+    ):
+        keys = [each.key for each in page if id_text(each.key) not in seen]
+        yield eligible_keys(session, survey, keys)
+        after = page[-1].position
+
+
+# More deferred accounts than this at once would be an incident of its own.
+_READY_LIMIT = 1_000_000
+
+
+def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list[tuple[Key, Found]]:
+    """Those of the keys whose credentials are there and which nothing blocks."""
+    if not keys:
+        return []
+    looked = accounts.look(
+        session,
+        survey.compiled,
+        survey.lane.tenant_id,
+        keys,
+        cutoff=survey.cutoff,
+        now=survey.now,
+        max_units=1,
+    )
+    scope: Scope = survey.lane.scope
+    return [
+        (key, found)
+        for key in keys
+        if has_credentials(found := looked[id_text(key)], scope) and block(key, found) is None
+    ]

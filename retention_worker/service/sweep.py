@@ -1,0 +1,288 @@
+"""One sweep: every lane of every tenant once, and a report of what came of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from retention_worker import __version__
+from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.domain.errors import RetentionWorkerError
+from retention_worker.domain.lane import DeferReason, LaneState, StopReason
+from retention_worker.domain.report import LaneReport, SweepReport
+from retention_worker.domain.scope import Scope
+from retention_worker.service import guard
+from retention_worker.service.applied import apply_policy
+from retention_worker.service.batch import Terms
+from retention_worker.service.lane import Ending, LaneRun, Progress, Reach
+from retention_worker.service.prepare import Prepared, prepare
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, deferred, lanes, ledger, sweeps
+from retention_worker.store.pool import writing
+from retention_worker.store.session import Session
+
+__all__ = ["sweep"]
+
+_log = structlog.get_logger()
+# Lanes that look through a slice behind their watermark in one sweep: a few, so that a sweep with
+# nothing to do costs the same for ten tenants and ten thousand.
+_SLICES = 2
+
+
+def sweep(
+    worker: Worker,
+    *,
+    tenants: Sequence[str] = (),
+    reconcile: bool = False,
+    progress: Progress | None = None,
+) -> SweepReport:
+    """Erase what is due now.
+
+    Args:
+        worker: the parts.
+        tenants: names of policy files; none: all.
+        reconcile: look through everything behind the watermarks, too.
+        progress: told after each batch.
+
+    Raises:
+        ConfigurationError: the data map or a setting is wrong, or a tenant is unknown.
+        GuardRefused: the clock guard, or a standby.
+        DatabaseUnavailable: no connection, or lost for good. What was committed stays.
+    """
+    with worker.pool.connection() as conn:
+        prepared = prepare(worker, conn, tenants)
+        now = guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+        chosen = _chosen(prepared, tenants)
+        with writing(conn):
+            session = Session(conn, worker.settings.schema_name)
+            lanes.register(session, [file.policy.tenant_id for file in chosen])
+            number = sweeps.begin(session, now, __version__, socket.gethostname())
+    with structlog.contextvars.bound_contextvars(sweep_id=number):
+        return _Sweep(worker, prepared, number, now, reconcile, progress).run(chosen, tenants)
+
+
+def _chosen(prepared: Prepared, tenants: Sequence[str]) -> list[PolicyFile]:
+    files = prepared.policies.files
+    return [file for name, file in files.items() if not tenants or name in tenants]
+
+
+@dataclass
+class _Sweep:
+    worker: Worker
+    prepared: Prepared
+    number: int
+    now: datetime
+    reconcile: bool
+    progress: Progress | None
+
+    def run(self, chosen: list[PolicyFile], tenants: Sequence[str]) -> SweepReport:
+        _log.info("sweep_started", tenants=len(chosen))
+        budget = self.worker.settings.time_budget
+        self.until = self.worker.monotonic() + budget.total_seconds() if budget else None
+        endings: dict[tuple[str, Scope], Ending] = {}
+        for file, due in self._in_order(chosen):
+            endings |= self._tenant(file, due)
+        reports = [*self._reports(chosen, endings), *self._broken(tenants)]
+        report = SweepReport(
+            sweep_id=self.number,
+            started_at=self.now,
+            finished_at=self.worker.clock(),
+            lanes=tuple(reports),
+        )
+        self._end(report)
+        return report
+
+    def _in_order(self, chosen: list[PolicyFile]) -> list[tuple[PolicyFile, dict[Scope, Reach]]]:
+        """The tenants, least recently served first, with their lanes that have something to do."""
+        files = {file.policy.tenant_id: file for file in chosen}
+        with self.worker.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.worker.settings.schema_name)
+            states = lanes.of_tenants(session, files)
+            self._apply_policies(session, files, states)
+            with_work = self._with_work(session, files, states)
+        order: dict[str, dict[Scope, Reach]] = {}
+        for state in states:
+            found = order.setdefault(state.tenant_id, {})
+            reach = with_work.get((state.tenant_id, state.scope))
+            if reach is not None:
+                found[state.scope] = reach
+        return [(files[tenant], found) for tenant, found in order.items()]
+
+    def _apply_policies(
+        self, session: Session, files: dict[str, PolicyFile], states: Sequence[LaneState]
+    ) -> None:
+        self.stale = {
+            tenant
+            for tenant, digest in {s.tenant_id: s.policy_digest for s in states}.items()
+            if not apply_policy(self.worker, session, files[tenant], digest, self.now)
+        }
+
+    def _with_work(
+        self, session: Session, files: dict[str, PolicyFile], states: Sequence[LaneState]
+    ) -> dict[tuple[str, Scope], Reach]:
+        """Which lanes have something to do: two statements for all tenants."""
+        goes = [
+            (state, cutoff)
+            for state in states
+            if (cutoff := self._cutoff(files[state.tenant_id], state.scope)) is not None
+        ]
+        if not goes:
+            return {}
+        cutoffs = [cutoff for _, cutoff in goes]
+        due = accounts.due_lanes(
+            session, self.prepared.compiled, [state for state, _ in goes], cutoffs
+        )
+        due |= deferred.ready_lanes(
+            session, [(state.tenant_id, state.scope) for state, _ in goes], cutoffs, self.now
+        )
+        found = {
+            (state.tenant_id, state.scope): Reach(full=self.reconcile)
+            for index, (state, _) in enumerate(goes)
+            if index in due or self._looks_behind(state)
+        }
+        oldest = sorted(
+            (state for state, _ in goes if state.watermark is not None),
+            key=lambda state: (
+                state.behind.finished_at is not None,
+                state.behind.finished_at,
+            ),
+        )
+        for state in oldest[:_SLICES]:
+            key = (state.tenant_id, state.scope)
+            found[key] = Reach(full=self.reconcile, slice=True)
+        return found
+
+    def _looks_behind(self, state: LaneState) -> bool:
+        if state.watermark is None:
+            return False
+        return self.reconcile or state.map_digest != self.prepared.map_digest(state.scope)
+
+    def _cutoff(self, file: PolicyFile, scope: Scope) -> datetime | None:
+        """The latest activity that is due now, under a policy that is within the bounds."""
+        self.worker.settings.bounds.require(file.policy)
+        period = file.policy.period(scope)
+        return period.cutoff(self.now) if period else None
+
+    def _tenant(
+        self, file: PolicyFile, work: dict[Scope, Reach]
+    ) -> dict[tuple[str, Scope], Ending]:
+        policy = file.policy
+        endings: dict[tuple[str, Scope], Ending] = {}
+        for scope in Scope:
+            if policy.period(scope) is None:
+                continue
+            with structlog.contextvars.bound_contextvars(tenant=policy.tenant, scope=scope):
+                endings[policy.tenant_id, scope] = self._lane(file, scope, work.get(scope))
+        return endings
+
+    def _lane(self, file: PolicyFile, scope: Scope, reach: Reach | None) -> Ending:
+        policy = file.policy
+        cutoff = self._cutoff(file, scope)
+        if policy.tenant_id in self.stale:
+            return Ending(
+                stop=StopReason.STALE_POLICY,
+                reason="another replica applied another policy since: "
+                f"bring {file.path} up to date",
+            )
+        if policy.paused:
+            reason = f"paused in {file.path}"
+            return Ending(
+                stop=StopReason.PAUSED, reason=f"{reason}; accounts are due" if reach else reason
+            )
+        if reach is None or cutoff is None:
+            return Ending(stop=StopReason.EXHAUSTED)
+        run = LaneRun(
+            worker=self.worker,
+            compiled=self.prepared.compiled,
+            file=file,
+            terms=Terms(
+                sweep=self.number,
+                tenant_id=policy.tenant_id,
+                scope=scope,
+                cutoff=cutoff,
+                now=self.now,
+                policy_digest=policy.digest,
+                map_digest=self.prepared.map_digest(scope),
+            ),
+            reach=reach,
+            until=self.until,
+            progress=self.progress,
+        )
+        ending = run.run()
+        self._finish(policy.tenant_id, scope, ending)
+        return ending
+
+    def _finish(self, tenant_id: str, scope: Scope, ending: Ending) -> None:
+        level = _log.warning if ending.stop.needs_person else _log.info
+        level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
+        with self.worker.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.worker.settings.schema_name)
+            lanes.finish(session, tenant_id, scope, ending.stop, ending.reason, self.now)
+            lanes.served(session, tenant_id, self.now)
+
+    def _reports(
+        self, chosen: list[PolicyFile], endings: dict[tuple[str, Scope], Ending]
+    ) -> list[LaneReport]:
+        """What the ledger says was committed, so that an answer lost on the way loses nothing."""
+        with self.worker.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.worker.settings.schema_name)
+            done = ledger.totals(session, self.number)
+            blocked = deferred.counts(session, {tenant for tenant, _ in endings})
+        files = {file.policy.tenant_id: file for file in chosen}
+        reports = []
+        for (tenant, scope), ending in endings.items():
+            total = done.get((tenant, scope), ledger.LaneTotals(rows={}))
+            reasons = dict(blocked.get((tenant, scope), {}))
+            on_hold = reasons.pop(DeferReason.HOLD, 0)
+            reports.append(
+                LaneReport(
+                    tenant=files[tenant].policy.tenant,
+                    scope=scope,
+                    cutoff=self._cutoff(files[tenant], scope),
+                    policy_digest=files[tenant].policy.digest,
+                    accounts=total.accounts,
+                    rows=total.rows,
+                    objects_queued=total.objects,
+                    deferred=sum(reasons.values()),
+                    on_hold=on_hold,
+                    batches=total.batches,
+                    stop_reason=ending.stop,
+                    reason=ending.reason,
+                )
+            )
+        return reports
+
+    def _broken(self, tenants: Sequence[str]) -> list[LaneReport]:
+        """A file that is wrong never means delete, and never passes in silence."""
+        reports = []
+        for name, problems in self.prepared.broken().items():
+            if tenants and name not in tenants:
+                continue
+            _log.warning("invalid_policy", tenant=name, problems=problems)
+            reports.append(
+                LaneReport(
+                    tenant=name,
+                    scope=None,
+                    stop_reason=StopReason.INVALID_POLICY,
+                    reason="; ".join(problems),
+                )
+            )
+        return reports
+
+    def _end(self, report: SweepReport) -> None:
+        totals = {
+            "accounts": sum(lane.accounts for lane in report.lanes),
+            "rows": sum(sum(lane.rows.values()) for lane in report.lanes),
+            "objects_queued": sum(lane.objects_queued for lane in report.lanes),
+        }
+        try:
+            with self.worker.pool.connection() as conn, writing(conn):
+                session = Session(conn, self.worker.settings.schema_name)
+                sweeps.end(session, self.number, report.finished_at, totals)
+        except RetentionWorkerError as exc:
+            _log.warning("sweep_not_closed", error=str(exc))
+        _log.info("sweep_finished", **totals)

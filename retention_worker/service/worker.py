@@ -1,0 +1,35 @@
+"""The worker's parts, as `bootstrap` puts them together and every service takes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from retention_worker.clock import Clock, Monotonic
+from retention_worker.settings import Settings
+from retention_worker.store.pool import Connection, Pool
+
+__all__ = ["DatabaseClock", "Worker"]
+
+DatabaseClock = Callable[[Connection], datetime]
+"""Reads the database's clock: aware UTC. Injected with the worker's, for tests that freeze time."""
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """What services need.
+
+    `stop` is set when the process should end after the batch in hand. `applied` remembers, by
+    tenant, the digest of the policy that this process applied last: an unchanged file that differs
+    from what another replica applied since is stale.
+    """
+
+    settings: Settings
+    pool: Pool
+    clock: Clock
+    database_clock: DatabaseClock
+    monotonic: Monotonic
+    stop: threading.Event = field(default_factory=threading.Event)
+    applied: dict[str, str] = field(default_factory=dict)

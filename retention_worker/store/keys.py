@@ -1,0 +1,42 @@
+"""Ids of somebody else's rows: the values of the id columns, as the database's own texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from retention_worker.domain.errors import ConfigurationError
+
+__all__ = ["Key", "id_text", "key_parameters", "parse_id"]
+
+Key = tuple[str, ...]
+"""The values of the id columns, in the data map's order."""
+
+
+def id_text(key: Key) -> str:
+    """An id as one text: itself, or a JSON array of texts where it is composite."""
+    return key[0] if len(key) == 1 else json.dumps(list(key), ensure_ascii=False)
+
+
+def parse_id(text: str, width: int) -> Key:
+    """The key that a person or a program wrote as one text.
+
+    Raises:
+        ConfigurationError: a composite id is no JSON array of as many texts as it has columns.
+    """
+    if width == 1:
+        return (text,)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or len(found) != width:
+        raise ConfigurationError(f'the id has {width} columns: write a JSON array, like ["a", "b"]')
+    return tuple(str(value) for value in found)
+
+
+def key_parameters(keys: Sequence[Key], width: int) -> dict[str, Any]:
+    """The parameters of `k`: k0, k1, ... and ids."""
+    columns: dict[str, Any] = {f"k{i}": [key[i] for key in keys] for i in range(width)}
+    return columns | {"ids": [id_text(key) for key in keys]}
