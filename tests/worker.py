@@ -1,0 +1,56 @@
+"""A worker for tests: real settings, a real pool, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from retention_worker import clock
+from retention_worker.service.worker import Worker
+from retention_worker.settings import Settings
+from retention_worker.store.pool import Pool
+from tests.config_folder import ConfigFolder
+
+
+class MovingClock:
+    """Both clocks of a worker: `now` is what they say until the test sets it again."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self, *_: object) -> datetime:
+        """The time, for the worker and for the database."""
+        return self.now
+
+    def forward(self, **length: float) -> datetime:
+        """Move on by a timedelta's arguments."""
+        self.now += timedelta(**length)
+        return self.now
+
+
+@contextmanager
+def open_worker(
+    dsn: str, config: ConfigFolder, at: MovingClock, **settings: Any
+) -> Iterator[Worker]:
+    """A worker without pauses, and with a deadline that a busy test machine keeps."""
+    chosen = {"duty_cycle_percent": 100, "batch_deadline_ms": 450} | settings
+    pool = Pool(dsn)
+    try:
+        yield Worker(
+            settings=Settings(
+                _env_file=None,  # type: ignore[call-arg]
+                database_url=SecretStr(dsn),
+                config_dir=config.path,
+                **chosen,
+            ),
+            pool=pool,
+            clock=at,
+            database_clock=at,
+            monotonic=clock.monotonic,
+        )
+    finally:
+        pool.close()
