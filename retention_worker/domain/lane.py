@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Behind", "DeferReason", "LaneState", "Position", "StopReason"]
+__all__ = ["NOTHING_BEHIND", "Behind", "DeferReason", "LaneState", "Position", "StopReason"]
 
 
 class StopReason(StrEnum):
@@ -69,6 +69,9 @@ class Behind:
     finished_at: datetime | None
 
 
+NOTHING_BEHIND = Behind(digest=None, cursor=None, started_at=None, finished_at=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LaneState:
     """A lane's row."""
@@ -81,3 +84,17 @@ class LaneState:
     behind: Behind
     waiting_since: datetime | None
     head_hash: str | None
+
+    @classmethod
+    def new(cls, tenant_id: str, scope: Scope) -> LaneState:
+        """The lane of a tenant that no sweep has seen yet."""
+        return cls(
+            tenant_id=tenant_id,
+            scope=scope,
+            watermark=None,
+            policy_digest=None,
+            map_digest=None,
+            behind=NOTHING_BEHIND,
+            waiting_since=None,
+            head_hash=None,
+        )

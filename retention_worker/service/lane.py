@@ -15,12 +15,19 @@ from retention_worker.domain.errors import (
     RetentionWorkerError,
     StatementFailed,
 )
-from retention_worker.domain.lane import Behind, DeferReason, LaneState, Position, StopReason
+from retention_worker.domain.lane import (
+    NOTHING_BEHIND,
+    DeferReason,
+    LaneState,
+    Position,
+    StopReason,
+)
 from retention_worker.service import guard, reconcile
 from retention_worker.service.batch import Batch, Outcome, Source, Terms
 from retention_worker.service.decide import retry_time
 from retention_worker.service.pace import Pace
 from retention_worker.service.survey import Survey
+from retention_worker.service.work import Reach
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, lanes
 from retention_worker.store.approvals import Approval
@@ -30,7 +37,7 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Deadline, Session
 
-__all__ = ["Ending", "LaneRun", "Progress", "Reach"]
+__all__ = ["Ending", "LaneRun", "Progress"]
 
 _log = structlog.get_logger()
 
@@ -52,14 +59,6 @@ class Ending:
 
 
 _DONE = Ending(stop=StopReason.EXHAUSTED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reach:
-    """How far behind the watermark a lane looks: not at all, a slice, or everything."""
-
-    slice: bool = False
-    full: bool = False
 
 
 @dataclass(kw_only=True)
@@ -128,8 +127,7 @@ class LaneRun:
             session = self._session(conn)
             lane = lanes.read(session, self.terms.tenant_id, self.terms.scope)
             if lane.watermark is None and lane.map_digest != self.terms.map_digest:
-                nothing = Behind(digest=None, cursor=None, started_at=None, finished_at=None)
-                lanes.set_behind(session, lane, nothing, self.terms.map_digest)
+                lanes.set_behind(session, lane, NOTHING_BEHIND, self.terms.map_digest)
 
     def _approval(self, conn: Connection) -> Approval | None:
         terms = self.terms
@@ -159,11 +157,8 @@ class LaneRun:
     def _look_behind(
         self, conn: Connection, lane: LaneState, terms: Terms
     ) -> tuple[tuple[Key, ...], Position | None, bool]:
-        changed = lane.map_digest != terms.map_digest
-        full = self.reach.full or changed
-        if lane.watermark is None or not (full or self.reach.slice):
+        if lane.watermark is None or self.reach == Reach():
             return (), None, False
-        resumes = lane.behind.digest == terms.map_digest and not self.reach.full
         keys, end = reconcile.scan(
             conn,
             self.worker.settings.schema_name,
@@ -171,8 +166,8 @@ class LaneRun:
             lane,
             cutoff=terms.cutoff,
             now=terms.now,
-            full=full,
-            start=lane.behind.cursor if resumes else None,
+            full=self.reach.full,
+            map_digest=terms.map_digest,
         )
         return keys, end, True
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from retention_worker.configfiles.policies import PolicyFile, load_policy_file
-from retention_worker.domain.lane import Behind, LaneState, StopReason
+from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LanePlan, PlanReport
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service import guard, reconcile
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.survey import Survey, eligible
+from retention_worker.service.work import Reach, cutoff_of, find_work
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, control, credentials, deferred, lanes
 from retention_worker.store.accounts import Found
@@ -23,7 +24,7 @@ from retention_worker.store.session import Session
 
 __all__ = ["plan"]
 
-_NOTHING_BEHIND = Behind(digest=None, cursor=None, started_at=None, finished_at=None)
+_LaneKey = tuple[str, Scope]
 
 
 def plan(
@@ -53,9 +54,10 @@ def plan(
         if tried is not None:
             files = {tried.policy.tenant: tried}
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
+        states, work = _work(worker, conn, prepared, chosen, now)
         found: list[LanePlan] = []
         for file in chosen:
-            found += _Tenant(worker, conn, prepared, file, now).plans()
+            found += _Tenant(worker, conn, prepared, file, now, states, work).plans()
         broken = [
             LanePlan(
                 tenant=name,
@@ -69,6 +71,33 @@ def plan(
     return PlanReport(at=now, lanes=(*found, *broken))
 
 
+def _work(
+    worker: Worker,
+    conn: Connection,
+    prepared: Prepared,
+    chosen: Sequence[PolicyFile],
+    now: datetime,
+) -> tuple[dict[_LaneKey, LaneState], dict[_LaneKey, Reach]]:
+    """The lanes' rows, as they would be registered, and what a sweep would find to do."""
+    files = {file.policy.tenant_id: file for file in chosen}
+    with reading(conn):
+        session = Session(conn, worker.settings.schema_name)
+        states = {(s.tenant_id, s.scope): s for s in lanes.of_tenants(session, files)}
+        for tenant in files:
+            for scope in Scope:
+                states.setdefault((tenant, scope), LaneState.new(tenant, scope))
+        work = find_work(
+            session,
+            prepared,
+            files,
+            list(states.values()),
+            now=now,
+            bounds=worker.settings.bounds,
+            reconcile=False,
+        )
+    return states, work
+
+
 @dataclass
 class _Tenant:
     """One tenant's lanes, in the sweep's order, because the second finds what the first left."""
@@ -78,23 +107,23 @@ class _Tenant:
     prepared: Prepared
     file: PolicyFile
     now: datetime
+    states: dict[_LaneKey, LaneState]
+    work: dict[_LaneKey, Reach]
     _gone: set[str] = field(default_factory=set)
 
     def plans(self) -> list[LanePlan]:
-        self.worker.settings.bounds.require(self.file.policy)
         return [self._lane(scope) for scope in Scope if self.file.policy.period(scope) is not None]
 
     def _lane(self, scope: Scope) -> LanePlan:
         policy = self.file.policy
-        period = policy.period(scope)
-        cutoff = period.cutoff(self.now) if period else None
-        common = {"tenant": policy.tenant, "scope": scope, "policy_digest": policy.digest}
-        if cutoff is None:
-            return LanePlan(**common)  # type: ignore[arg-type]
-        state, keys = self._behind(scope, cutoff)
-        survey = Survey(
-            compiled=self.prepared.compiled, lane=state, cutoff=cutoff, now=self.now, behind=keys
+        reach = self.work.get((policy.tenant_id, scope))
+        cutoff = cutoff_of(self.file, scope, self.now, self.worker.settings.bounds)
+        empty = LanePlan(
+            tenant=policy.tenant, scope=scope, cutoff=cutoff, policy_digest=policy.digest
         )
+        if reach is None or cutoff is None:
+            return empty
+        survey = self._survey(scope, cutoff, reach)
         with reading(self.conn):
             session = Session(self.conn, self.worker.settings.schema_name)
             stop, reason = self._stop(session, survey)
@@ -102,11 +131,10 @@ class _Tenant:
             blocked = deferred.counts(session, [policy.tenant_id])
         if stop is None and scope is Scope.BIOMETRICS:
             self._gone = counted.overlap
-        reasons = {str(k): n for k, n in blocked.get((policy.tenant_id, scope), {}).items()}
-        on_hold = reasons.pop("hold", 0)
-        return LanePlan(
-            **common,  # type: ignore[arg-type]
-            cutoff=cutoff,
+        reasons = dict(blocked.get((policy.tenant_id, scope), {}))
+        on_hold = reasons.pop(DeferReason.HOLD, 0)
+        return replace(
+            empty,
             due=counted.due,
             rows=counted.rows,
             objects_queued=counted.objects,
@@ -116,39 +144,23 @@ class _Tenant:
             reason=reason,
         )
 
-    def _behind(self, scope: Scope, cutoff: datetime) -> tuple[LaneState, tuple[Key, ...]]:
-        """The lane's row, and what a sweep would find behind the watermark."""
-        schema = self.worker.settings.schema_name
-        with reading(self.conn):
-            states = lanes.of_tenants(Session(self.conn, schema), [self.file.policy.tenant_id])
-        state = next((each for each in states if each.scope is scope), None)
-        if state is None:
-            return self._new_lane(scope), ()
-        if state.watermark is None:
-            return state, ()
-        digest = self.prepared.map_digest(scope)
-        keys, _ = reconcile.scan(
-            self.conn,
-            schema,
-            self.prepared.compiled,
-            state,
-            cutoff=cutoff,
-            now=self.now,
-            full=True,
-            start=state.behind.cursor if state.behind.digest == digest else None,
-        )
-        return state, keys
-
-    def _new_lane(self, scope: Scope) -> LaneState:
-        return LaneState(
-            tenant_id=self.file.policy.tenant_id,
-            scope=scope,
-            watermark=None,
-            policy_digest=None,
-            map_digest=None,
-            behind=_NOTHING_BEHIND,
-            waiting_since=None,
-            head_hash=None,
+    def _survey(self, scope: Scope, cutoff: datetime, reach: Reach) -> Survey:
+        """The lane, with what a sweep would find behind the watermark."""
+        state = self.states[self.file.policy.tenant_id, scope]
+        keys: tuple[Key, ...] = ()
+        if reach != Reach() and state.watermark is not None:
+            keys, _ = reconcile.scan(
+                self.conn,
+                self.worker.settings.schema_name,
+                self.prepared.compiled,
+                state,
+                cutoff=cutoff,
+                now=self.now,
+                full=reach.full,
+                map_digest=self.prepared.map_digest(scope),
+            )
+        return Survey(
+            compiled=self.prepared.compiled, lane=state, cutoff=cutoff, now=self.now, behind=keys
         )
 
     def _stop(self, session: Session, survey: Survey) -> tuple[StopReason | None, str | None]:

@@ -31,7 +31,7 @@ def scan(
     cutoff: datetime,
     now: datetime,
     full: bool,
-    start: Position | None,
+    map_digest: str,
 ) -> tuple[tuple[Key, ...], Position | None]:
     """Look through what lies behind the watermark, in short transactions.
 
@@ -43,7 +43,7 @@ def scan(
         cutoff: nothing after it is due.
         now: the sweep's start.
         full: go on to the end; otherwise one small slice.
-        start: after which place to begin.
+        map_digest: of the scope's entries; a pass that began under another one begins again.
 
     Returns:
         The accounts whose credentials are there, and where the look ended (None: at the end).
@@ -52,7 +52,7 @@ def scan(
     upto = lane.watermark.activity if lane.watermark else None
     size = _FULL_SLICE if full else SLICE
     found: list[Key] = []
-    place = start
+    place = lane.behind.cursor if lane.behind.digest == map_digest else None
     while True:
         with writing(conn):
             session = Session(conn, schema_name)

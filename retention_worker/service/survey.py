@@ -70,12 +70,11 @@ def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found
         now=survey.now,
         limit=_READY_LIMIT,
     )
-    again = [row.key for row in ready] + list(survey.behind)
+    again = list(dict.fromkeys([*(row.key for row in ready), *survey.behind]))
     for start in range(0, len(again), _PAGE):
         keys = again[start : start + _PAGE]
         present = accounts.present(session, survey.compiled, lane.tenant_id, keys, survey.bound)
         due = [key for key in keys if (at := present.get(id_text(key))) and at.due]
-        due = [key for key in due if id_text(key) not in seen]
         seen |= {id_text(key) for key in due}
         yield eligible_keys(session, survey, due)
     after: Position | None = lane.watermark

@@ -18,19 +18,17 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
 from retention_worker.service.applied import apply_policy
 from retention_worker.service.batch import Terms
-from retention_worker.service.lane import Ending, LaneRun, Progress, Reach
+from retention_worker.service.lane import Ending, LaneRun, Progress
 from retention_worker.service.prepare import Prepared, prepare
+from retention_worker.service.work import Reach, cutoff_of, find_work
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, deferred, lanes, ledger, sweeps
+from retention_worker.store import deferred, lanes, ledger, sweeps
 from retention_worker.store.pool import writing
 from retention_worker.store.session import Session
 
 __all__ = ["sweep"]
 
 _log = structlog.get_logger()
-# Lanes that look through a slice behind their watermark in one sweep: a few, so that a sweep with
-# nothing to do costs the same for ten tenants and ten thousand.
-_SLICES = 2
 
 
 def sweep(
@@ -103,7 +101,15 @@ class _Sweep:
             session = Session(conn, self.worker.settings.schema_name)
             states = lanes.of_tenants(session, files)
             self._apply_policies(session, files, states)
-            with_work = self._with_work(session, files, states)
+            with_work = find_work(
+                session,
+                self.prepared,
+                files,
+                states,
+                now=self.now,
+                bounds=self.worker.settings.bounds,
+                reconcile=self.reconcile,
+            )
         order: dict[str, dict[Scope, Reach]] = {}
         for state in states:
             found = order.setdefault(state.tenant_id, {})
@@ -121,52 +127,6 @@ class _Sweep:
             if not apply_policy(self.worker, session, files[tenant], digest, self.now)
         }
 
-    def _with_work(
-        self, session: Session, files: dict[str, PolicyFile], states: Sequence[LaneState]
-    ) -> dict[tuple[str, Scope], Reach]:
-        """Which lanes have something to do: two statements for all tenants."""
-        goes = [
-            (state, cutoff)
-            for state in states
-            if (cutoff := self._cutoff(files[state.tenant_id], state.scope)) is not None
-        ]
-        if not goes:
-            return {}
-        cutoffs = [cutoff for _, cutoff in goes]
-        due = accounts.due_lanes(
-            session, self.prepared.compiled, [state for state, _ in goes], cutoffs
-        )
-        due |= deferred.ready_lanes(
-            session, [(state.tenant_id, state.scope) for state, _ in goes], cutoffs, self.now
-        )
-        found = {
-            (state.tenant_id, state.scope): Reach(full=self.reconcile)
-            for index, (state, _) in enumerate(goes)
-            if index in due or self._looks_behind(state)
-        }
-        oldest = sorted(
-            (state for state, _ in goes if state.watermark is not None),
-            key=lambda state: (
-                state.behind.finished_at is not None,
-                state.behind.finished_at,
-            ),
-        )
-        for state in oldest[:_SLICES]:
-            key = (state.tenant_id, state.scope)
-            found[key] = Reach(full=self.reconcile, slice=True)
-        return found
-
-    def _looks_behind(self, state: LaneState) -> bool:
-        if state.watermark is None:
-            return False
-        return self.reconcile or state.map_digest != self.prepared.map_digest(state.scope)
-
-    def _cutoff(self, file: PolicyFile, scope: Scope) -> datetime | None:
-        """The latest activity that is due now, under a policy that is within the bounds."""
-        self.worker.settings.bounds.require(file.policy)
-        period = file.policy.period(scope)
-        return period.cutoff(self.now) if period else None
-
     def _tenant(
         self, file: PolicyFile, work: dict[Scope, Reach]
     ) -> dict[tuple[str, Scope], Ending]:
@@ -181,7 +141,7 @@ class _Sweep:
 
     def _lane(self, file: PolicyFile, scope: Scope, reach: Reach | None) -> Ending:
         policy = file.policy
-        cutoff = self._cutoff(file, scope)
+        cutoff = cutoff_of(file, scope, self.now, self.worker.settings.bounds)
         if policy.tenant_id in self.stale:
             return Ending(
                 stop=StopReason.STALE_POLICY,
@@ -242,7 +202,7 @@ class _Sweep:
                 LaneReport(
                     tenant=files[tenant].policy.tenant,
                     scope=scope,
-                    cutoff=self._cutoff(files[tenant], scope),
+                    cutoff=cutoff_of(files[tenant], scope, self.now, self.worker.settings.bounds),
                     policy_digest=files[tenant].policy.digest,
                     accounts=total.accounts,
                     rows=total.rows,

@@ -15,11 +15,11 @@ SELECT tenant_id, scope FROM wanted CROSS JOIN (VALUES ('biometrics'), ('all')) 
 ON CONFLICT DO NOTHING;
 
 -- name: of_tenants
--- The lanes of tenants, least recently served first.
+-- The lanes of tenants, least recently served first; biometrics before all.
 SELECT l.*, t.last_served_at
   FROM {schema}.lane l JOIN {schema}.tenant t USING (tenant_id)
  WHERE l.tenant_id = ANY (%(tenants)s::text[])
- ORDER BY t.last_served_at NULLS FIRST, l.tenant_id;
+ ORDER BY t.last_served_at NULLS FIRST, l.tenant_id, l.scope DESC;
 
 -- name: lease
 -- The tenant's lease, for this transaction; no row where another worker has it.
