@@ -1,17 +1,19 @@
-"""The worker's role in tests: it may do what the reference data map needs, and nothing else."""
+"""The worker's role in tests: it has what `doctor` prints, and nothing else."""
 
 from contextlib import suppress
 
 import psycopg
 from psycopg.errors import DuplicateObject, UniqueViolation
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.service.doctor import grants_sql
+from retention_worker.store import catalog
+from tests.config_folder import SAMPLES
 
 ROLE = "retention_worker"
 PASSWORD = "retention_worker"  # of throwaway servers; the embedded one does not even ask for it
 SCHEMA = "retention"
-
-_READ = ("accounts", "transactions")
-_ERASE = ("face_vectors", "face_templates", "authentication_vectors", "images", "extracted_data")
 
 
 def create_role(conn: psycopg.Connection) -> None:
@@ -22,19 +24,7 @@ def create_role(conn: psycopg.Connection) -> None:
 
 
 def grant_reference(conn: psycopg.Connection) -> None:
-    """Grant the role what it needs of the reference schema, and a schema of its own."""
-    role, schema = Identifier(ROLE), Identifier(SCHEMA)
-    read, erase = _tables(_READ), _tables(_ERASE)
-    for statement in (
-        SQL("GRANT USAGE ON SCHEMA public TO {role}"),
-        SQL("GRANT SELECT ON {read} TO {role}"),
-        # FOR UPDATE wants UPDATE on one column.
-        SQL("GRANT UPDATE (id) ON public.accounts TO {role}"),
-        SQL("GRANT SELECT, DELETE ON {erase} TO {role}"),
-        SQL("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
-    ):
-        conn.execute(statement.format(role=role, schema=schema, read=read, erase=erase))
-
-
-def _tables(names: tuple[str, ...]) -> Composed:
-    return SQL(", ").join(Identifier("public", name) for name in names)
+    """Grant the role what the reference data map needs, and a schema of its own."""
+    datamap = load_datamap(SAMPLES).datamap
+    found = catalog.read(conn, catalog.mapped_tables(datamap))
+    conn.execute(grants_sql(datamap, found, SCHEMA, ROLE).encode())

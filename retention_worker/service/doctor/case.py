@@ -9,19 +9,33 @@ from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove, T
 from retention_worker.settings import Settings
 from retention_worker.store.examine import Comparison, Facts, Need
 
-__all__ = ["Case", "blanked", "deleted", "erased_tables"]
+__all__ = ["Case", "Compared", "blanked", "deleted", "erased_tables"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Two columns that a join compares, as names for people, and how they compare."""
+
+    subject: str
+    child: str
+    parent: str
+    found: Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Everything that was read; `policies` is the number of policy files, None where unknown."""
+    """Everything that was read; `policies` is the number of policy files, None where unknown.
+
+    `drift` is why the map does not compile, None where it does.
+    """
 
     datamap: DataMap
     facts: Facts
     settings: Settings
     policies: int | None = None
     lacking: tuple[Need, ...] = ()
-    comparisons: tuple[tuple[str, str, Comparison], ...] = ()
+    comparisons: tuple[Compared, ...] = ()
+    drift: str | None = None
 
     def mapped(self, name: TableName) -> bool:
         """Whether the table exists."""

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from retention_worker.domain.datamap import DataMap
-from retention_worker.service.doctor import access, shape
+from retention_worker.domain.datamap import DataMap, TableName
+from retention_worker.domain.errors import DriftError
+from retention_worker.service.doctor import (
+    access,
+    blanks,
+    keys,
+    references,
+    replication,
+    shape,
+    triggers,
+)
 from retention_worker.service.doctor import server as servers
-from retention_worker.service.doctor.case import Case
+from retention_worker.service.doctor.case import Case, Compared
+from retention_worker.service.doctor.edges import edges
 from retention_worker.service.doctor.finding import Finding, Severity
-from retention_worker.service.doctor.needs import needs
+from retention_worker.service.doctor.needs import named_columns, needs
 from retention_worker.service.doctor.needs import privileges as wanted_privileges
 from retention_worker.settings import Settings
 from retention_worker.store import examine as facts_of
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql import compile_map
 from retention_worker.store.session import Session
 
 __all__ = ["examine", "refusals"]
@@ -23,9 +35,22 @@ _CHECKS: tuple[Check, ...] = (
     servers.server,
     shape.missing,
     shape.relations,
+    shape.drift,
     access.privileges,
     access.row_security,
+    keys.types,
+    keys.unique_accounts,
+    keys.unique_parents,
+    triggers.triggers,
+    triggers.rules,
+    references.reaching,
+    references.standing_in_the_way,
+    references.blanked_keys,
+    blanks.blanks,
+    blanks.unique_blanks,
+    replication.replica_identity,
     shape.inheritance,
+    triggers.accepted_nothing,
 )
 
 
@@ -59,8 +84,7 @@ def _read(session: Session, datamap: DataMap, settings: Settings, policies: int 
     wanted = [
         need
         for need in wanted_privileges(needs(datamap, facts.catalog))
-        if need.column is None
-        or need.column in getattr(facts.catalog.tables.get(need.table), "columns", {})
+        if need.column is None or _has(facts.catalog, need.table, need.column)
     ]
     return Case(
         datamap=datamap,
@@ -68,7 +92,49 @@ def _read(session: Session, datamap: DataMap, settings: Settings, policies: int 
         settings=settings,
         policies=policies,
         lacking=facts_of.lacking(session, facts.catalog, wanted),
+        comparisons=_compare(session, datamap, facts.catalog),
+        drift=_drift(session, datamap, facts.catalog),
     )
+
+
+def _compare(session: Session, datamap: DataMap, catalog: Catalog) -> tuple[Compared, ...]:
+    pairs = [
+        (edge, left, right)
+        for edge in edges(datamap)
+        for left, right in zip(edge.key, edge.parent_key, strict=True)
+        if _has(catalog, edge.child, left) and _has(catalog, edge.parent, right)
+    ]
+    found = facts_of.compare(
+        session,
+        catalog,
+        [((edge.child, left), (edge.parent, right)) for edge, left, right in pairs],
+    )
+    return tuple(
+        Compared(
+            subject=edge.subject,
+            child=f"{edge.child}.{left}",
+            parent=f"{edge.parent}.{right}",
+            found=comparison,
+        )
+        for (edge, left, right), comparison in zip(pairs, found, strict=True)
+    )
+
+
+def _drift(session: Session, datamap: DataMap, catalog: Catalog) -> str | None:
+    """Why the map does not compile, unless a name that is missing says so already."""
+    for each in named_columns(datamap):
+        if not all(_has(catalog, each.table, column) for column in (*each.read, *each.write)):
+            return None
+    try:
+        compile_map(session.conn, datamap, session.schema_name)
+    except DriftError as exc:
+        return str(exc)
+    return None
+
+
+def _has(catalog: Catalog, name: TableName, column: str) -> bool:
+    table = catalog.tables.get(name)
+    return table is not None and column in table.columns
 
 
 def _judge(case: Case) -> list[Finding]:

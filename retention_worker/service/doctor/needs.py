@@ -16,7 +16,7 @@ from retention_worker.domain.datamap import (
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.examine import Need, Privilege
 
-__all__ = ["TableNeeds", "named_columns", "needs", "parent_table", "privileges"]
+__all__ = ["TableNeeds", "named_columns", "names_row", "needs", "parent_table", "privileges"]
 
 
 @dataclass(kw_only=True)
@@ -104,9 +104,14 @@ def needs(datamap: DataMap, catalog: Catalog) -> tuple[TableNeeds, ...]:
         table = catalog.tables.get(entry.table)
         if table is None or not isinstance(entry.erase, SetAndRemove):
             continue
-        if entry.objects or any("{id}" in str(value) for value in entry.erase.set.values()):
+        if entry.objects or any(map(names_row, entry.erase.set.values())):
             by_table[entry.table].reads(*(table.primary_key or ()))
     return found
+
+
+def names_row(value: object) -> bool:
+    """Whether a blank has the row's primary key in it."""
+    return isinstance(value, str) and "{id}" in value
 
 
 def privileges(found: Iterable[TableNeeds]) -> Iterator[Need]:

@@ -10,7 +10,7 @@ from retention_worker.service.doctor.finding import Finding, refuse, warn
 from retention_worker.service.doctor.needs import named_columns
 from retention_worker.service.doctor.text import comma
 
-__all__ = ["inheritance", "missing", "relations"]
+__all__ = ["drift", "inheritance", "missing", "relations"]
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -64,3 +64,10 @@ def inheritance(case: Case) -> Iterator[Finding]:
                 f"has children by inheritance ({comma(children)}): their rows are erased too, but "
                 "no unique index or foreign key of the parent holds for them: look at each",
             )
+
+
+def drift(case: Case) -> Iterator[Finding]:
+    """What only shows when the map becomes statements, such as a type that is no time."""
+    if case.drift is not None:
+        where, _, rest = case.drift.removeprefix("config/datamap.yaml: ").partition(": ")
+        yield refuse("map", where, rest) if rest else refuse("map", "data map", where)

@@ -1,0 +1,172 @@
+"""Foreign keys onto erased tables: what a deletion takes along, and what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retention_worker.domain.datamap import Credential, DataMap, TableName
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.service.doctor.case import Case, blanked, deleted
+from retention_worker.service.doctor.finding import Finding, refuse, warn
+from retention_worker.service.doctor.needs import named_columns
+from retention_worker.service.doctor.text import comma, ident, table_sql
+from retention_worker.store.examine import Reference
+
+__all__ = ["blanked_keys", "reaching", "standing_in_the_way"]
+
+_CASCADE, _SET_NULL, _SET_DEFAULT = "c", "n", "d"
+_ACTIONS = {_CASCADE: "ON DELETE CASCADE", _SET_NULL: "ON DELETE SET NULL"}
+_ACTIONS |= {_SET_DEFAULT: "ON DELETE SET DEFAULT"}
+
+
+def reaching(case: Case) -> Iterator[Finding]:
+    """Actions that delete or change rows which no entry of that scope erases."""
+    scopes = _scopes(case)
+    roots = _roots(case)
+    for reference in case.facts.references:
+        scope = scopes.get(reference.parent_oid)
+        if scope is None or reference.on_delete not in _ACTIONS:
+            continue
+        why = _stays(case.datamap, reference.root, scope)
+        if why is None:
+            if reference.root == roots.get(reference.parent_oid) == reference.child:
+                yield from _to_itself(reference)
+        elif reference.on_delete == _CASCADE or not _declared(case, reference, scope):
+            yield refuse(
+                "cascade",
+                reference.parent,
+                f"{_called(reference)} has {_ACTIONS[reference.on_delete]}, and {reference.child} "
+                f"{why}: {_cure(reference)}",
+                _drop(reference),
+            )
+
+
+def _to_itself(reference: Reference) -> Iterator[Finding]:
+    if reference.on_delete == _CASCADE:
+        yield warn(
+            "cascade-to-itself",
+            reference.parent,
+            f"{_called(reference)} has ON DELETE CASCADE to its own table: rows of another account "
+            "that refer to an erased row would go with it: make sure that none can, or drop it",
+            _drop(reference),
+        )
+
+
+def _cure(reference: Reference) -> str:
+    if reference.on_delete == _CASCADE:
+        return "declare it as a credential with erase: rows that goes no later, or drop the key"
+    blanks = ", ".join(f"{column}: null" for column in reference.child_columns)
+    return f"declare an entry on it with erase: {{set: {{{blanks}}}}}, or drop the key"
+
+
+def standing_in_the_way(case: Case) -> Iterator[Finding]:
+    """Keys without an action, of rows that stay: the server would refuse the deletion."""
+    erased = {entry.table for entry in deleted(case.datamap)}
+    roots = _roots(case)
+    for reference in case.facts.references:
+        parent = roots.get(reference.parent_oid)
+        if parent not in erased or reference.on_delete in _ACTIONS or reference.root == parent:
+            continue
+        scope = _smallest_scope(case.datamap, parent)
+        why = _stays(case.datamap, reference.root, scope)
+        if why is None:
+            continue
+        column = reference.child_columns[0]
+        # Of a table of which a part goes, the part that stays may refer to nothing.
+        partly = any(entry.table == reference.root for entry in _covered(case.datamap, scope))
+        make = warn if partly else refuse
+        yield make(
+            "foreign-key",
+            reference.parent,
+            f"{_called(reference)} stands in the way of erasing {parent}, and {reference.child} "
+            f"{why}: declare it as a credential (then it goes first), or give the key ON DELETE "
+            f"SET NULL and declare erase: {{set: {{{column}: null}}}}, or drop it",
+            _drop(reference),
+        )
+
+
+def blanked_keys(case: Case) -> Iterator[Finding]:
+    """Columns that are blanked while other rows refer to them."""
+    roots = _roots(case)
+    for entry, erase in blanked(case.datamap):
+        for reference in case.facts.references:
+            columns = [each for each in erase.columns if each in reference.parent_columns]
+            if columns and roots.get(reference.parent_oid) == entry.table:
+                yield refuse(
+                    "blanked-key",
+                    f"credentials[{entry.name}]",
+                    f"{_called(reference)} refers to {comma(columns)}, which is blanked: take the "
+                    "column out, or drop the key",
+                    _drop(reference),
+                )
+
+
+def _roots(case: Case) -> dict[int, TableName]:
+    return {each.oid: each.root for each in case.facts.relations}
+
+
+def _scopes(case: Case) -> dict[int, Scope]:
+    """The smallest scope in which rows of a table go, whether by an entry or by a cascade."""
+    erased = {entry.table for entry in deleted(case.datamap)}
+    found = {
+        each.oid: _smallest_scope(case.datamap, each.root)
+        for each in case.facts.relations
+        if each.root in erased
+    }
+    waiting = list(found)
+    while waiting:
+        oid = waiting.pop()
+        for reference in case.facts.references:
+            if reference.parent_oid != oid or reference.on_delete != _CASCADE:
+                continue
+            child = reference.child_oid
+            if found.get(child) in (None, Scope.ALL) and found.get(child) is not found[oid]:
+                found[child] = found[oid]
+                waiting.append(child)
+    return found
+
+
+def _smallest_scope(datamap: DataMap, name: TableName) -> Scope:
+    classes = {entry.class_ for entry in deleted(datamap) if entry.table == name}
+    return Scope.BIOMETRICS if CredentialClass.BIOMETRIC in classes else Scope.ALL
+
+
+def _covered(datamap: DataMap, scope: Scope) -> Iterator[Credential]:
+    return (entry for entry in deleted(datamap) if scope.covers(entry.class_))
+
+
+def _stays(datamap: DataMap, name: TableName, scope: Scope) -> str | None:
+    """Why rows of the table stay when the scope is erased; None where they all go."""
+    entries = [entry for entry in datamap.credentials if entry.table == name]
+    rows = [entry for entry in deleted(datamap) if entry.table == name]
+    if any(each.table == name for each in datamap.retained):
+        return "is retained"
+    if any(not scope.covers(entry.class_) for entry in entries):
+        return "is of class other, which stays when biometrics go"
+    if len(rows) < len(entries):
+        return "keeps its rows, of which columns are blanked"
+    if rows:
+        return None
+    mapped = any(each.table == name for each in named_columns(datamap))
+    return "is kept" if mapped else "is not in the data map"
+
+
+def _declared(case: Case, reference: Reference, scope: Scope) -> bool:
+    """Whether the map blanks the referring columns too, no later than the key's action does."""
+    promised = {
+        column
+        for entry, erase in blanked(case.datamap)
+        if entry.table == reference.root and scope.covers(entry.class_)
+        for column, value in erase.set.items()
+        if value is None or reference.on_delete == _SET_DEFAULT
+    }
+    return set(reference.child_columns) <= promised
+
+
+def _called(reference: Reference) -> str:
+    return f"foreign key {reference.name} of {reference.child}"
+
+
+def _drop(reference: Reference) -> str:
+    # What to do instead is the owner's to decide, so the cure is a comment.
+    return f"-- ALTER TABLE {table_sql(reference.child)} DROP CONSTRAINT {ident(reference.name)};"
