@@ -6,7 +6,7 @@ from datetime import datetime
 
 from retention_worker.domain.lane import Behind, LaneState, Position
 from retention_worker.service.decide import has_credentials
-from retention_worker.store import accounts, lanes
+from retention_worker.store import accounts, deferred, lanes
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
@@ -77,7 +77,10 @@ def _with_credentials(
     found = accounts.look(
         session, compiled, lane.tenant_id, keys, cutoff=None, now=now, max_units=1
     )
-    return tuple(key for key in keys if has_credentials(found[id_text(key)], lane.scope))
+    there = [key for key in keys if has_credentials(found[id_text(key)], lane.scope)]
+    # What failed waits for its own time, with its attempts and how far it came.
+    later = deferred.tried_again(session, lane.tenant_id, lane.scope, [id_text(k) for k in there])
+    return tuple(key for key in there if id_text(key) not in later)
 
 
 def record(

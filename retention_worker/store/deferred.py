@@ -14,7 +14,16 @@ from retention_worker.store.credentials import Part
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.session import Session
 
-__all__ = ["Deferred", "among", "count_ready", "counts", "drop", "put", "ready", "ready_lanes"]
+__all__ = [
+    "Deferred",
+    "count_ready",
+    "counts",
+    "drop",
+    "put",
+    "ready",
+    "ready_lanes",
+    "tried_again",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +116,12 @@ def counts(
     return found
 
 
-def among(session: Session, tenant_id: str, scope: Scope, ids: Iterable[str]) -> set[str]:
-    """Which of these accounts are deferred."""
-    rows = session.rows("deferred.among", {"tenant": tenant_id, "scope": scope, "ids": list(ids)})
-    return {row["account_id"] for row in rows}
+def tried_again(session: Session, tenant_id: str, scope: Scope, ids: Sequence[str]) -> set[str]:
+    """Which of these accounts have a time of their own at which they are tried again."""
+    if not ids:
+        return set()
+    parameters = {"tenant": tenant_id, "scope": scope, "ids": list(ids)}
+    return {row["account_id"] for row in session.rows("deferred.tried_again", parameters)}
 
 
 def put(

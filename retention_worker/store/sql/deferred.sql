@@ -39,10 +39,11 @@ SELECT tenant_id, scope, reason, count(*) AS accounts
  WHERE tenant_id = ANY (%(tenants)s::text[])
  GROUP BY tenant_id, scope, reason;
 
--- name: among
--- Which of these accounts are deferred already.
+-- name: tried_again
+-- Which of these accounts are tried again at a time of their own: reconcile leaves them to it.
 SELECT account_id FROM {schema}.deferred
- WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND account_id = ANY (%(ids)s::text[]);
+ WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND account_id = ANY (%(ids)s::text[])
+   AND reason IN ('locked', 'timeout', 'error', 'partial');
 
 -- name: put
 -- Defer accounts, or change what blocks them.
