@@ -1,0 +1,112 @@
+"""The command `approve`: a person lets waiting lanes go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retention_worker.cli.lanes import plan_table
+from retention_worker.cli.options import Actor, AsJson, OptionalReason, actor_of, length
+from retention_worker.cli.output import (
+    console,
+    counted,
+    instant,
+    interactive,
+    print_json,
+    say,
+)
+from retention_worker.domain.chain import stamp
+from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.report import PlanReport
+from retention_worker.domain.scope import Scope
+
+if TYPE_CHECKING:
+    from retention_worker.service.approve import Approved
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("approve")(approve)
+
+
+def approve(  # noqa: PLR0917 - typer's way to declare options
+    tenant: Annotated[str, typer.Argument(metavar="TENANT")],
+    scope: Annotated[Scope | None, typer.Option("--scope", help="Default: all that wait.")] = None,
+    at_most: Annotated[
+        int | None,
+        typer.Option(
+            "--at-most", min=1, metavar="N", help="Accounts a lane. Default: as many as are due."
+        ),
+    ] = None,
+    lasts: Annotated[
+        timedelta,
+        typer.Option("--for", metavar="LENGTH", parser=length, help="How long it counts."),
+    ] = "7d",  # type: ignore[assignment]  # read by the parser
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --reason is required.")] = False,
+    reason: OptionalReason = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a tenant's waiting lanes go, for the accounts that are due now and no others."""
+    from retention_worker.cli.context import open_worker
+    from retention_worker.service import approve as service
+
+    if not interactive() and not (yes and reason):
+        raise ConfigurationError("there is no terminal to ask on: write --yes and --reason TEXT")
+    if yes and not reason:
+        raise ConfigurationError("write --reason TEXT with --yes")
+    with open_worker() as worker:
+        shown = service.waiting(worker, tenant, scope)
+        if not shown.lanes:
+            raise ConfigurationError(f"nothing of tenant {tenant!r} waits for an approval")
+        if not yes:
+            _confirm(shown, tenant)
+        found = service.approve(
+            worker,
+            shown.lanes,
+            reason=reason or _ask_reason(),
+            actor=actor_of(actor),
+            lasts=lasts,
+            at_most=at_most,
+        )
+    if as_json:
+        print_json({"approvals": [_as_json(each) for each in found]})
+        return
+    for each in found:
+        say(
+            f"Approved {each.tenant} · {each.scope}: {counted(each.at_most, 'account')} last "
+            f"active up to {instant(each.cutoff)}. The next sweeps erase them; the approval "
+            f"counts until {instant(each.expires_at)}."
+        )
+
+
+def _confirm(shown: PlanReport, tenant: str) -> None:
+    """Show what would go, and let the person type the tenant's name."""
+    out = console(stderr=True)
+    plan_table(shown.lanes, out)
+    out.print("What is erased cannot be brought back.", style="bold red")
+    typed = typer.prompt(f"To approve, type the tenant's name ({tenant})", err=True)
+    if typed.strip() != tenant:
+        raise ConfigurationError("that is another name: nothing was approved")
+
+
+def _ask_reason() -> str:
+    reason: str = typer.prompt("Why, for the record", err=True)
+    if not reason.strip():
+        raise ConfigurationError("the reason is empty: nothing was approved")
+    return reason.strip()
+
+
+def _as_json(each: Approved) -> dict[str, object]:
+    return {
+        "id": each.id,
+        "tenant": each.tenant,
+        "scope": each.scope,
+        "cutoff": stamp(each.cutoff),
+        "at_most": each.at_most,
+        "expires_at": stamp(each.expires_at),
+    }

@@ -1,0 +1,75 @@
+"""The command `doctor`: does the data map fit this database, and is it safe to erase by it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retention_worker.cli.options import AsJson
+from retention_worker.cli.output import counted, print_json, say
+
+if TYPE_CHECKING:
+    from retention_worker.service.diagnose import Diagnosis
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="Print the SQL that mends it, and the grants of the role."),
+    ] = False,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", metavar="ROLE", help="Whose grants. Default: who is connected."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the data map against the database: what is unsafe, what is slow or forgotten."""
+    from retention_worker.cli.context import open_worker
+    from retention_worker.service.diagnose import diagnose
+
+    with open_worker() as worker:
+        found = diagnose(worker, role=role)
+    if as_json:
+        print_json(_document(found, sql=sql))
+    elif sql:
+        sys.stdout.write(found.sql)
+    else:
+        _show(found)
+    raise typer.Exit(2 if found.refused else 0)
+
+
+def _show(found: Diagnosis) -> None:
+    for finding in found.findings:
+        refuses = finding.severity == "refuse"
+        say(
+            f"{'refused' if refuses else 'warning'}: {finding.subject}: {finding.message}",
+            "red" if refuses else "yellow",
+        )
+    refused = found.refused
+    warned = len(found.findings) - refused
+    if refused:
+        say(
+            f"{counted(refused, 'thing')} must be mended before anything is erased"
+            f" ({counted(warned, 'warning')}); `doctor --sql` prints what SQL can mend.",
+            "bold red",
+        )
+    else:
+        say(f"The data map is safe on this database; {counted(warned, 'warning')}.", "green")
+
+
+def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
+    document: dict[str, object] = {
+        "safe": not found.refused,
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+    return document | ({"sql": found.sql} if sql else {})

@@ -1,0 +1,68 @@
+"""The command `sweep`: one sweep now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retention_worker.cli.lanes import rows_in_words, sweep_table
+from retention_worker.cli.options import AsJson, Tenants
+from retention_worker.cli.output import counted, instant, print_json, say
+from retention_worker.cli.progress import progress_bar
+from retention_worker.domain.report import SweepReport
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("sweep")(sweep)
+
+
+def sweep(
+    tenant: Tenants = None,
+    reconcile: Annotated[
+        bool,
+        typer.Option("--reconcile", help="Look through everything again, not only what is new."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what is due now, and say what was erased.
+
+    SIGTERM or Ctrl-C ends it after the batch in hand; a second Ctrl-C at once.
+    """
+    from retention_worker import stopping
+    from retention_worker.cli.context import open_worker
+    from retention_worker.service.sweep import sweep as run_sweep
+
+    with (
+        open_worker() as worker,
+        stopping.on_signals(worker.stop) as asked,
+        progress_bar() as progress,
+    ):
+        report = run_sweep(worker, tenants=tenant or (), reconcile=reconcile, progress=progress)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show(report)
+    raise typer.Exit(asked.exit_code or report.exit_code)
+
+
+def _show(report: SweepReport) -> None:
+    sweep_table(report.lanes)
+    rows, objects = rows_in_words(report.lanes)
+    accounts = sum(lane.accounts for lane in report.lanes)
+    quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    say(
+        f"Sweep {report.sweep_id} of {instant(report.started_at)}: erased {counted(rows, 'row')} "
+        f"of {counted(accounts, 'account')} in {max(seconds, 0):.1f} s."
+    )
+    if objects:
+        say(f"{counted(objects, 'object')} queued, not deleted.", "yellow")
+    if quiet:
+        say(f"{counted(quiet, 'lane')} had nothing to erase.")
+    needing = sum(1 for lane in report.lanes if lane.stop_reason.needs_person)
+    if needing:
+        say(f"{counted(needing, 'lane')} need{'s' * (needing == 1)} a person.", "bold red")

@@ -1,0 +1,205 @@
+"""The long-running process: sweeps on schedule, one at a time, until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from retention_worker import __version__, health, stopping
+from retention_worker.domain.chain import stamp
+from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
+from retention_worker.service.prepare import prepare
+from retention_worker.service.sweep import sweep
+from retention_worker.service.worker import Worker
+
+__all__ = ["run", "trigger"]
+
+_log = structlog.get_logger()
+
+# So that replicas that were started together do not always ask the database at the same moment.
+_JITTER_SECONDS = 5
+# A database that restarts is back in seconds; one that is away for an hour is asked once a minute.
+_FIRST_WAIT_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 60.0
+# A batch and its pause end within seconds, and Kubernetes kills after 30.
+_PATIENCE_SECONDS = 25.0
+
+_SWEEP, _RECONCILE = "sweep", "reconcile"
+
+
+def run(worker: Worker) -> int:
+    """Sweep on schedule until a signal, or `worker.stop`, ends it.
+
+    Returns:
+        0; 1 where a sweep did not end in time, so that its thread is still there.
+
+    Raises:
+        ConfigurationError: a file, the schema or the health address is wrong at the start. Later
+            the sweep that meets it is refused and the next one tries again.
+    """
+    settings = worker.settings
+    service = _Service(worker)
+    with (
+        stopping.on_signals(worker.stop, insist=False),
+        health.serving(settings.health_host, settings.health_port, service.report) as port,
+    ):
+        _log.info("worker_started", version=__version__, health_port=port)
+        code = service.work() if service.ready() else 0
+        _log.info("worker_stopped", exit=code)
+        return code
+
+
+def trigger(crontab: str) -> CronTrigger:
+    """The trigger of five cron fields, in UTC, with a jitter."""
+    found = CronTrigger.from_crontab(crontab, timezone=UTC)
+    found.jitter = _JITTER_SECONDS
+    return found
+
+
+class _Service:
+    """The jobs, and what /health says of them."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._started_at = worker.clock()
+        self._last: dict[str, Any] | None = None
+        self._idle = threading.Event()
+        self._idle.set()
+        self._scheduler = BackgroundScheduler(
+            # One thread is the lock: a sweep and a reconcile never run at once.
+            executors={"default": ThreadPoolExecutor(1)},
+            # A sweep that is late is due more than ever: without None it would be dropped after a
+            # second, in silence.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
+        )
+
+    def ready(self) -> bool:
+        """Refuse what is wrong at the start, wait for the database; False: told to stop."""
+        for wait in _waits():
+            if self._worker.stop.is_set():
+                return False
+            try:
+                with self._worker.pool.connection() as conn:
+                    prepare(self._worker, conn)
+            except (DatabaseUnavailable, GuardRefused) as exc:  # the guard: it is a standby
+                _log.error("database_unavailable", error=str(exc), retry_in_seconds=wait)
+                self._worker.stop.wait(wait)
+                continue
+            return True
+        raise AssertionError("the waits have no end")
+
+    def work(self) -> int:
+        """Run the jobs until the worker is told to stop."""
+        settings, scheduler = self._worker.settings, self._scheduler
+        _listen(scheduler)
+        scheduler.add_job(
+            self._job,
+            trigger(settings.schedule),
+            id=_SWEEP,
+            kwargs={"reconcile": False},
+            next_run_time=self._worker.clock(),  # the first one at once
+        )
+        scheduler.add_job(
+            self._job, trigger(settings.reconcile), id=_RECONCILE, kwargs={"reconcile": True}
+        )
+        scheduler.start()
+        self._worker.stop.wait()
+        _log.info("worker_stopping")
+        scheduler.shutdown(wait=False)
+        if self._idle.wait(_PATIENCE_SECONDS):
+            return 0
+        _log.error("sweep_hangs", waited_seconds=_PATIENCE_SECONDS)
+        return 1
+
+    def report(self) -> dict[str, Any]:
+        """What /health answers."""
+        job = self._scheduler.get_job(_SWEEP) if self._scheduler.running else None
+        following = job.next_run_time if job is not None else None
+        return {
+            "status": "ok",
+            "version": __version__,
+            "started_at": stamp(self._started_at),
+            "sweeping": not self._idle.is_set(),
+            "last_sweep": self._last,
+            "next_sweep": stamp(following) if following is not None else None,
+        }
+
+    def _job(self, *, reconcile: bool) -> None:
+        """One sweep; the database's absence is waited out, everything else is the next one's."""
+        self._idle.clear()
+        try:
+            for wait in _waits():
+                if self._worker.stop.is_set() or self._attempt(reconcile):
+                    return
+                _log.info("sweep_waits_for_database", retry_in_seconds=wait)
+                self._worker.stop.wait(wait)
+        finally:
+            self._idle.set()
+
+    def _attempt(self, reconcile: bool) -> bool:
+        """Sweep once; False where the database was not there."""
+        started = self._worker.clock()
+        code = 1  # what /health says of a defect
+        try:
+            code = sweep(self._worker, reconcile=reconcile).exit_code
+        except DatabaseUnavailable as exc:
+            code = exc.exit_code
+            _log.error("database_unavailable", error=str(exc))
+            return False
+        except RetentionWorkerError as exc:
+            code = exc.exit_code
+            _log.error("sweep_refused", error=str(exc), exit=code)
+        finally:
+            self._last = {
+                "started_at": stamp(started),
+                "finished_at": stamp(self._worker.clock()),
+                "reconcile": reconcile,
+                "exit": code,
+            }
+        return True
+
+
+def _waits() -> Iterator[float]:
+    """Seconds to wait, doubled each time within bounds, without end."""
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        yield wait
+        wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _listen(scheduler: BackgroundScheduler) -> None:
+    """Say what the scheduler would pass over in silence."""
+    listeners: dict[int, Callable[[Any], None]] = {
+        EVENT_JOB_MISSED: _missed,
+        EVENT_JOB_ERROR: _crashed,
+        EVENT_JOB_MAX_INSTANCES: _still_running,
+    }
+    for mask, listener in listeners.items():
+        scheduler.add_listener(listener, mask)
+
+
+def _missed(event: Any) -> None:
+    _log.warning("sweep_missed", job=event.job_id, due_at=_shown(event.scheduled_run_time))
+
+
+def _crashed(event: Any) -> None:
+    """A defect. The message stays out: it may quote what is in the database."""
+    _log.error("sweep_crashed", job=event.job_id, error=type(event.exception).__name__)
+    _log.debug("sweep_crashed_at", job=event.job_id, traceback=event.traceback)
+
+
+def _still_running(event: Any) -> None:
+    _log.warning("sweep_still_running", job=event.job_id)
+
+
+def _shown(moment: datetime | None) -> str | None:
+    return stamp(moment) if moment is not None else None

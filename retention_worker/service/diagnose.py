@@ -1,0 +1,67 @@
+"""The command `doctor`: the examination with its files, and the SQL that mends what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.service.doctor import Finding, Severity, examine, grants_sql
+from retention_worker.service.worker import Worker
+from retention_worker.store import examine as facts_of
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+
+__all__ = ["Diagnosis", "diagnose"]
+
+_ROW_SECURITY = "row-security"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What was found, refusals first; `sql` is a script: what mends it, then the role's grants."""
+
+    findings: tuple[Finding, ...]
+    sql: str
+
+    @property
+    def refused(self) -> int:
+        """How many findings stop every lane."""
+        return sum(1 for each in self.findings if each.severity is Severity.REFUSE)
+
+
+def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
+    """Examine the data map against the database as it is now; nothing is written.
+
+    Args:
+        worker: the parts.
+        role: whose grants to print; None: of the role that is connected.
+
+    Raises:
+        FileProblemsError: the data map is wrong, or the folder of policies cannot be read.
+    """
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir).datamap
+    policies = load_policies(settings.config_dir, settings.bounds)
+    with worker.pool.connection() as conn, reading(conn):
+        session = Session(conn, settings.schema_name)
+        count = len(policies.files) + len(policies.broken)
+        findings = examine(session, datamap, settings, policies=count)
+        facts = facts_of.read(session, datamap)
+        grants = grants_sql(
+            datamap,
+            facts.catalog,
+            settings.schema_name,
+            role or facts.server.role,
+            bypass_row_security=any(each.check == _ROW_SECURITY for each in findings),
+        )
+    return Diagnosis(findings=findings, sql=_script(findings) + grants)
+
+
+def _script(findings: tuple[Finding, ...]) -> str:
+    """Each finding as a comment, and below it what mends it where SQL can."""
+    parts = []
+    for each in findings:
+        comment = f"-- {each.severity}: {each.subject}: {each.message}\n".replace("\r", " ")
+        parts.append(comment + (f"{each.sql.rstrip()}\n" if each.sql else "") + "\n")
+    return "".join(parts)
