@@ -26,7 +26,7 @@ from retention_worker.store import (
 )
 from retention_worker.store.accounts import Candidate, Found, Locked
 from retention_worker.store.credentials import Counts, Part
-from retention_worker.store.deferred import Deferred
+from retention_worker.store.deferred import Activity, Deferred
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
@@ -129,6 +129,7 @@ class Batch:
     in_hand: Key | None = None
     _waiting: dict[str, Deferred] = field(default_factory=dict)
     _locked: dict[str, Locked] = field(default_factory=dict)
+    _looked: dict[str, Found] = field(default_factory=dict)
 
     def run(self) -> Outcome:
         """Do it; the caller commits.
@@ -222,7 +223,7 @@ class Batch:
         locked = accounts.lock(
             self.session, self.compiled, self.terms.tenant_id, keys, self._bound()
         )
-        looked = self._look([key for key in keys if id_text(key) in locked])
+        looked = self._looked = self._look([key for key in keys if id_text(key) in locked])
         missing = [key for key in keys if id_text(key) not in locked]
         unlocked = self._unlocked(missing)
         result = _Sorted()
@@ -250,6 +251,7 @@ class Batch:
             self.session,
             self.compiled,
             self.terms.tenant_id,
+            self.terms.scope,
             keys,
             cutoff=self.terms.cutoff,
             now=self.terms.now,
@@ -321,6 +323,7 @@ class Batch:
             return 0, Counts(rows={}, objects=0)
         keys = [each.key for each in result.erase]
         batch = ledger.next_batch(self.session)
+        self._remember(keys)
         counts = self._erase_credentials(keys, batch, None)
         self._check(keys)
         self._write(lane, batch, keys, counts, complete=True)
@@ -339,6 +342,7 @@ class Batch:
             limit=limit,
         )
         batch = ledger.next_batch(self.session)
+        self._remember([large.key])
         counts = self._erase_credentials([large.key], batch, part)
         complete = part.name is None
         if complete or counts.rows:
@@ -355,6 +359,24 @@ class Batch:
             )
         )
         return 0, counts
+
+    def _remember(self, keys: Sequence[Key]) -> None:
+        """A biometric that is newer than its account's activity counts as activity.
+
+        Its erasure takes the evidence along, and the rest must not go before its time: so the lane
+        of all credentials keeps it in mind.
+        """
+        if self.terms.scope is not Scope.BIOMETRICS:
+            return
+        seen = [
+            Activity(
+                key=key,
+                at=self._locked[id_text(key)].active_at,
+                credential_at=self._looked[id_text(key)].newest_credential,
+            )
+            for key in keys
+        ]
+        deferred.remember(self.session, self.terms.tenant_id, seen, self.terms.now)
 
     def _erase_credentials(self, keys: Sequence[Key], batch: int, part: Part | None) -> Counts:
         return credentials.erase(

@@ -33,9 +33,9 @@ def block(key: Key, found: Found) -> Deferred | None:
         return Deferred(key=key, reason=DeferReason.HOLD, retry_at=until)
     if found.newer_activity is not None:
         return Deferred(key=key, reason=DeferReason.NEWER_ACTIVITY, active_at=found.newer_activity)
-    if found.newer_credential is not None:
+    if found.credential_is_newer:
         return Deferred(
-            key=key, reason=DeferReason.NEWER_CREDENTIAL, active_at=found.newer_credential
+            key=key, reason=DeferReason.NEWER_CREDENTIAL, active_at=found.newest_credential
         )
     return None
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
+from retention_worker.domain.scope import Scope
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, holds
@@ -67,7 +68,7 @@ def place(
                 session, tenant_id, found.id, reason=reason, actor=actor, now=now, until=until
             )
             left = accounts.look(
-                session, compiled, tenant_id, [key], cutoff=None, now=now, max_units=1
+                session, compiled, tenant_id, Scope.ALL, [key], cutoff=None, now=now, max_units=1
             )[found.id]
     return Placed(
         id=number,

@@ -247,8 +247,9 @@ class LaneRun:
         return outcome
 
     def _after(self, outcome: Outcome, seconds: float) -> None:
-        if outcome.accounts:
-            self._proved, self._failures = True, 0
+        self._proved = self._proved or outcome.accounts > 0
+        if outcome.rows or outcome.accounts:
+            self._failures = 0
             _log.info(
                 "batch_committed",
                 accounts=outcome.accounts,

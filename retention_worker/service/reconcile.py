@@ -75,7 +75,7 @@ def _with_credentials(
     if not keys:
         return ()
     found = accounts.look(
-        session, compiled, lane.tenant_id, keys, cutoff=None, now=now, max_units=1
+        session, compiled, lane.tenant_id, lane.scope, keys, cutoff=None, now=now, max_units=1
     )
     there = [key for key in keys if has_credentials(found[id_text(key)], lane.scope)]
     # What failed waits for its own time, with its attempts and how far it came.

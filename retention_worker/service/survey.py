@@ -98,6 +98,7 @@ def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list
         session,
         survey.compiled,
         survey.lane.tenant_id,
+        survey.lane.scope,
         keys,
         cutoff=survey.cutoff,
         now=survey.now,

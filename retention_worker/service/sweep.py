@@ -181,7 +181,14 @@ class _Sweep:
         level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
         with self.worker.pool.connection() as conn, writing(conn):
             session = Session(conn, self.worker.settings.schema_name)
-            lanes.finish(session, tenant_id, scope, ending.stop, ending.reason, self.now)
+            lanes.finish(
+                session,
+                tenant_id,
+                scope,
+                stop_reason=ending.stop,
+                reason=ending.reason,
+                now=self.now,
+            )
             lanes.served(session, tenant_id, self.now)
 
     def _reports(

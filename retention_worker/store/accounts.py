@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.lane import LaneState, Position
+from retention_worker.domain.scope import Scope
 from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
@@ -56,15 +57,17 @@ class Locked:
 class Found:
     """What decides about an account beside its own row.
 
-    `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity` and
-    `newer_credential`: the latest time after the cutoff, as text. `units`: how many rows hang
+    `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity`: the latest
+    activity after the cutoff, as text. `newest_credential`: when it was made, as text; it
+    `credential_is_newer` where that is after the cutoff. `units`: how many rows hang
     directly under the account, counted no further than asked.
     """
 
     id: str
     hold: str | None
     newer_activity: str | None
-    newer_credential: str | None
+    newest_credential: str | None
+    credential_is_newer: bool
     has_biometric: bool
     has_other: bool
     units: int
@@ -135,6 +138,7 @@ def look(
     session: Session,
     compiled: CompiledMap,
     tenant_id: str,
+    scope: Scope,
     keys: Sequence[Key],
     *,
     cutoff: datetime | None,
@@ -148,7 +152,13 @@ def look(
     }
     rows = session.rows(
         sql.look,
-        {"tenant": tenant_id, "now": now, "max_units": max_units}
+        {
+            "tenant": tenant_id,
+            "scope": scope,
+            "now": now,
+            "cutoff_at": cutoff,
+            "max_units": max_units,
+        }
         | bounds
         | key_parameters(keys, len(sql.id_columns)),
     )

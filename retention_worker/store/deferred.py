@@ -15,6 +15,7 @@ from retention_worker.store.keys import Key, id_text
 from retention_worker.store.session import Session
 
 __all__ = [
+    "Activity",
     "Deferred",
     "count_ready",
     "counts",
@@ -22,6 +23,7 @@ __all__ = [
     "put",
     "ready",
     "ready_lanes",
+    "remember",
     "tried_again",
 ]
 
@@ -41,6 +43,32 @@ class Deferred:
     detail: str | None = None
     attempts: int = 0
     done: Part | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """An account's own last activity, and its newest credential: instants as text, or None."""
+
+    key: Key
+    at: str | None
+    credential_at: str | None
+
+
+def remember(session: Session, tenant_id: str, seen: Sequence[Activity], now: datetime) -> None:
+    """Keep in mind, for the lane of all credentials, credentials that are newer than activity."""
+    newer = [each for each in seen if each.credential_at is not None]
+    if newer:
+        session.run(
+            "deferred.remember",
+            {
+                "tenant": tenant_id,
+                "ids": [id_text(each.key) for each in newer],
+                "keys": [json.dumps(list(each.key)) for each in newer],
+                "activities": [each.at for each in newer],
+                "credentials": [each.credential_at for each in newer],
+                "now": now,
+            },
+        )
 
 
 def ready(

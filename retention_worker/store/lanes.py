@@ -76,6 +76,7 @@ def finish(
     session: Session,
     tenant_id: str,
     scope: Scope,
+    *,
     stop_reason: StopReason,
     reason: str | None,
     now: datetime,

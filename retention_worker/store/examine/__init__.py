@@ -12,20 +12,36 @@ from retention_worker.store.examine.facts import (
     Server,
     Trigger,
 )
+from retention_worker.store.examine.looks import (
+    OddActivity,
+    TooSlow,
+    explain,
+    odd_activity,
+    unclaimed,
+)
 from retention_worker.store.examine.reader import compare, lacking, read
+from retention_worker.store.examine.surroundings import OtherTable, Surroundings, look_around
 
 __all__ = [
     "Comparison",
     "Facts",
     "Index",
     "Need",
+    "OddActivity",
+    "OtherTable",
     "Privilege",
     "Reference",
     "Relation",
     "Rule",
     "Server",
+    "Surroundings",
+    "TooSlow",
     "Trigger",
     "compare",
+    "explain",
     "lacking",
+    "look_around",
+    "odd_activity",
     "read",
+    "unclaimed",
 ]

@@ -47,7 +47,7 @@ def account_sql(
         DriftError: the map does not fit.
     """
     builder = _Builder(datamap, catalog, schema_name)
-    newer = builder.newer_times(entries)
+    newer = builder.newer_times()
     return AccountSql(
         activity=builder.activity,
         id_columns=datamap.accounts.id,
@@ -226,44 +226,41 @@ class _Builder:
         names = [f"k{index}" for index in range(len(self.accounts.id))]
         return same_key("a", self.accounts.id, "k", names)
 
-    def newer_times(self, entries: tuple[EntrySql, ...]) -> dict[str, TimeSql]:
-        """The times that count as activity beside the account's own, by parameter name."""
+    def newer_times(self) -> dict[str, TimeSql]:
+        """The times in other tables that count as activity, by parameter name."""
         found: dict[str, TimeSql] = {}
         for index, source in enumerate(self.accounts.activity):
             found[f"activity{index}"] = time_sql(
                 self.catalog.table(source.table), (source.at,), f"accounts.activity[{index}].at"
             )
-        for index, entry in enumerate(entries):
-            if entry.entry.created_at is not None:
-                found[f"credential{index}"] = time_sql(
-                    self.catalog.table(entry.entry.table),
-                    (entry.entry.created_at,),
-                    f"credentials[{entry.entry.name}].created_at",
-                )
         return found
 
     def look(self, entries: tuple[EntrySql, ...], newer: dict[str, TimeSql]) -> Composed:
         """Everything that decides about accounts beside their own row, after the lock.
 
-        One row an account: on hold until when, the latest newer activity and credential, whether
-        credentials of each class are there, and how many rows hang directly under it.
+        One row an account: on hold until when, the latest newer activity, the newest credential
+        and whether it is newer, whether credentials of each class are there, and how many rows
+        hang directly under it. Parameters: tenant, scope, now, cutoff_at (an instant, NULL: no
+        cutoff), max_units, those of `newer`.
         """
         activities = [
             self._newest_activity(source, newer[f"activity{index}"], f"activity{index}")
             for index, source in enumerate(self.accounts.activity)
         ]
         credentials = [
-            self._newest_credential(entry, newer[f"credential{index}"], f"credential{index}")
-            for index, entry in enumerate(entries)
-            if f"credential{index}" in newer
+            self._newest_credential(entry)
+            for entry in entries
+            if entry.entry.created_at is not None
         ]
         return SQL(
             "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
-            "{credential}::text AS newer_credential, {biometric} AS has_biometric, "
-            "{other} AS has_other, {units}::bigint AS units FROM {keys}"
+            "seen.at::text AS newest_credential, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
+            "AS credential_is_newer, {biometric} AS has_biometric, "
+            "{other} AS has_other, {units}::bigint AS units FROM {keys} "
+            "CROSS JOIN LATERAL (SELECT {credential} AS at) AS seen"
         ).format(
             hold=self._hold(),
-            activity=_greatest(activities),
+            activity=_greatest([self._remembered(), *activities]),
             credential=_greatest(credentials),
             biometric=_any_of(entries, CredentialClass.BIOMETRIC),
             other=_any_of(entries, CredentialClass.OTHER),
@@ -289,16 +286,25 @@ class _Builder:
             at.instant("s"), table(source.table), all_of(conditions)
         )
 
-    def _newest_credential(self, entry: EntrySql, at: TimeSql, name: str) -> Composable:
+    def _newest_credential(self, entry: EntrySql) -> Composable:
         path = entry.path
-        conditions = [
-            *path.conditions,
-            SQL("{} > {}").format(at.expression("c"), at.parameter(name)),
-        ]
+        assert entry.entry.created_at is not None
+        at = time_sql(
+            self.catalog.table(entry.entry.table),
+            (entry.entry.created_at,),
+            f"credentials[{entry.entry.name}].created_at",
+        )
         sources = [*path.others(), SQL("{} AS c").format(table(path.target))]
         return SQL("(SELECT max({}) FROM {} WHERE {})").format(
-            at.instant("c"), listed(sources), all_of(conditions)
+            at.instant("c"), listed(sources), all_of(path.conditions)
         )
+
+    def _remembered(self) -> Composable:
+        """An activity after the cutoff that was seen before, its evidence erased meanwhile."""
+        return SQL(
+            "(SELECT d.active_at FROM {}.deferred d WHERE d.tenant_id = %(tenant)s "
+            "AND d.scope = %(scope)s AND d.account_id = k.id AND d.active_at > %(cutoff_at)s)"
+        ).format(self.schema)
 
     def _units(self, entries: tuple[EntrySql, ...]) -> Composable:
         parts: list[Composable] = [
@@ -321,7 +327,7 @@ def tops(entries: tuple[EntrySql, ...]) -> list[str]:
 
 def _greatest(parts: list[Composable]) -> Composable:
     if not parts:
-        return SQL("NULL")
+        return SQL("NULL::timestamptz")
     return SQL("GREATEST({})").format(listed(parts))
 
 

@@ -216,3 +216,27 @@ SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS pa
   JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
   JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
  ORDER BY cn.nspname, c.relname, k.conname;
+
+-- name: surroundings
+-- Every other table of users: its columns, and the mapped tables that it refers to.
+SELECT c.oid::bigint AS oid, n.nspname AS schema_name, c.relname AS table_name,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum) AS columns,
+       ARRAY(SELECT t.typname::text FROM pg_catalog.pg_attribute a
+               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum) AS types,
+       ARRAY(SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k
+              WHERE k.conrelid = c.oid AND k.contype = 'f'
+                AND k.confrelid = ANY (%(oids)s::bigint[]::oid[])) AS refers_to
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+   AND n.nspname <> %(own_schema)s AND n.nspname <> 'information_schema'
+   AND n.nspname !~ '^pg_' AND c.oid <> ALL (%(oids)s::bigint[]::oid[])
+   -- What an extension brings holds nobody's data.
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                      AND d.deptype = 'e')
+ ORDER BY n.nspname, c.relname;

@@ -96,6 +96,25 @@ def test_a_newer_credential_waits_for_its_own_age(stage: Stage) -> None:
     stage.clock.forward(hours=1)
     stage.sweep()
     assert stage.biometrics(account) == 0
+    assert stage.count("SELECT count(*) FROM retention.deferred WHERE scope = 'biometrics'") == 0
+
+
+def test_a_newer_credential_counts_even_after_it_was_erased(stage: Stage) -> None:
+    """Biometrics that kept the account alive go first; the rest still waits for their age."""
+    account = stage.account(idle_days=400)
+    add_face_template(stage.conn, account.transactions[0], stage.clock.now - timedelta(days=100))
+
+    stage.sweep()
+    assert stage.biometrics(account) == 0
+    assert stage.others(account) > 0
+
+    stage.clock.forward(days=259, hours=23)
+    stage.sweep()
+    assert stage.others(account) > 0
+
+    stage.clock.forward(hours=1)
+    stage.sweep()
+    assert stage.others(account) == 0
     assert stage.count("SELECT count(*) FROM retention.deferred") == 0
 
 

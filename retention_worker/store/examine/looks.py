@@ -1,0 +1,150 @@
+"""Short looks at rows, and at the statements as the server would plan them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from retention_worker.domain.datamap import Credential, DataMap, Retained
+from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.paths import where_conditions
+from retention_worker.store.mapsql.timecolumn import time_sql
+from retention_worker.store.session import Session
+
+__all__ = ["OddActivity", "TooSlow", "explain", "odd_activity", "unclaimed"]
+
+# A look may read a large table whole; nobody waits longer for a warning.
+_TIMEOUT = "5s"
+# More unclaimed rows than this tell nothing new about their kinds.
+_ROWS = 10_000
+_KINDS = 20
+_COUNT = 1_000
+# Of values that stand for a kind; longer ones are cut, for they are no kinds.
+_KIND_LENGTH = 40
+
+
+class TooSlow(Exception):
+    """A look took longer than a warning is worth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddActivity:
+    """Accounts without a time of activity, and with an infinite one; counted up to 1,000."""
+
+    absent: int
+    infinite: int
+
+
+@contextmanager
+def _bounded(session: Session) -> Iterator[None]:
+    try:
+        with session.conn.transaction():
+            session.conn.execute("SELECT set_config('statement_timeout', %s, true)", (_TIMEOUT,))
+            yield
+    except BatchTimeout as exc:
+        raise TooSlow from exc
+
+
+def unclaimed(
+    session: Session,
+    catalog: Catalog,
+    entries: Sequence[Credential],
+    retained: Sequence[Retained],
+) -> list[dict[str, str | None]]:
+    """Kinds of rows of one table that are in no entry's `where`: column -> value, at most 20.
+
+    Raises:
+        TooSlow: the table is too large to look through.
+        DriftError: a privilege is missing.
+    """
+    first = entries[0]
+    parts = [*entries, *(first.model_copy(update={"where": part.where}) for part in retained)]
+    columns = list(dict.fromkeys(name for part in parts for name in part.where or ()))
+    claimed = listed([all_of(where_conditions(catalog, part)) for part in parts], " OR ")
+    names = listed(
+        [
+            SQL("left({}::text, {}) AS {}").format(
+                column("c", name), SQL(str(_KIND_LENGTH)), Identifier(name)
+            )
+            for name in columns
+        ]
+    )
+    statement = SQL(
+        "SELECT DISTINCT * FROM (SELECT {} FROM {} AS c WHERE ({}) IS NOT TRUE LIMIT {}) AS rest "
+        "LIMIT {}"
+    ).format(names, table(first.table), claimed, SQL(str(_ROWS)), SQL(str(_KINDS)))
+    with _bounded(session):
+        return session.rows(statement)
+
+
+def odd_activity(session: Session, catalog: Catalog, datamap: DataMap) -> OddActivity:
+    """How many accounts have no activity, or one that no period can be counted from.
+
+    Raises:
+        TooSlow: the table is too large to look through.
+        DriftError: a privilege is missing.
+    """
+    accounts = datamap.accounts
+    time = time_sql(catalog.table(accounts.table), accounts.last_activity, "accounts.last_activity")
+    value = time.expression("a")
+    infinite: Composable = SQL("FALSE")
+    if time.info.type_name in ("timestamptz", "timestamp", "date", "float4", "float8"):
+        infinite = SQL("{0} IN ('infinity'::{1}, '-infinity'::{1})").format(
+            value, type_of(time.info)
+        )
+    counts = [
+        SQL("(SELECT count(*) FROM (SELECT 1 FROM {} AS a WHERE {} LIMIT {}) AS n) AS {}").format(
+            table(accounts.table), condition, SQL(str(_COUNT)), Identifier(name)
+        )
+        for name, condition in (
+            ("absent", SQL("{} IS NULL").format(value)),
+            ("infinite", infinite),
+        )
+    ]
+    with _bounded(session):
+        (row,) = session.rows(SQL("SELECT {}").format(listed(counts)))
+    return OddActivity(**row)
+
+
+def explain(session: Session, compiled: CompiledMap) -> Iterator[tuple[str, str]]:
+    """The statements that the server would not plan: what each is for, and why."""
+    for subject, statement in _statements(compiled):
+        try:
+            with _bounded(session):
+                session.rows(SQL("EXPLAIN {}").format(statement), _Parameters())
+        except (DriftError, StatementFailed) as exc:
+            yield subject, str(exc)
+
+
+class _Parameters(defaultdict[str, Any]):
+    """Values of the right types for every statement; NULL where the statement casts."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.update(
+            batch=0, now=datetime(2000, 1, 1, tzinfo=UTC), limit=1, part_limit=1, max_units=1
+        )
+
+
+def _statements(compiled: CompiledMap) -> Iterator[tuple[str, Composed]]:
+    parts = [("accounts", compiled.accounts)]
+    sources: list[tuple[str, Any]] = [
+        *parts,
+        *((f"credentials[{each.entry.name}]", each) for each in compiled.entries),
+        *((each.name, each) for each in compiled.parts),
+    ]
+    for subject, source in sources:
+        for field in fields(source):
+            value = getattr(source, field.name)
+            # Others are pieces of statements.
+            if isinstance(value, Composed) and value.as_string(None).startswith(("SELECT", "WITH")):
+                yield subject, value
