@@ -312,6 +312,7 @@ class Batch:
         if large and not result.erase:
             result.large, result.past = each, each.position
             result.processed += 1
+            result.cut = True  # those after it on the page are still to be looked at
             return True
         result.cut = large or units > self.max_units or len(result.erase) >= self.permit
         return result.cut
