@@ -164,7 +164,6 @@ class LaneRun:
             self.worker.settings.schema_name,
             self.compiled,
             lane,
-            cutoff=terms.cutoff,
             now=terms.now,
             full=self.reach.full,
             map_digest=terms.map_digest,

@@ -154,7 +154,6 @@ class _Tenant:
                 self.worker.settings.schema_name,
                 self.prepared.compiled,
                 state,
-                cutoff=cutoff,
                 now=self.now,
                 full=reach.full,
                 map_digest=self.prepared.map_digest(scope),

@@ -28,7 +28,6 @@ def scan(
     compiled: CompiledMap,
     lane: LaneState,
     *,
-    cutoff: datetime,
     now: datetime,
     full: bool,
     map_digest: str,
@@ -40,7 +39,6 @@ def scan(
         schema_name: the worker's own schema.
         compiled: the data map.
         lane: as it was read.
-        cutoff: nothing after it is due.
         now: the sweep's start.
         full: go on to the end; otherwise one small slice.
         map_digest: of the scope's entries; a pass that began under another one begins again.
@@ -48,17 +46,16 @@ def scan(
     Returns:
         The accounts whose credentials are there, and where the look ended (None: at the end).
     """
-    bound = compiled.accounts.activity.bound(cutoff)
-    upto = lane.watermark.activity if lane.watermark else None
+    assert lane.watermark is not None
+    # Also what is not due (a longer period): it is deferred, because no page will reach it again.
+    bound = lane.watermark.activity
     size = _FULL_SLICE if full else SLICE
     found: list[Key] = []
     place = lane.behind.cursor if lane.behind.digest == map_digest else None
     while True:
         with writing(conn):
             session = Session(conn, schema_name)
-            page = accounts.page(
-                session, compiled, lane.tenant_id, bound, after=place, limit=size, upto=upto
-            )
+            page = accounts.page(session, compiled, lane.tenant_id, bound, after=place, limit=size)
             found += _with_credentials(session, compiled, lane, [c.key for c in page], now)
         place = page[-1].position if len(page) == size else None
         if place is None or not full or len(found) >= _MOST_FOUND:

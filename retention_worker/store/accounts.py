@@ -81,12 +81,11 @@ def page(
     *,
     after: Position | None,
     limit: int,
-    upto: str | None = None,
 ) -> list[Candidate]:
-    """The next candidates after a position; `cutoff` and `upto` are bounds in the column's text."""
+    """The next candidates after a position; `cutoff` is a bound in the column's own text."""
     rows = session.rows(
         compiled.accounts.page,
-        {"tenant": tenant_id, "cutoff": cutoff, "limit": limit, "upto": upto} | _after(after),
+        {"tenant": tenant_id, "cutoff": cutoff, "limit": limit} | _after(after),
     )
     return [Candidate(key=tuple(row["key"]), activity=row["activity"]) for row in rows]
 

@@ -76,19 +76,14 @@ class _Builder:
         self.source = SQL("{} AS a").format(table(self.accounts.table))
         self.value = self.activity.expression("a")
 
-    def _conditions(
-        self, *, cutoff: bool, after: bool = False, upto: bool = False
-    ) -> list[Composable]:
+    def _conditions(self, *, cutoff: bool, after: bool = False) -> list[Composable]:
         found: list[Composable] = []
         if self.accounts.tenant is not None:
             found.append(
                 tenant_condition(self.catalog, self.accounts.table, "a", self.accounts.tenant)
             )
         if cutoff:
-            bound: Composable = self.activity.parameter("cutoff")
-            if upto:
-                bound = SQL("LEAST({}, {})").format(bound, self.activity.parameter("upto"))
-            found.append(SQL("{} <= {}").format(self.value, bound))
+            found.append(SQL("{} <= {}").format(self.value, self.activity.parameter("cutoff")))
             found.append(self.activity.finite("a"))
         if after:
             found.append(self._after())
@@ -112,14 +107,14 @@ class _Builder:
         return SQL("ARRAY[{}]").format(listed([SQL("{}::text").format(each) for each in self.ids]))
 
     def page(self) -> Composed:
-        """Candidates by (activity, id): after_activity, after_id, cutoff, upto, limit, tenant."""
+        """Candidates by (activity, id): after_activity, after_id, cutoff, limit, tenant."""
         return SQL(
             "SELECT {} AS key, {}::text AS activity FROM {} WHERE {} ORDER BY {} LIMIT %(limit)s"
         ).format(
             self._id_text(),
             self.value,
             self.source,
-            all_of(self._conditions(cutoff=True, after=True, upto=True)),
+            all_of(self._conditions(cutoff=True, after=True)),
             listed([self.value, *self.ids]),
         )
 
