@@ -158,7 +158,7 @@ class Batch:
             processed=sorted_.processed,
             accounts=accounts_erased,
             rows=sum(counts.rows.values()),
-            more=len(found) >= self.limit or sorted_.cut,
+            more=len(found) >= self.limit or sorted_.processed < len(found),
             partial=sorted_.large is not None,
             stop=StopReason.WAITING if spent else None,
             reason="more accounts became due while the lane ran" if spent else None,

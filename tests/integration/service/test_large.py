@@ -36,7 +36,7 @@ def test_a_person_who_returns_in_between_keeps_the_rest(stage: Stage) -> None:
     stage.set(batch_max_transactions=10)
     account = stage.account(idle_days=100, transactions=60)
     before = stage.biometrics(account)
-    batches = []
+    batches: list[int] = []
 
     def sign_in(*_: object) -> None:
         if not batches:
@@ -58,7 +58,7 @@ def test_a_hold_in_between_keeps_the_rest(stage: Stage) -> None:
     """A hold placed between two parts keeps what is left."""
     stage.set(batch_max_transactions=10)
     account = stage.account(idle_days=100, transactions=60)
-    placed = []
+    placed: list[holds.Placed] = []
 
     def hold(*_: object) -> None:
         if not placed:
