@@ -3,5 +3,6 @@
 from retention_worker.service.doctor.examination import examine, refusals
 from retention_worker.service.doctor.finding import Finding, Severity
 from retention_worker.service.doctor.grants import grants_sql
+from retention_worker.service.doctor.mending import mending_sql
 
-__all__ = ["Finding", "Severity", "examine", "grants_sql", "refusals"]
+__all__ = ["Finding", "Severity", "examine", "grants_sql", "mending_sql", "refusals"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove, TableName
 from retention_worker.settings import Settings
-from retention_worker.store.examine import Comparison, Facts, Need
+from retention_worker.store.examine import Comparison, Facts, Need, Surroundings
 
 __all__ = ["Case", "Compared", "blanked", "deleted", "erased_tables"]
 
@@ -26,7 +26,7 @@ class Compared:
 class Case:
     """Everything that was read; `policies` is the number of policy files, None where unknown.
 
-    `drift` is why the map does not compile, None where it does.
+    `drift` is why the map does not compile, None where it does; `around` is for `doctor` alone.
     """
 
     datamap: DataMap
@@ -36,6 +36,7 @@ class Case:
     lacking: tuple[Need, ...] = ()
     comparisons: tuple[Compared, ...] = ()
     drift: str | None = None
+    around: Surroundings | None = None
 
     def mapped(self, name: TableName) -> bool:
         """Whether the table exists."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from retention_worker.domain.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
 from retention_worker.service.doctor import (
     access,
     blanks,
+    contents,
+    copies,
+    indexes,
     keys,
     references,
     replication,
@@ -49,8 +53,18 @@ _CHECKS: tuple[Check, ...] = (
     blanks.blanks,
     blanks.unique_blanks,
     replication.replica_identity,
+)
+# These never stop a lane, and some of them read more than the catalog of the mapped tables.
+_WARNINGS: tuple[Check, ...] = (
     shape.inheritance,
     triggers.accepted_nothing,
+    indexes.activity_order,
+    indexes.join_keys,
+    indexes.objects,
+    indexes.foreign_keys,
+    contents.never_analyzed,
+    copies.undeclared_copies,
+    copies.biometric_columns,
 )
 
 
@@ -67,15 +81,27 @@ def refusals(
         settings: for the batch's deadline.
         policies: how many policy files there are, None where that is not known.
     """
-    found = _judge(_read(session, datamap, settings, policies))
+    found = _judge(_read(session, datamap, settings, policies), _CHECKS)
     return tuple(each for each in found if each.severity is Severity.REFUSE)
 
 
 def examine(
     session: Session, datamap: DataMap, settings: Settings, *, policies: int | None = None
 ) -> tuple[Finding, ...]:
-    """Everything that is wrong, refusals first; arguments as those of `refusals`."""
-    found = _judge(_read(session, datamap, settings, policies))
+    """Everything that is wrong, refusals first; arguments as those of `refusals`.
+
+    Looks at rows too, each time for a few seconds at most; writes nothing.
+    """
+    case = _read(session, datamap, settings, policies)
+    case = replace(case, around=facts_of.look_around(session, case.facts))
+    found = _judge(case, (*_CHECKS, *_WARNINGS))
+    found += contents.own_schema(session)
+    found += contents.unclaimed_rows(session, case)
+    found += contents.activity(session, case)
+    if not any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found):
+        # The last word is the server's, once every check is content.
+        compiled = compile_map(session.conn, datamap, session.schema_name)
+        found += contents.statements(session, compiled)
     return tuple(sorted(found, key=lambda each: each.severity is Severity.WARN))
 
 
@@ -137,5 +163,5 @@ def _has(catalog: Catalog, name: TableName, column: str) -> bool:
     return table is not None and column in table.columns
 
 
-def _judge(case: Case) -> list[Finding]:
-    return [finding for check in _CHECKS for finding in check(case)]
+def _judge(case: Case, checks: Iterable[Check]) -> list[Finding]:
+    return [finding for check in checks for finding in check(case)]

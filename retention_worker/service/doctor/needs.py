@@ -73,6 +73,10 @@ def named_columns(datamap: DataMap) -> tuple[TableNeeds, ...]:
             of(child.table).reads(*child.id)
         else:
             _credential(child, of(child.table))
+    for part in datamap.retained:
+        # A table of which a part goes is looked through for rows that nobody claims.
+        if part.table in found:
+            of(part.table).reads(*(part.where or ()))
     return tuple(found.values())
 
 

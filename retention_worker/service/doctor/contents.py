@@ -1,0 +1,109 @@
+"""What the rows themselves say, and how the server would run the statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
+from retention_worker.service.doctor.case import Case
+from retention_worker.service.doctor.finding import Finding, refuse, warn
+from retention_worker.service.doctor.text import comma, table_sql
+from retention_worker.store.examine import TooSlow, explain, odd_activity, unclaimed
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.migrations import status
+from retention_worker.store.session import Session
+
+__all__ = ["activity", "never_analyzed", "own_schema", "statements", "unclaimed_rows"]
+
+# Below this a wrong estimate costs nothing.
+_LARGE_BYTES = 8 * 1024 * 1024
+
+
+def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
+    """Kinds of rows in a table of which entries take a part each, and nobody takes these."""
+    entries = sorted(case.datamap.credentials, key=lambda entry: str(entry.table))
+    for name, group in groupby(entries, key=lambda entry: entry.table):
+        mine = list(group)
+        kept = [part for part in case.datamap.retained if part.table == name]
+        wheres = [*(part.where for part in mine), *(part.where for part in kept)]
+        if any(where is None for where in wheres):
+            continue
+        try:
+            found = unclaimed(session, case.facts.catalog, mine, kept)
+        except TooSlow:
+            yield warn("look", name, "was too large to look for rows that no entry claims")
+            continue
+        except (DriftError, StatementFailed):
+            continue  # other checks tell why: columns, privileges, statements
+        kinds = [" ".join(f"{column}={value}" for column, value in row.items()) for row in found]
+        if kinds:
+            yield warn(
+                "unclaimed-rows",
+                name,
+                f"has rows that no entry claims ({comma(sorted(kinds))}): add them to the where of "
+                "an entry, or write that part under retained",
+            )
+
+
+def activity(session: Session, case: Case) -> Iterator[Finding]:
+    """Accounts that are never due, because no period can be counted from their activity."""
+    accounts = case.datamap.accounts
+    try:
+        found = odd_activity(session, case.facts.catalog, case.datamap)
+    except TooSlow:
+        yield warn("look", accounts.table, "was too large to look for accounts without activity")
+        return
+    except (DriftError, StatementFailed):
+        return  # other checks tell why: columns, privileges, statements
+    columns = comma(time.column for time in accounts.last_activity)
+    for count, what in ((found.absent, "no"), (found.infinite, "an infinite")):
+        if count:
+            yield warn(
+                "activity",
+                accounts.table,
+                f"has {_number(count)} with {what} last activity ({columns}), which are never due: "
+                "set the time that they were last active",
+            )
+
+
+def _number(count: int) -> str:
+    return "1,000 accounts or more" if count >= 1000 else f"{count} account(s)"
+
+
+def never_analyzed(case: Case) -> Iterator[Finding]:
+    """Large tables of which the server has no statistics: its plans are guesses."""
+    for relation in case.facts.relations:
+        if relation.bytes >= _LARGE_BYTES and relation.estimated_rows <= 0:
+            yield warn(
+                "never-analyzed",
+                relation.name,
+                "is large and was never analyzed, so that the server guesses how to read it: "
+                "analyze it",
+                f"ANALYZE {table_sql(relation.name)};",
+            )
+
+
+def own_schema(session: Session) -> Iterator[Finding]:
+    """The worker's own tables are missing or older."""
+    try:
+        missing = status(session.conn, session.schema_name)
+    except (SchemaError, DriftError) as exc:
+        yield refuse("own-schema", session.schema_name, str(exc))
+        return
+    if missing:
+        yield warn(
+            "own-schema",
+            session.schema_name,
+            f"lacks {comma(missing)}: run `retention-worker migrate`",
+        )
+
+
+def statements(session: Session, compiled: CompiledMap) -> Iterator[Finding]:
+    """Statements that the server would refuse for a reason that no other check knows."""
+    for subject, why in explain(session, compiled):
+        yield refuse(
+            "statement",
+            subject,
+            f"a value or a type in the map does not fit what it is used for: {why}",
+        )
