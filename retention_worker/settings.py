@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from retention_worker.domain.duration import parse_duration
 from retention_worker.domain.errors import ConfigurationError
@@ -138,11 +138,10 @@ def load() -> Settings:
     Raises:
         ConfigurationError: a value is wrong or a `RETENTION_*` name is unknown; a line for each.
     """
-    unknown = sorted(
-        name
-        for name in os.environ
-        if name.startswith(PREFIX) and name not in known_variables() | _FOREIGN
-    )
+    # Read in any case, so checked in any case; the file's names come in lower case.
+    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    known = known_variables() | _FOREIGN
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
     if unknown:
         # A misspelt guard setting must not be ignored in silence.
         raise ConfigurationError(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from retention_worker.cli.output import clean, console, count, table
+from retention_worker.cli.output import clean, console, count, counted, table
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan, LaneReport
 
-__all__ = ["plan_table", "rows_in_words", "sweep_table"]
+__all__ = ["in_words", "plan_table", "sweep_table"]
 
 _COLUMNS = ("tenant", "scope", "accounts", "rows", "objects", "kept back")
 # Stop reasons that a person should see at once; the others are quiet.
@@ -47,7 +47,7 @@ def plan_table(lanes: Sequence[LanePlan], out: Console | None = None) -> None:
     target = out or console()
     if shown:
         table(
-            ("tenant", "scope", "due", "rows", "objects", "kept back", "a sweep would"),
+            ("tenant", "scope", "due", "rows", "objects", "kept back", "would be"),
             (
                 (
                     lane.tenant,
@@ -56,7 +56,7 @@ def plan_table(lanes: Sequence[LanePlan], out: Console | None = None) -> None:
                     _rows(lane.rows),
                     _objects(lane.objects_queued),
                     _kept_back(lane),
-                    _stop(lane.stop_reason) if lane.stop_reason else Text("erase", style="green"),
+                    _stop(lane.stop_reason) if lane.stop_reason else Text("erased", style="green"),
                 )
                 for lane in shown
             ),
@@ -66,12 +66,15 @@ def plan_table(lanes: Sequence[LanePlan], out: Console | None = None) -> None:
     _reasons(target, shown)
 
 
-def rows_in_words(lanes: Iterable[LaneReport | LanePlan]) -> tuple[int, int]:
-    """The rows and the objects of all lanes."""
-    lanes = list(lanes)
-    return sum(sum(lane.rows.values()) for lane in lanes), sum(
-        lane.objects_queued for lane in lanes
-    )
+def in_words(lanes: Sequence[LaneReport | LanePlan]) -> str:
+    """What goes, in words. Accounts are not added up: one may be in both lanes of its tenant."""
+    rows = sum(sum(lane.rows.values()) for lane in lanes)
+    if not rows:
+        return "nothing"
+    busy = sum(1 for lane in lanes if any(lane.rows.values()))
+    objects = sum(lane.objects_queued for lane in lanes)
+    queued = f" ({counted(objects, 'object')} queued, not deleted)" if objects else ""
+    return f"{counted(rows, 'row')} in {counted(busy, 'lane')}{queued}"
 
 
 def _interesting(stop: StopReason | None, accounts: int, lane: LaneReport | LanePlan) -> bool:
@@ -81,7 +84,9 @@ def _interesting(stop: StopReason | None, accounts: int, lane: LaneReport | Lane
 
 
 def _rows(rows: Mapping[str, int]) -> Text:
-    lines = [f"{count(number)} {clean(name)}" for name, number in rows.items() if number]
+    numbers = {clean(name): count(number) for name, number in rows.items() if number}
+    width = max(map(len, numbers.values()), default=0)
+    lines = [f"{number:>{width}} {name}" for name, number in numbers.items()]
     return Text("\n".join(lines) or "–", style="" if lines else "dim")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import HORIZONTALS
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +28,7 @@ __all__ = [
     "tell",
 ]
 
+_BOX = HORIZONTALS
 # Where there is no terminal that says how wide it is.
 _WIDTH = 100
 
@@ -91,19 +92,15 @@ def table(
         numbers: headings of the columns that are aligned to the right.
         out: another console than standard output.
     """
-    found = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=0)
-    found.padding = (0, 1)
+    found = Table(box=_BOX, title=title, title_justify="left", title_style="bold")
     for name in columns:
         right = name in numbers
-        found.add_column(
-            name,
-            justify="right" if right else "left",
-            no_wrap=right,
-            overflow="fold",
-            vertical="top",
-        )
+        found.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
-        found.add_row(*(Text(clean(cell)) if isinstance(cell, str) else cell for cell in row))
+        cells = [Text(clean(cell)) if isinstance(cell, str) else cell for cell in row]
+        # A line below a row of several lines, or the next row could be taken for a part of it.
+        tall = any(isinstance(cell, Text) and "\n" in cell.plain for cell in cells)
+        found.add_row(*cells, end_section=tall)
     (out or console()).print(found)
 
 

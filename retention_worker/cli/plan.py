@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from retention_worker.cli.lanes import plan_table, rows_in_words
+from retention_worker.cli.lanes import in_words, plan_table
 from retention_worker.cli.options import AsJson, Tenants, time
 from retention_worker.cli.output import counted, instant, print_json, say
 from retention_worker.domain.report import PlanReport
@@ -51,15 +51,10 @@ def plan(
 def _show(report: PlanReport) -> None:
     plan_table(report.lanes)
     goes = [lane for lane in report.lanes if lane.stop_reason is None]
-    rows, objects = rows_in_words(goes)
-    say(
-        f"A sweep at {instant(report.at)} would erase {counted(rows, 'row')} of "
-        f"{counted(sum(lane.due for lane in goes), 'account')} and queue "
-        f"{counted(objects, 'object')}. Nothing was written."
-    )
-    stopped = sum(lane.due for lane in report.lanes if lane.stop_reason is not None)
+    say(f"A sweep at {instant(report.at)} would erase {in_words(goes)}. Nothing was written.")
+    stopped = sum(1 for lane in report.lanes if lane.stop_reason is not None and lane.due)
     if stopped:
-        say(f"{counted(stopped, 'account')} more would stay, for the reasons above.", "yellow")
+        say(f"{counted(stopped, 'lane')} would be left alone, for the reasons above.", "yellow")
     quiet = sum(1 for lane in goes if not lane.due)
     if quiet:
-        say(f"{counted(quiet, 'lane')} had nothing to erase.")
+        say(f"{counted(quiet, 'lane')} had nothing due.")

@@ -60,10 +60,11 @@ def _show_checked(found: Checked) -> None:
     for problem in found.problems:
         say(str(problem))
     if found.problems:
-        wrong = len({problem.path for problem in found.problems})
+        wrong = {problem.path for problem in found.problems}
+        stopped = "nothing is" if any(map(found.stops_all, wrong)) else "those tenants are not"
         say(
-            f"{counted(len(found.problems), 'fault')} in {counted(wrong, 'file')}: "
-            "those tenants are not swept until it is mended.",
+            f"{counted(len(found.problems), 'fault')} in {counted(len(wrong), 'file')}: "
+            f"{stopped} swept until that is mended.",
             "bold red",
         )
     else:

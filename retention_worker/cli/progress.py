@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from retention_worker.cli.output import clean, console
-from retention_worker.service.lane import Progress
+
+if TYPE_CHECKING:
+    from retention_worker.service.lane import Progress
 
 __all__ = ["progress_bar"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from retention_worker.cli.lanes import rows_in_words, sweep_table
+from retention_worker.cli.lanes import in_words, sweep_table
 from retention_worker.cli.options import AsJson, Tenants
 from retention_worker.cli.output import counted, instant, print_json, say
 from retention_worker.cli.progress import progress_bar
@@ -51,16 +51,12 @@ def sweep(
 
 def _show(report: SweepReport) -> None:
     sweep_table(report.lanes)
-    rows, objects = rows_in_words(report.lanes)
-    accounts = sum(lane.accounts for lane in report.lanes)
-    quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
-    seconds = (report.finished_at - report.started_at).total_seconds()
+    seconds = max((report.finished_at - report.started_at).total_seconds(), 0)
     say(
-        f"Sweep {report.sweep_id} of {instant(report.started_at)}: erased {counted(rows, 'row')} "
-        f"of {counted(accounts, 'account')} in {max(seconds, 0):.1f} s."
+        f"Sweep {report.sweep_id} of {instant(report.started_at)} erased "
+        f"{in_words(report.lanes)} in {seconds:.1f} s."
     )
-    if objects:
-        say(f"{counted(objects, 'object')} queued, not deleted.", "yellow")
+    quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
     needing = sum(1 for lane in report.lanes if lane.stop_reason.needs_person)

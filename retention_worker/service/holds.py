@@ -7,13 +7,14 @@ from datetime import datetime
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.errors import ConfigurationError, UnknownSubject
+from retention_worker.domain.errors import ConfigurationError, StatementFailed, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, holds
+from retention_worker.store.accounts import Locked
 from retention_worker.store.holds import Hold
-from retention_worker.store.keys import id_text, parse_id
+from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import Connection, reading, writing
@@ -23,6 +24,8 @@ __all__ = ["Placed", "listed", "place", "release"]
 
 # A batch holds an account for a tenth of a second: who waits longer has met something else.
 _PATIENCE_MS = 10_000
+# Class 22: the text cannot be a value of the id's type.
+_NO_SUCH_VALUE = "22"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +62,12 @@ def place(
         compiled, tenant_id = _subject(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
-            deadline = Deadline(worker.monotonic, _PATIENCE_MS)
-            session = Session(conn, worker.settings.schema_name, deadline, patient=True)
-            found = accounts.lock_waiting(session, compiled, tenant_id, key)
+            session = _patient(worker, conn)
+            found = _lock(session, compiled, tenant_id, key)
             if found is None:
                 raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
+            # As the database writes it, however the person did.
+            key = parse_id(found.id, len(key))
             number = holds.place(
                 session, tenant_id, found.id, reason=reason, actor=actor, now=now, until=until
             )
@@ -89,10 +93,13 @@ def release(worker: Worker, account: str, *, tenant: str | None, reason: str, ac
         compiled, tenant_id = _subject(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
+            session = _patient(worker, conn)
+            # Where the account itself is gone, its hold can still be ended.
+            found = _lock(session, compiled, tenant_id, key)
             ended = holds.release(
-                Session(conn, worker.settings.schema_name),
+                session,
                 tenant_id,
-                id_text(key),
+                found.id if found else id_text(key),
                 reason=reason,
                 actor=actor,
                 now=worker.clock(),
@@ -111,6 +118,22 @@ def listed(worker: Worker, tenant: str | None) -> list[Hold]:
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             return holds.listed(session, tenant_id, worker.clock())
+
+
+def _patient(worker: Worker, conn: Connection) -> Session:
+    deadline = Deadline(worker.monotonic, _PATIENCE_MS)
+    return Session(conn, worker.settings.schema_name, deadline, patient=True)
+
+
+def _lock(session: Session, compiled: CompiledMap, tenant_id: str, key: Key) -> Locked | None:
+    try:
+        return accounts.lock_waiting(session, compiled, tenant_id, key)
+    except StatementFailed as exc:
+        if (exc.sqlstate or "").startswith(_NO_SUCH_VALUE):
+            raise UnknownSubject(
+                f"{id_text(key)!r} is no id of an account: ids are of another type"
+            ) from exc
+        raise
 
 
 def _subject(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:

@@ -22,6 +22,7 @@ from retention_worker.store.session import Session
 __all__ = ["Applied", "Checked", "applied_of", "check", "history", "known"]
 
 _DATAMAP = "datamap.yaml"
+_FOLDER = "tenants"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,11 @@ class Checked:
 
     files: int
     problems: tuple[FileProblem, ...]
+
+    @staticmethod
+    def stops_all(path: str) -> bool:
+        """Whether a fault in that file stops every tenant: the data map, or the folder itself."""
+        return Path(path).name in {_DATAMAP, _FOLDER}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
-from retention_worker.store.keys import Key, key_parameters
+from retention_worker.store.keys import Key, id_text, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
@@ -21,6 +21,7 @@ __all__ = [
     "activity_now",
     "count_due",
     "count_live",
+    "count_live_lanes",
     "due_lanes",
     "lock",
     "lock_waiting",
@@ -109,12 +110,15 @@ def lock(
 def lock_waiting(
     session: Session, compiled: CompiledMap, tenant_id: str, key: Key
 ) -> Locked | None:
-    """Lock one account whatever its activity, and wait for it; None where there is none."""
+    """Lock one account whatever its activity, and wait for it; None where there is none.
+
+    Its id comes back as the database writes it, which may differ from how a person wrote it.
+    """
     sql = compiled.accounts
     row = session.row(
         sql.lock_waiting, {"tenant": tenant_id} | key_parameters([key], len(sql.id_columns))
     )
-    return _locked(row, True) if row else None
+    return _locked(row | {"id": id_text(tuple(row["key"]))}, True) if row else None
 
 
 def present(
@@ -208,6 +212,22 @@ def count_live(
     )
 
 
+def count_live_lanes(
+    session: Session, compiled: CompiledMap, lanes: Sequence[LaneState], limit: int
+) -> list[int]:
+    """Accounts with activity after each lane's watermark, each counted no further than `limit`."""
+    rows = session.rows(
+        compiled.accounts.live_lanes,
+        {
+            "tenants": [lane.tenant_id for lane in lanes],
+            "activities": [lane.watermark.activity if lane.watermark else None for lane in lanes],
+            "after_ids": [_id_json(lane.watermark) for lane in lanes],
+            "limit": limit,
+        },
+    )
+    return [row["live"] for row in rows]
+
+
 def due_lanes(
     session: Session,
     compiled: CompiledMap,
@@ -224,11 +244,15 @@ def due_lanes(
             "cutoffs": [bound(cutoff) for cutoff in cutoffs],
             "activities": [place.activity if place else None for place in positions],
             "after_ids": [
-                json.dumps(list(lane.watermark.key)) if lane.watermark else None for lane in lanes
+                _id_json(lane.watermark) for lane in lanes
             ],
         },
     )
     return {row["position"] - 1 for row in rows}
+
+
+def _id_json(position: Position | None) -> str | None:
+    return json.dumps(list(position.key)) if position else None
 
 
 def _after(position: Position | None) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused
+from retention_worker.domain.errors import ConfigurationError, DatabaseUnavailable, GuardRefused
 from retention_worker.store.failures import translated
 
 __all__ = ["Connection", "Pool", "database_now", "reading", "refuse_standby", "writing"]
@@ -37,9 +38,14 @@ _READ_TIMEOUT = "120s"
 
 
 class Pool:
-    """A pool of autocommit connections, so that `conn.transaction()` is a real transaction."""
+    """A pool of autocommit connections, so that `conn.transaction()` is a real transaction.
+
+    Raises:
+        ConfigurationError: the address is none of PostgreSQL's.
+    """
 
     def __init__(self, dsn: str, *, size: int = 2) -> None:
+        _require_conninfo(dsn)
         self._pool = ConnectionPool(
             dsn,
             min_size=0,
@@ -84,6 +90,17 @@ class Pool:
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _require_conninfo(dsn: str) -> None:
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # The driver's message quotes the address, and with it the password.
+        raise ConfigurationError(
+            "RETENTION_DATABASE_URL is no address of PostgreSQL: "
+            "write postgresql://user@host/database"
+        ) from None
 
 
 def _configure(conn: Connection) -> None:

@@ -168,20 +168,25 @@ class _Builder:
         inserted. In the order of the ids, so that two workers can't deadlock.
         """
         return SQL("{} ORDER BY {} FOR UPDATE OF a SKIP LOCKED").format(
-            self._rows(cutoff=True), listed(self.ids)
+            self._rows(SQL("k.id"), cutoff=True), listed(self.ids)
         )
 
     def lock_waiting(self) -> Composed:
-        """Lock accounts whatever their activity, and wait for whoever has them."""
+        """Lock accounts whatever their activity, and wait for whoever has them.
+
+        `key` is the id as the database writes it: a person may write a uuid in capitals or a
+        number with a zero in front, and everything that is kept by id is kept by the former.
+        """
         return SQL("{} ORDER BY {} FOR UPDATE OF a").format(
-            self._rows(cutoff=False), listed(self.ids)
+            self._rows(SQL("{} AS key").format(self._id_text()), cutoff=False), listed(self.ids)
         )
 
-    def _rows(self, *, cutoff: bool) -> Composed:
+    def _rows(self, name: Composable, *, cutoff: bool) -> Composed:
         return SQL(
-            "SELECT k.id, {value}::text AS activity, {instant}::text AS active_at "
+            "SELECT {name}, {value}::text AS activity, {instant}::text AS active_at "
             "FROM {keys}, {source} WHERE {conditions}"
         ).format(
+            name=name,
             value=self.value,
             instant=self.activity.instant("a"),
             keys=account_keys(self.info, self.accounts.id),
