@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.service.doctor import Finding, Severity, examine, grants_sql
+from retention_worker.service.doctor import Finding, Severity, examine, mending_sql
 from retention_worker.service.worker import Worker
 from retention_worker.store import examine as facts_of
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 
 __all__ = ["Diagnosis", "diagnose"]
-
-_ROW_SECURITY = "row-security"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +46,5 @@ def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
         count = len(policies.files) + len(policies.broken)
         findings = examine(session, datamap, settings, policies=count)
         facts = facts_of.read(session, datamap)
-        grants = grants_sql(
-            datamap,
-            facts.catalog,
-            settings.schema_name,
-            role or facts.server.role,
-            bypass_row_security=any(each.check == _ROW_SECURITY for each in findings),
-        )
-    return Diagnosis(findings=findings, sql=_script(findings) + grants)
-
-
-def _script(findings: tuple[Finding, ...]) -> str:
-    """Each finding as a comment, and below it what mends it where SQL can."""
-    parts = []
-    for each in findings:
-        comment = f"-- {each.severity}: {each.subject}: {each.message}\n".replace("\r", " ")
-        parts.append(comment + (f"{each.sql.rstrip()}\n" if each.sql else "") + "\n")
-    return "".join(parts)
+        script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
+    return Diagnosis(findings=findings, sql=script)
