@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.sql import SQL, Composed
 
-from retention_worker.domain.datamap import Credential, DataMap, TableName
+from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.scope import Scope
 from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
 from retention_worker.store.mapsql.entries import EntrySql, entry_sql
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
 
 __all__ = ["CompiledMap", "PartSql", "compile_map"]
@@ -48,9 +48,13 @@ class CompiledMap:
         return tuple(each for each in self.entries if scope.covers(each.entry.class_))
 
     def blanks_accounts(self, scope: Scope) -> bool:
-        """Whether an entry of the scope writes to the accounts table."""
+        """Whether an erasure of the scope may write to the accounts table.
+
+        An entry on it does; and a trigger that was accepted on any other table may.
+        """
         target = self.datamap.accounts.table
-        return any(each.entry.table == target for each in self.of_scope(scope))
+        writes = any(each.entry.table == target for each in self.of_scope(scope))
+        return writes or bool(self.datamap.accepted_triggers)
 
 
 def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) -> CompiledMap:
@@ -60,7 +64,7 @@ def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) ->
         DriftError: a table or column is missing, or a type does not fit.
     """
     catalog = catalogs.read(conn, catalogs.mapped_tables(datamap))
-    ordered = _children_first(datamap.credentials, catalog)
+    ordered = children_first(datamap, catalog)
     entries = tuple(entry_sql(datamap, catalog, entry, schema_name) for entry in ordered)
     return CompiledMap(
         datamap=datamap,
@@ -69,26 +73,6 @@ def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) ->
         accounts=account_sql(datamap, catalog, entries, schema_name),
         entries=entries,
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
-    )
-
-
-def _children_first(entries: Iterable[Credential], catalog: Catalog) -> list[Credential]:
-    """Order the entries so that a foreign key never stands in the way; the file's order otherwise.
-
-    A table that refers to another goes first, and a table whose columns are blanked goes after
-    those whose rows go. In a circle of references the file's order stays.
-    """
-    parents: dict[TableName, set[TableName]] = {}
-    for reference in catalog.foreign_keys:
-        parents.setdefault(reference.child, set()).add(reference.parent)
-
-    def depth(name: TableName, seen: frozenset[TableName]) -> int:
-        above = parents.get(name, set()) - seen
-        return 1 + max((depth(each, seen | {each}) for each in above), default=0)
-
-    return sorted(
-        entries,
-        key=lambda entry: (entry.erase != "rows", -depth(entry.table, frozenset({entry.table}))),
     )
 
 
@@ -103,14 +87,18 @@ def _part(datamap: DataMap, catalog: Catalog, name: str) -> PartSql:
     after = SQL("(%(part_after)s::text[] IS NULL OR ({}) > ({}))").format(
         listed(key), listed(key_parameters(info, path.top.id, "part_after"))
     )
+    # Names of our own: an id column may be called anything, `key` too.
+    aliases = [SQL(f"p{index}") for index in range(len(key))]
     upto = SQL(
-        "SELECT key FROM (SELECT ARRAY[{texts}] AS key, {key} FROM {sources} WHERE {where} "
-        "ORDER BY {key} LIMIT %(part_limit)s) AS part ORDER BY {names} LIMIT 1"
+        "SELECT texts AS key FROM (SELECT ARRAY[{texts}], {key} FROM {sources} WHERE {where} "
+        "ORDER BY {key} LIMIT %(part_limit)s) AS part (texts, {aliases}) "
+        "ORDER BY {latest} LIMIT 1"
     ).format(
         texts=listed([SQL("{}::text").format(each) for each in key]),
         key=listed(key),
         sources=listed([*path.others(), SQL("{} AS c").format(table(path.target)), keys]),
         where=all_of([*path.conditions, after]),
-        names=listed([SQL("{} DESC").format(column("part", each)) for each in path.top.id]),
+        aliases=listed(aliases),
+        latest=listed([SQL("{} DESC").format(alias) for alias in aliases]),
     )
     return PartSql(name=name, upto=upto)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.catalog import Catalog, Column
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.blanks import Blanks
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
     constant,
+    identifier,
     listed,
     same_key,
     table,
-    type_of,
 )
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
 
 __all__ = ["EntrySql", "entry_sql"]
 
-_JSON_TYPES = {"json", "jsonb"}
-# Types without an equality operator are compared as text.
-_NO_EQUALITY = {"xml", "point", "polygon", "path", "box", "lseg", "line", "circle"}
+# Types whose text is no name of one object.
+_NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
+_FIELD = re.compile(r"(\{tenant\}|\{id\}|\{value\})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,76 +78,32 @@ class _Builder:
         self.path = path
         self.catalog = catalog
         self.info = catalog.table(entry.table)
-        self.schema = Identifier(schema_name)
+        self.schema = identifier(schema_name)
         accounts = datamap.accounts
         self.keys = account_keys(catalog.table(accounts.table), accounts.id)
+        self.blanks = self._blanks()
+
+    def _blanks(self) -> Blanks | None:
+        erase = self.entry.erase
+        if not isinstance(erase, SetAndRemove):
+            return None
+        key = self.info.primary_key or self.entry.key
+        return Blanks(erase, self.info, key, f"credentials[{self.entry.name}]")
 
     def differs(self) -> list[Composable]:
         """Which rows an erasure would still change; nothing more to say where rows go."""
-        if isinstance(self.entry.erase, SetAndRemove):
-            return [SQL("({})").format(listed(self._differences(self.entry.erase), " OR "))]
-        for name in (source.column for source in self.entry.objects):
-            self.info.column(name)
-        return []
+        for source in self.entry.objects:
+            self._need_name(source.column)
+        return [self.blanks.differs()] if self.blanks else []
 
-    def _differences(self, erase: SetAndRemove) -> list[Composable]:
-        found: list[Composable] = []
-        for name, value in erase.set.items():
-            info = self.info.column(name)
-            found.append(_differs(column("c", name), self._blank(info, value), info, value))
-        for name, paths in erase.remove.items():
-            self._need_json(name)
-            found += [
-                SQL("{}::jsonb #> {} IS NOT NULL").format(column("c", name), _json_path(path))
-                for path in paths
-            ]
-        return found
-
-    def _assignments(self, erase: SetAndRemove) -> list[Composable]:
-        found: list[Composable] = [
-            SQL("{} = {}").format(Identifier(name), self._blank(self.info.column(name), value))
-            for name, value in erase.set.items()
-        ]
-        for name, paths in erase.remove.items():
-            value: Composable = SQL("{}::jsonb").format(column("c", name))
-            for path in paths:
-                value = SQL("{} #- {}").format(value, _json_path(path))
-            found.append(
-                SQL("{} = ({})::{}").format(
-                    Identifier(name), value, type_of(self.info.column(name))
-                )
-            )
-        return found
-
-    def _need_json(self, name: str) -> None:
-        if self.info.column(name).type_name not in _JSON_TYPES:
+    def _need_name(self, name: str) -> None:
+        """A list of names in one value would be queued as one object that does not exist."""
+        kind = self.info.column(name).type_name
+        if kind.startswith("_") or kind in _NO_NAMES:
             raise DriftError(
-                f"config/datamap.yaml: credentials[{self.entry.name}].erase.remove: "
-                f"{self.info.name}.{name} is no json or jsonb column: use set"
+                f"config/datamap.yaml: credentials[{self.entry.name}].objects: "
+                f"{self.info.name}.{name} has type {kind}: name a column with one object's name"
             )
-
-    def _blank(self, info: Column, value: Any) -> Composable:
-        cast = type_of(info)
-        if value is None:
-            return SQL("NULL::{}").format(cast)
-        if info.type_name in _JSON_TYPES:
-            return SQL("{}::{}").format(constant(json.dumps(value)), cast)
-        if isinstance(value, list):
-            return SQL("{}::text[]::{}").format(constant([str(item) for item in value]), cast)
-        if isinstance(value, dict):
-            raise DriftError(
-                f"config/datamap.yaml: credentials[{self.entry.name}].erase.set: "
-                f"{self.info.name}.{info.name} is no json column: write a plain value"
-            )
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if "{id}" in text:
-            return SQL("replace({}, '{{id}}', {})::{}").format(constant(text), self._row_id(), cast)
-        return SQL("{}::{}").format(constant(text), cast)
-
-    def _row_id(self) -> Composable:
-        key = self.info.primary_key or self.entry.key
-        parts = [SQL("{}::text").format(column("c", name)) for name in key]
-        return SQL("concat_ws('-', {})").format(listed(parts))
 
     def part(self) -> Composable:
         """The rows under one stretch of the keys directly under the account."""
@@ -177,10 +133,7 @@ class _Builder:
 
     def erase(self, changed: Sequence[Composable]) -> Composed:
         """Erase and queue in one statement, so that no object's name is lost between the two."""
-        if isinstance(self.entry.erase, SetAndRemove):
-            gone = self._blanked(self.entry.erase, changed)
-        else:
-            gone = self._deleted(changed)
+        gone = self._blanked(self.blanks, changed) if self.blanks else self._deleted(changed)
         return SQL(
             "WITH {gone}, queued AS ({queue}) "
             "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM queued) AS queued"
@@ -196,7 +149,7 @@ class _Builder:
             names=self._names(),
         )
 
-    def _blanked(self, erase: SetAndRemove, changed: Sequence[Composable]) -> Composed:
+    def _blanked(self, blanks: Blanks, changed: Sequence[Composable]) -> Composed:
         sources = [*self.path.others(), self.keys]
         where = all_of([*self.path.conditions, *changed])
         if not self.entry.objects:
@@ -205,14 +158,14 @@ class _Builder:
                 "RETURNING k.id)"
             ).format(
                 target=table(self.entry.table),
-                sets=listed(self._assignments(erase)),
+                sets=blanks.assignments(),
                 sources=listed(sources),
                 where=where,
             )
-        return self._blanked_with_objects(erase, sources, where)
+        return self._blanked_with_objects(blanks, sources, where)
 
     def _blanked_with_objects(
-        self, erase: SetAndRemove, sources: list[Composable], where: Composable
+        self, blanks: Blanks, sources: list[Composable], where: Composable
     ) -> Composed:
         """RETURNING would return the blank, so the names are read, under a lock, before."""
         key = self.info.primary_key
@@ -223,7 +176,7 @@ class _Builder:
             )
         aliases = [f"p{index}" for index in range(len(key))]
         picked = [
-            SQL("{} AS {}").format(column("c", name), Identifier(alias))
+            SQL("{} AS {}").format(column("c", name), identifier(alias))
             for name, alias in zip(key, aliases, strict=True)
         ]
         return SQL(
@@ -236,7 +189,7 @@ class _Builder:
             sources=listed([SQL("{} AS c").format(table(self.entry.table)), *sources]),
             where=where,
             target=table(self.entry.table),
-            sets=listed(self._assignments(erase)),
+            sets=blanks.assignments(),
             same=all_of(same_key("c", key, "old", aliases)),
         )
 
@@ -244,7 +197,7 @@ class _Builder:
         """The account, and the objects' names."""
         names: list[Composable] = [SQL("k.id AS account_id")]
         for index, source in enumerate(self.entry.objects):
-            alias = Identifier(f"o{index}")
+            alias = identifier(f"o{index}")
             names.append(SQL("{} AS {}").format(self._uri(source.column, source.uri), alias))
         return listed(names)
 
@@ -253,19 +206,20 @@ class _Builder:
 
     def _uri(self, name: str, template: str | None) -> Composable:
         value = SQL("NULLIF({}::text, '')").format(column("c", name))
-        if template is None:
-            return value
-        # {value} last: a value that itself reads {tenant} must stay as it is.
-        return SQL(
-            "replace(replace(replace({}, '{{tenant}}', %(tenant)s::text), '{{id}}', k.id), "
-            "'{{value}}', {})"
-        ).format(constant(template), value)
+        fields: dict[str, Composable] = {
+            "{tenant}": SQL("%(tenant)s::text"),
+            "{id}": SQL("k.id"),
+            "{value}": value,
+        }
+        # Piece by piece, so that a value that itself reads {id} stays as it is.
+        pieces = [piece for piece in _FIELD.split(template or "{value}") if piece]
+        return listed([fields.get(piece) or constant(piece) for piece in pieces], " || ")
 
     def _queue(self) -> Composable:
         if not self.entry.objects:
             return SQL("SELECT 1 WHERE FALSE")
         rows = [
-            SQL("(gone.{}, {})").format(Identifier(f"o{index}"), constant(source.shared))
+            SQL("(gone.{}, {})").format(identifier(f"o{index}"), constant(source.shared))
             for index, source in enumerate(self.entry.objects)
         ]
         return SQL(
@@ -275,17 +229,3 @@ class _Builder:
             "FROM gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
             "WHERE o.uri IS NOT NULL RETURNING 1"
         ).format(self.schema, constant(self.entry.name), listed(rows))
-
-
-def _json_path(path: Sequence[str | int]) -> Composable:
-    return SQL("{}::text[]").format(constant([str(item) for item in path]))
-
-
-def _differs(current: Composable, blank: Composable, info: Column, value: Any) -> Composable:
-    if value is None:
-        return SQL("{} IS NOT NULL").format(current)
-    if info.type_name in _JSON_TYPES:
-        return SQL("{}::jsonb IS DISTINCT FROM {}::jsonb").format(current, blank)
-    if info.type_name in _NO_EQUALITY:
-        return SQL("{}::text IS DISTINCT FROM ({})::text").format(current, blank)
-    return SQL("{} IS DISTINCT FROM {}").format(current, blank)

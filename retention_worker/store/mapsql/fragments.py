@@ -10,25 +10,40 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from retention_worker.domain.datamap import TableName
 from retention_worker.store.catalog import Column
 
-__all__ = ["all_of", "column", "constant", "equal", "listed", "same_key", "table", "type_of"]
+__all__ = [
+    "all_of",
+    "column",
+    "constant",
+    "equal",
+    "identifier",
+    "listed",
+    "same_key",
+    "table",
+    "type_of",
+]
 
 TRUE = SQL("TRUE")
 
 
+def identifier(*parts: str) -> Composable:
+    """A quoted name; a percent sign is doubled as in `constant`."""
+    return _literally(Identifier(*parts))
+
+
 def table(name: TableName) -> Composable:
     """The quoted name of a table."""
-    return Identifier(name.schema_name, name.name)
+    return identifier(name.schema_name, name.name)
 
 
 def column(alias: str, name: str) -> Composable:
     """A quoted column of an alias."""
-    return SQL("{}.{}").format(SQL(alias), Identifier(name))
+    return SQL("{}.{}").format(SQL(alias), identifier(name))
 
 
 def type_of(info: Column, array: bool = False) -> Composed:
     """The quoted type of a column, without its modifier."""
     suffix = SQL("[]") if array else SQL("")
-    return SQL("{}{}").format(Identifier(info.type_schema, info.type_name), suffix)
+    return SQL("{}{}").format(identifier(info.type_schema, info.type_name), suffix)
 
 
 def constant(value: Any) -> Composable:
@@ -37,8 +52,11 @@ def constant(value: Any) -> Composable:
     It is a literal and no parameter, as names are, so that partial indexes on a kind serve. A
     percent sign is doubled, because every statement here is run with parameters.
     """
-    text = Literal(value).as_string(None)
-    return SQL(text.replace("%", "%%"))
+    return _literally(Literal(value))
+
+
+def _literally(part: Composable) -> Composable:
+    return SQL(part.as_string(None).replace("%", "%%"))
 
 
 def listed(parts: Iterable[Composable], separator: LiteralString = ", ") -> Composed:

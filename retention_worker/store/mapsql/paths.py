@@ -27,7 +27,16 @@ from retention_worker.store.mapsql.fragments import (
     type_of,
 )
 
-__all__ = ["Path", "account_keys", "key_parameters", "path_to", "tenant_condition", "top_path"]
+__all__ = [
+    "Path",
+    "account_keys",
+    "as_link",
+    "is_parent_row",
+    "key_parameters",
+    "path_to",
+    "tenant_condition",
+    "top_path",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +117,11 @@ def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
     """
     builder = _Builder(datamap, catalog)
     names = [*reversed(list(datamap.ancestors(entry.of)))]
-    own = _is_parent_row(datamap, entry)
+    own = is_parent_row(datamap, entry)
     for name in names[:-1] if own else names:
         builder.step(name)
     if own and names:
-        builder.hop("c", _as_link(datamap, entry.of))
+        builder.hop("c", as_link(datamap, entry.of))
     elif own:
         tenant = datamap.accounts.tenant or entry.tenant
         builder.join("c", entry.table, entry.key, datamap.accounts.id, tenant)
@@ -124,7 +133,7 @@ def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
 def top_path(datamap: DataMap, catalog: Catalog, name: str) -> Path:
     """The path to the rows directly under accounts: transactions, or a link of account."""
     builder = _Builder(datamap, catalog)
-    builder.hop("c", _as_link(datamap, name))
+    builder.hop("c", as_link(datamap, name))
     return builder.path(builder.hops[-1].name, [])
 
 
@@ -148,7 +157,8 @@ def _text(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _as_link(datamap: DataMap, name: str) -> Link:
+def as_link(datamap: DataMap, name: str) -> Link:
+    """The transactions, or a link, as a hop."""
     if name == TRANSACTION and datamap.transactions is not None:
         found = datamap.transactions
         # Not validated again: None is no value that a file may hold.
@@ -163,8 +173,9 @@ def _as_link(datamap: DataMap, name: str) -> Link:
     return datamap.links[name]
 
 
-def _is_parent_row(datamap: DataMap, entry: Credential) -> bool:
-    parent = datamap.accounts.table if entry.of == ACCOUNT else _as_link(datamap, entry.of).table
+def is_parent_row(datamap: DataMap, entry: Credential) -> bool:
+    """Whether the entry is on its parent's own rows, such as columns of the transactions."""
+    parent = datamap.accounts.table if entry.of == ACCOUNT else as_link(datamap, entry.of).table
     return entry.table == parent and entry.key == datamap.parent_id(entry.of)
 
 
@@ -189,7 +200,7 @@ class _Builder:
 
     def step(self, name: str) -> None:
         """Join transactions or a link under the last hop."""
-        self.hop(f"l{len(self.hops)}", _as_link(self._datamap, name))
+        self.hop(f"l{len(self.hops)}", as_link(self._datamap, name))
 
     def hop(self, alias: LiteralString, link: Link) -> None:
         """Join one table under the last hop and stand on it."""

@@ -18,13 +18,18 @@ from retention_worker.domain.datamap import TimeColumn
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
 from retention_worker.store.mapsql.fragments import TRUE, column, constant, listed, type_of
+from retention_worker.store.mapsql.wallclock import latest_local
 
 __all__ = ["TimeSql", "latest_local", "time_sql"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_INTEGERS = {"int2", "int4", "int8"}
-_FRACTIONS = {"numeric", "float4", "float8"}
+_INTEGERS = {"int4", "int8"}
+# No float4: at today's numbers it counts in steps of two minutes.
+_FRACTIONS = {"numeric", "float8"}
+# The ends of what a timestamp holds, in seconds since the epoch, and for a date.
+_FIRST_SECOND, _LAST_SECOND = -210_866_803_200, 9_224_318_015_999
+_LAST_DATE = "294276-12-30"
 _CLOCK_TYPES = {"timestamptz", "timestamp", "date"}
 
 
@@ -44,15 +49,26 @@ class TimeSql:
 
     def parameter(self, name: str) -> Composable:
         """A text parameter, cast to the column's type."""
-        return SQL("%({})s::text::{}").format(SQL(name), type_of(self.info))
+        return self.cast(SQL("%({})s::text").format(SQL(name)))
+
+    def cast(self, text: Composable) -> Composable:
+        """A text as a value to compare with; a bound may be more than an integer can hold."""
+        if self.info.type_name in _INTEGERS:
+            return SQL("{}::int8").format(text)
+        return SQL("{}::{}").format(text, type_of(self.info))
 
     def finite(self, alias: str) -> Composable:
-        """TRUE unless the value is -infinity, which no period can be counted from.
+        """TRUE unless the value is -infinity, or a number before every timestamp.
 
-        Infinity and NaN sort after every bound, so that they are never due either.
+        No period can be counted from those. Infinity and NaN sort after every bound, so that they
+        are never due either.
         """
-        if self.info.type_name in _INTEGERS:
+        if self.info.type_name == "int4":
             return TRUE
+        if self.per_second is not None:
+            return SQL("{} >= {}").format(
+                self.expression(alias), constant(_FIRST_SECOND * self.per_second)
+            )
         return SQL("{} > '-infinity'::{}").format(self.expression(alias), type_of(self.info))
 
     def instant(self, alias: str) -> Composable:
@@ -62,13 +78,26 @@ class TimeSql:
     def instant_of(self, value: Composable) -> Composable:
         """An expression of the column's type as timestamptz; a date counts as its day's end."""
         if self.per_second is not None:
-            return SQL("to_timestamp(({})::float8 / {})").format(value, constant(self.per_second))
+            return self._instant_of_number(value, self.per_second)
         if self.info.type_name == "timestamptz":
             return value
-        local = SQL("({} + 1)::timestamp" if self.info.type_name == "date" else "({})").format(
-            value
+        if self.info.type_name == "date":
+            value = SQL(
+                "(CASE WHEN {date} > {last} THEN 'infinity' ELSE ({date} + 1)::timestamp END)"
+            ).format(date=value, last=SQL("{}::date").format(constant(_LAST_DATE)))
+        return SQL("(({}) AT TIME ZONE {})").format(value, constant(self.zone))
+
+    def _instant_of_number(self, value: Composable, per_second: int) -> Composable:
+        """Numbers that no timestamp holds (a product's own `never`) are infinite, not an error."""
+        return SQL(
+            "(CASE WHEN {value} > {last} THEN 'infinity' WHEN {value} < {first} THEN '-infinity' "
+            "ELSE to_timestamp(({value})::float8 / {per_second}) END)"
+        ).format(
+            value=value,
+            first=constant(_FIRST_SECOND * per_second),
+            last=constant(_LAST_SECOND * per_second),
+            per_second=constant(per_second),
         )
-        return SQL("({} AT TIME ZONE {})").format(local, constant(self.zone))
 
     def bound(self, instant: datetime) -> str:
         """The largest value of the column's type that can't denote a time after `instant`."""
@@ -87,36 +116,6 @@ class TimeSql:
         if self.info.type_name in _INTEGERS:
             return str(microseconds * self.per_second // 1_000_000)
         return str(Decimal(microseconds) * self.per_second / 1_000_000)
-
-
-def latest_local(instant: datetime, zone: ZoneInfo) -> datetime:
-    """The latest wall-clock time (naive) of which no reading lies after `instant`.
-
-    In the hour that a zone runs through twice, a wall-clock time stands for two instants; while
-    the first is running, the second may be what a row means, so the answer stays before that hour.
-    """
-    local = instant.astimezone(zone)
-    if local.fold == 0 and local.utcoffset() != local.replace(fold=1).utcoffset():
-        before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
-        assert before is not None
-        assert after is not None
-        if before > after:
-            return _start_of_repeated(instant, zone, before, after) - _MICROSECOND
-    return local.replace(tzinfo=None, fold=0)
-
-
-def _start_of_repeated(
-    instant: datetime, zone: ZoneInfo, before: timedelta, after: timedelta
-) -> datetime:
-    """The wall-clock time at which the repeated stretch begins, found by halving."""
-    low, high = instant, instant + (before - after)  # the change lies in (low, high]
-    while high - low > _MICROSECOND:
-        middle = low + (high - low) // 2
-        if middle.astimezone(zone).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def time_sql(table: Table, columns: Sequence[TimeColumn], key: str) -> TimeSql:
