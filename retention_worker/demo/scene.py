@@ -1,0 +1,160 @@
+"""The demo's scene: a throwaway database, the sample files, and a worker whose clocks we move."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import as_file, files
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+from unittest.mock import patch
+
+import structlog
+from pydantic import SecretStr
+
+from retention_worker import clock
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.demo import reference_schema
+from retention_worker.demo.tenants import START
+from retention_worker.embedded import EmbeddedServer, query
+from retention_worker.service.doctor import grants_sql
+from retention_worker.service.worker import Worker
+from retention_worker.settings import PREFIX, Settings
+from retention_worker.store import catalog
+from retention_worker.store.migrations import migrate
+from retention_worker.store.pool import Pool
+
+__all__ = ["ROLE", "Scene", "SimulatedClock", "open_scene", "undisturbed"]
+
+ROLE = "retention_worker"
+_DATABASE = "demo"
+_OWNER = "postgres"
+
+
+@dataclass
+class SimulatedClock:
+    """Both clocks of the worker, its own and the database's: they say what the story says."""
+
+    now: datetime
+
+    def __call__(self, *_: object) -> datetime:
+        """The time."""
+        return self.now
+
+    def forward(self, **length: float) -> None:
+        """Move on by a timedelta's arguments."""
+        self.now += timedelta(**length)
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """What the story plays with; `dsn` is the superuser's, which the worker never has."""
+
+    version: str
+    dsn: str
+    config: Path
+    clock: SimulatedClock
+    worker: Worker
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time."""
+        return self.clock.now
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query of the demo's own."""
+        return query.rows(self.dsn, sql, parameters)
+
+    def number(self, sql: str, *parameters: Any) -> int:
+        """The one number that a query gives."""
+        return int(self.rows(sql, *parameters)[0][0])
+
+    def policy_file(self, tenant: str) -> Path:
+        """The tenant's file, for somebody to edit."""
+        return self.config / "tenants" / f"{tenant}.yaml"
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Neither the user's settings reach the demo nor logs its output."""
+    mine = (PREFIX, "PG")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(mine) or name == "PG_BINDIR"
+    }
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        with patch.dict(os.environ, kept, clear=True):
+            yield
+    finally:
+        structlog.configure(**configured)
+
+
+@contextmanager
+def open_scene() -> Iterator[Scene]:
+    """Start everything; it is gone when the caller leaves, or when this process ends.
+
+    Raises:
+        EmbeddedServerError: no PostgreSQL can be had.
+    """
+    with EmbeddedServer({"jit": "off"}) as server:  # many small statements
+        server.create_database(_DATABASE)
+        dsn = server.dsn(_DATABASE)
+        # Beside the server's log: the server's keeper removes the folder even after a kill -9.
+        config = server.log_path.parent / "config"
+        with as_file(files("retention_worker.demo") / "config") as samples:
+            copytree(samples, config)
+        at = SimulatedClock(START)
+        pool = Pool(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1))
+        try:
+            settings = _settings(dsn, config)
+            _prepare(dsn, pool, settings)
+            yield Scene(
+                version=".".join(map(str, server.version)),
+                dsn=dsn,
+                config=config,
+                clock=at,
+                worker=Worker(
+                    settings=settings,
+                    pool=pool,
+                    clock=at,
+                    database_clock=at,
+                    monotonic=clock.monotonic,
+                ),
+            )
+        finally:
+            pool.close()
+
+
+def _settings(dsn: str, config: Path) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=SecretStr(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1)),
+        config_dir=config,
+        # Nobody else uses this database: no pauses, and patience with a busy machine.
+        duty_cycle_percent=100,
+        batch_deadline_ms=450,
+    )
+
+
+def _prepare(dsn: str, pool: Pool, settings: Settings) -> None:
+    """The reference schema, the role with the grants that `doctor --sql` prints, its own schema."""
+    query.run_script(dsn, reference_schema())
+    query.run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
+    datamap = load_datamap(settings.config_dir).datamap
+    owner = Pool(dsn)
+    try:
+        with owner.connection() as conn:
+            found = catalog.read(conn, catalog.mapped_tables(datamap))
+            query.run_script(dsn, grants_sql(datamap, found, settings.schema_name, ROLE))
+    finally:
+        owner.close()
+    with pool.connection() as conn:
+        migrate(conn, settings.schema_name)
