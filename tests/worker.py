@@ -37,7 +37,7 @@ def open_worker(
     dsn: str, config: ConfigFolder, at: MovingClock, **settings: Any
 ) -> Iterator[Worker]:
     """A worker without pauses, and with a deadline that a busy test machine keeps."""
-    chosen = {"duty_cycle_percent": 100, "batch_deadline_ms": 450} | settings
+    chosen = {"duty_cycle_percent": 100, "batch_deadline_ms": 4_000} | settings
     pool = Pool(dsn)
     try:
         yield Worker(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.scope import Scope
 
 __all__ = ["NOTHING_BEHIND", "Behind", "DeferReason", "LaneState", "Position", "StopReason"]
@@ -83,6 +84,7 @@ class LaneState:
     map_digest: str | None
     behind: Behind
     waiting_since: datetime | None
+    allowance: Allowance | None
     head_hash: str | None
 
     @classmethod
@@ -96,5 +98,6 @@ class LaneState:
             map_digest=None,
             behind=NOTHING_BEHIND,
             waiting_since=None,
+            allowance=None,
             head_hash=None,
         )

@@ -7,6 +7,8 @@ from datetime import datetime
 import structlog
 
 from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.domain.policy import Policy
+from retention_worker.domain.scope import Scope
 from retention_worker.service.worker import Worker
 from retention_worker.store import lanes, policies
 from retention_worker.store.session import Session
@@ -37,8 +39,22 @@ def apply_policy(
     if mine != digest:
         if worker.applied.get(policy.tenant_id) == mine:
             return False
+        _clamp(worker, session, policy, now)
         policies.log(session, policy, file.text, worker.settings.config_revision, now)
         lanes.set_policy_digest(session, policy.tenant_id, mine)
         _log.info("policy_applied", tenant=policy.tenant, digest=mine)
     worker.applied[policy.tenant_id] = mine
     return True
+
+
+def _clamp(worker: Worker, session: Session, policy: Policy, now: datetime) -> None:
+    """A policy that makes accounts due sooner than the last one waits already above the minimum."""
+    before = policies.latest(session, policy.tenant_id)
+    if before is None:
+        return
+    for scope in Scope:
+        old, new = before.get(scope), policy.period(scope)
+        sooner = new is not None and (old is None or not new.never_shorter_than(old))
+        if sooner:
+            least = worker.settings.guard_min_accounts
+            lanes.clamp_allowance(session, policy.tenant_id, scope, least, now)

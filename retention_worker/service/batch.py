@@ -431,7 +431,10 @@ class Batch:
         )
         erased = [(id_text(key), self._locked[id_text(key)].active_at) for key in keys]
         head = ledger.write(self.session, record, erased, complete=complete)
-        ledger.set_head(self.session, terms.tenant_id, terms.scope, batch, head)
+        spent = len(keys) if complete and terms.approval is None else 0
+        ledger.set_head(
+            self.session, terms.tenant_id, terms.scope, batch=batch, head=head, spent=spent
+        )
         if terms.approval is not None and complete:
             approvals.spend(self.session, terms.approval, len(keys))
 

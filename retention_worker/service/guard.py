@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from retention_worker.clock import Clock
+from retention_worker.domain.allowance import Allowance, Flow, refilled
 from retention_worker.domain.errors import GuardRefused
-from retention_worker.service.survey import Survey, due_at_most, eligible
+from retention_worker.domain.lane import LaneState
+from retention_worker.domain.scope import Scope
+from retention_worker.service.survey import Survey, count_up_to, due_at_most
 from retention_worker.settings import Settings
 from retention_worker.store import accounts, control
 from retention_worker.store.approvals import Approval
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Session
 
-__all__ = ["Verdict", "judge", "start_time"]
+__all__ = ["Judge", "Verdict", "start_time"]
 
 # More than any database has accounts.
 _COUNT_LIMIT = 10**12
@@ -55,59 +60,129 @@ def start_time(
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How many accounts a lane may erase now; `reason` where it must wait."""
+    """How many accounts a lane may erase now; `reason` where it must wait.
+
+    `allowance` and `total` are what the lane's and all lanes' allowances have become; None where
+    they did not have to be looked at.
+    """
 
     permit: int
     reason: str | None = None
+    allowance: Allowance | None = None
+    total: Allowance | None = None
 
 
-def judge(
-    session: Session, survey: Survey, settings: Settings, approval: Approval | None
-) -> Verdict:
-    """Whether a lane may erase what is due now.
+@dataclass
+class Judge:
+    """Decides for the lanes of one sweep or plan.
 
-    An upper bound by the index is enough in nearly every sweep; only where that is too much is
-    each account looked at, and no further than the limit.
+    Args:
+        compiled: the data map.
+        settings: the operator's numbers.
+        days: the longest length of each lane's period.
+        lanes: the lanes' rows at the start, for what they have together.
+        planned: what a plan has let go before, because it writes nothing.
     """
-    if approval is None and settings.guard_percent == 100:  # turned off by the operator
-        return Verdict(permit=sys.maxsize)
-    least = settings.guard_min_accounts if approval is None else approval.remaining
-    if due_at_most(session, survey, least + 1) <= least:
-        return Verdict(permit=least)
-    bound = due_at_most(session, survey, _COUNT_LIMIT)
-    limit = least if approval is not None else _limit(session, survey, settings, bound)
-    if bound <= limit or _more_than(session, survey, limit) <= limit:
-        return Verdict(permit=limit)
-    return Verdict(permit=0, reason=_reason(bound, limit, approval))
 
+    compiled: CompiledMap
+    settings: Settings
+    days: Mapping[tuple[str, Scope], int]
+    lanes: Sequence[LaneState]
+    planned: int = 0
 
-def _limit(session: Session, survey: Survey, settings: Settings, due: int) -> int:
-    """The larger of a number and a percentage of the live accounts.
+    def lane(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
+        """Whether a lane may erase what is due now.
 
-    They are counted no further than `due` needs, so that the cost follows what is due.
-    """
-    needed = -(-due * 100 // settings.guard_percent)
-    lane = survey.lane
-    live = accounts.count_live(session, survey.compiled, lane.tenant_id, lane.watermark, needed)
-    return max(settings.guard_min_accounts, live * settings.guard_percent // 100)
+        An upper bound by the index is enough in nearly every sweep; only where that is too much is
+        each account looked at, and no further than the allowance.
+        """
+        if approval is None and self.settings.guard_percent == 100:  # turned off by the operator
+            return Verdict(permit=sys.maxsize)
+        due = due_at_most(session, survey, _COUNT_LIMIT)
+        if approval is not None:
+            return self._approved(session, survey, approval, due)
+        allowance = self._allowance(session, survey, due)
+        limit = math.floor(allowance.accounts)
+        if due > limit:
+            exact = count_up_to(session, survey, limit)
+            if exact > limit:
+                return Verdict(permit=0, allowance=allowance, reason=_too_many(due, limit))
+            due = exact
+        return self._together(session, due, allowance, survey.now)
 
-
-def _more_than(session: Session, survey: Survey, limit: int) -> int:
-    found = 0
-    for page in eligible(session, survey):
-        found += len(page)
-        if found > limit:
-            break
-    return found
-
-
-def _reason(bound: int, limit: int, approval: Approval | None) -> str:
-    if approval is not None:
-        return (
-            f"up to {bound} accounts are due and the approval covers {limit} more: "
-            "look at `plan` and approve again"
+    def _approved(self, session: Session, survey: Survey, approval: Approval, due: int) -> Verdict:
+        limit = approval.remaining
+        if due <= limit or count_up_to(session, survey, limit) <= limit:
+            return Verdict(permit=limit)
+        return Verdict(
+            permit=0,
+            reason=f"up to {due} accounts are due and the approval covers {limit} more: "
+            "look at `plan` and approve again",
         )
+
+    def _allowance(self, session: Session, survey: Survey, due: int) -> Allowance:
+        """The lane's allowance; it is refilled only where it would not do, which costs a count."""
+        lane = survey.lane
+        if lane.allowance is not None and due <= lane.allowance.accounts:
+            return lane.allowance
+        days = self.days[lane.tenant_id, lane.scope]
+        needed = self._needed(lane.allowance, due, days, survey.now)
+        live = accounts.count_live(
+            session, survey.compiled, lane.tenant_id, after=lane.watermark, limit=needed
+        )
+        return self._refilled(
+            lane.allowance, [Flow(live=live, days=days)], survey.now, lane.waiting_since is not None
+        )
+
+    def _together(self, session: Session, due: int, allowance: Allowance, now: datetime) -> Verdict:
+        """The allowance of the same kind that covers all lanes together."""
+        known, waits = control.total_allowance(session)
+        wanted = due + self.planned
+        if known is None or wanted > known.accounts:
+            longest = max(self.days.values())
+            needed = self._needed(known, wanted, longest, now)
+            counts = accounts.count_live_lanes(session, self.compiled, self.lanes, needed)
+            flows = [
+                Flow(live=live, days=self.days[lane.tenant_id, lane.scope])
+                for lane, live in zip(self.lanes, counts, strict=True)
+                if (lane.tenant_id, lane.scope) in self.days
+            ]
+            known = self._refilled(known, flows, now, waits)
+        if wanted > known.accounts:
+            return Verdict(
+                permit=0,
+                allowance=allowance,
+                total=known,
+                reason=f"{due} accounts are due and all lanes together have "
+                f"{math.floor(known.accounts - self.planned)} left: look at `plan`, then `approve`",
+            )
+        return Verdict(permit=due, allowance=allowance, total=known)
+
+    def _needed(self, known: Allowance | None, due: int, days: int, now: datetime) -> int:
+        """How many live accounts would be enough, so that no more of them are counted."""
+        by_share = -(-due * 100 // self.settings.guard_percent)
+        by_half = 2 * due
+        if known is None:
+            return max(by_share, by_half)
+        elapsed = max((now - known.at) / timedelta(days=1), 1 / 1440)
+        by_flow = math.ceil((due - known.accounts) * days / (3 * elapsed))
+        return min(max(by_share, by_half, by_flow), _COUNT_LIMIT)
+
+    def _refilled(
+        self, known: Allowance | None, flows: Sequence[Flow], now: datetime, waits: bool
+    ) -> Allowance:
+        return refilled(
+            known,
+            flows,
+            percent=self.settings.guard_percent,
+            minimum=self.settings.guard_min_accounts,
+            now=now,
+            waits=waits,
+        )
+
+
+def _too_many(due: int, limit: int) -> str:
     return (
-        f"up to {bound} accounts are due and {limit} may go without a person: "
+        f"up to {due} accounts are due and {limit} may go without a person: "
         "look at `plan`, then `approve`"
     )

@@ -22,14 +22,15 @@ from retention_worker.domain.lane import (
     Position,
     StopReason,
 )
-from retention_worker.service import guard, reconcile
+from retention_worker.service import reconcile
 from retention_worker.service.batch import Batch, Outcome, Source, Terms
 from retention_worker.service.decide import retry_time
+from retention_worker.service.guard import Judge, Verdict
 from retention_worker.service.pace import Pace
 from retention_worker.service.survey import Survey
 from retention_worker.service.work import Reach
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, lanes
+from retention_worker.store import approvals, control, lanes
 from retention_worker.store.approvals import Approval
 from retention_worker.store.deferred import Deferred
 from retention_worker.store.keys import Key, id_text
@@ -70,6 +71,7 @@ class LaneRun:
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         terms: what holds for the lane's batches.
+        judge: the guard.
         reach: how far behind the watermark to look; everything where the map has changed.
         until: the monotonic second at which the sweep's time budget ends.
         progress: told after each batch.
@@ -80,11 +82,14 @@ class LaneRun:
     file: PolicyFile
     terms: Terms
     reach: Reach
+    judge: Judge
     until: float | None = None
     progress: Progress | None = None
     _troubled: dict[str, Deferred] = field(default_factory=dict)
     _parts: dict[str, int] = field(default_factory=dict)
     _failures: int = 0
+    _erased: int = 0
+    _last_failure: str = ""
     _proved: bool = False
 
     def __post_init__(self) -> None:
@@ -145,14 +150,36 @@ class LaneRun:
             compiled=self.compiled, lane=lane, cutoff=terms.cutoff, now=terms.now, behind=keys
         )
         with writing(conn):
-            verdict = guard.judge(self._session(conn), survey, self.worker.settings, approval)
+            session = self._session(conn)
+            if not lanes.lease(session, terms.tenant_id):
+                return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
+            verdict = self._judge(session, survey, approval)
         if verdict.reason is not None:
             return Ending(stop=StopReason.WAITING, reason=verdict.reason)
         ending = self._erase(conn, terms, verdict.permit, list(keys))
+        self._give_back(conn, verdict)
         if looked and ending.stop is StopReason.EXHAUSTED:
             with writing(conn):
                 reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
         return ending
+
+    def _judge(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
+        """Ask the guard, note the allowances, and reserve of the total what may go."""
+        control.lock_total(session)
+        verdict = self.judge.lane(session, survey, approval)
+        if verdict.allowance is not None:
+            lanes.set_allowance(session, survey.lane, verdict.allowance)
+        if verdict.total is not None:
+            left = replace(verdict.total, accounts=verdict.total.accounts - verdict.permit)
+            waits = verdict.reason is not None
+            control.set_total_allowance(session, left, waits=waits)
+        self._erased = 0
+        return verdict
+
+    def _give_back(self, conn: Connection, verdict: Verdict) -> None:
+        if verdict.total is not None:
+            with writing(conn):
+                control.give_back(self._session(conn), verdict.permit - self._erased)
 
     def _look_behind(
         self, conn: Connection, lane: LaneState, terms: Terms
@@ -189,6 +216,7 @@ class LaneRun:
             if outcome.stop is not None:
                 return Ending(stop=outcome.stop, reason=outcome.reason)
             permit -= outcome.accounts
+            self._erased += outcome.accounts
             if source.name == Source.BEHIND:
                 behind = behind[outcome.processed :]
             elif source.name == Source.FRONTIER:

@@ -14,7 +14,7 @@ from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service import guard, reconcile
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.survey import Survey, eligible
-from retention_worker.service.work import Reach, cutoff_of, find_work
+from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, control, credentials, deferred, lanes
 from retention_worker.store.accounts import Found
@@ -55,9 +55,15 @@ def plan(
             files = {tried.policy.tenant: tried}
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
         states, work = _work(worker, conn, prepared, chosen, now)
+        judge = guard.Judge(
+            compiled=prepared.compiled,
+            settings=worker.settings,
+            days=days_of(chosen),
+            lanes=list(states.values()),
+        )
         found: list[LanePlan] = []
-        for file in chosen:
-            found += _Tenant(worker, conn, prepared, file, now, states, work).plans()
+        for file in _in_order(chosen, states):
+            found += _Tenant(worker, conn, prepared, file, now, states, work, judge).plans()
         broken = [
             LanePlan(
                 tenant=name,
@@ -98,6 +104,12 @@ def _work(
     return states, work
 
 
+def _in_order(chosen: Sequence[PolicyFile], states: dict[_LaneKey, LaneState]) -> list[PolicyFile]:
+    """The tenants in the order in which a sweep would serve them."""
+    files = {file.policy.tenant_id: file for file in chosen}
+    return [files[tenant] for tenant in dict.fromkeys(tenant for tenant, _ in states)]
+
+
 @dataclass
 class _Tenant:
     """One tenant's lanes, in the sweep's order, because the second finds what the first left."""
@@ -109,6 +121,7 @@ class _Tenant:
     now: datetime
     states: dict[_LaneKey, LaneState]
     work: dict[_LaneKey, Reach]
+    judge: guard.Judge
     _gone: set[str] = field(default_factory=set)
 
     def plans(self) -> list[LanePlan]:
@@ -171,9 +184,11 @@ class _Tenant:
         if pause is not None:
             return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
         approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
-        verdict = guard.judge(session, survey, self.worker.settings, None)
+        verdict = self.judge.lane(session, survey, None)
         if verdict.reason is not None and approval is not None:
-            verdict = guard.judge(session, survey, self.worker.settings, approval)
+            verdict = self.judge.lane(session, survey, approval)
+        elif verdict.reason is None and verdict.total is not None:
+            self.judge.planned += verdict.permit
         return (StopReason.WAITING, verdict.reason) if verdict.reason else (None, None)
 
     def _count(self, session: Session, survey: Survey) -> _Counted:

@@ -15,7 +15,7 @@ from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
-__all__ = ["Survey", "due_at_most", "eligible", "eligible_keys"]
+__all__ = ["Survey", "count_up_to", "due_at_most", "eligible", "eligible_keys"]
 
 _PAGE = 500
 
@@ -84,6 +84,16 @@ def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found
         keys = [each.key for each in page if id_text(each.key) not in seen]
         yield eligible_keys(session, survey, keys)
         after = page[-1].position
+
+
+def count_up_to(session: Session, survey: Survey, limit: int) -> int:
+    """How many accounts a sweep would erase now, counted not far beyond `limit`."""
+    found = 0
+    for page in eligible(session, survey):
+        found += len(page)
+        if found > limit:
+            break
+    return found
 
 
 # More deferred accounts than this at once would be an incident of its own.

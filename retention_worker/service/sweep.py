@@ -18,9 +18,10 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
 from retention_worker.service.applied import apply_policy
 from retention_worker.service.batch import Terms
+from retention_worker.service.guard import Judge
 from retention_worker.service.lane import Ending, LaneRun, Progress
 from retention_worker.service.prepare import Prepared, prepare
-from retention_worker.service.work import Reach, cutoff_of, find_work
+from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
 from retention_worker.store import deferred, lanes, ledger, sweeps
 from retention_worker.store.pool import writing
@@ -110,6 +111,12 @@ class _Sweep:
                 bounds=self.worker.settings.bounds,
                 reconcile=self.reconcile,
             )
+        self.judge = Judge(
+            compiled=self.prepared.compiled,
+            settings=self.worker.settings,
+            days=days_of(chosen),
+            lanes=states,
+        )
         order: dict[str, dict[Scope, Reach]] = {}
         for state in states:
             found = order.setdefault(state.tenant_id, {})
@@ -141,21 +148,27 @@ class _Sweep:
 
     def _lane(self, file: PolicyFile, scope: Scope, reach: Reach | None) -> Ending:
         policy = file.policy
-        cutoff = cutoff_of(file, scope, self.now, self.worker.settings.bounds)
         if policy.tenant_id in self.stale:
             return Ending(
                 stop=StopReason.STALE_POLICY,
                 reason="another replica applied another policy since: "
                 f"bring {file.path} up to date",
             )
-        if policy.paused:
-            reason = f"paused in {file.path}"
-            return Ending(
-                stop=StopReason.PAUSED, reason=f"{reason}; accounts are due" if reach else reason
-            )
-        if reach is None or cutoff is None:
+        if reach is None:
             return Ending(stop=StopReason.EXHAUSTED)
-        run = LaneRun(
+        if policy.paused:
+            due = "; accounts are due: see `plan`"
+            ending = Ending(stop=StopReason.PAUSED, reason=f"paused in {file.path}{due}")
+        else:
+            ending = self._run(file, scope, reach)
+        self._finish(policy.tenant_id, scope, ending)
+        return ending
+
+    def _run(self, file: PolicyFile, scope: Scope, reach: Reach) -> Ending:
+        policy = file.policy
+        cutoff = cutoff_of(file, scope, self.now, self.worker.settings.bounds)
+        assert cutoff is not None  # there is work, so there is something due
+        return LaneRun(
             worker=self.worker,
             compiled=self.prepared.compiled,
             file=file,
@@ -169,12 +182,10 @@ class _Sweep:
                 map_digest=self.prepared.map_digest(scope),
             ),
             reach=reach,
+            judge=self.judge,
             until=self.until,
             progress=self.progress,
-        )
-        ending = run.run()
-        self._finish(policy.tenant_id, scope, ending)
-        return ending
+        ).run()
 
     def _finish(self, tenant_id: str, scope: Scope, ending: Ending) -> None:
         level = _log.warning if ending.stop.needs_person else _log.info

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from retention_worker.service.prepare import Prepared
 from retention_worker.store import accounts, deferred
 from retention_worker.store.session import Session
 
-__all__ = ["Reach", "cutoff_of", "find_work"]
+__all__ = ["Reach", "cutoff_of", "days_of", "find_work"]
 
 # Lanes that look through a slice behind their watermark in one sweep: a few, so that a sweep with
 # nothing to do costs the same for ten tenants and ten thousand.
@@ -41,6 +41,16 @@ def cutoff_of(
     bounds.require(file.policy)
     period = file.policy.period(scope)
     return period.cutoff(now) if period else None
+
+
+def days_of(files: Iterable[PolicyFile]) -> dict[tuple[str, Scope], int]:
+    """The longest length of each lane's period; a lane without one is not in it."""
+    return {
+        (file.policy.tenant_id, scope): period.longest_days
+        for file in files
+        for scope in Scope
+        if (period := file.policy.period(scope)) is not None
+    }
 
 
 def find_work(

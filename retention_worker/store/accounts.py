@@ -238,14 +238,12 @@ def due_lanes(
     bound = compiled.accounts.activity.bound
     positions = [lane.watermark for lane in lanes]
     rows = session.rows(
-        compiled.accounts.has_due,
+        compiled.accounts.due_lanes,
         {
             "tenants": [lane.tenant_id for lane in lanes],
             "cutoffs": [bound(cutoff) for cutoff in cutoffs],
             "activities": [place.activity if place else None for place in positions],
-            "after_ids": [
-                _id_json(lane.watermark) for lane in lanes
-            ],
+            "after_ids": [_id_json(lane.watermark) for lane in lanes],
         },
     )
     return {row["position"] - 1 for row in rows}

@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from retention_worker.domain.allowance import Allowance
+from retention_worker.store.lanes import allowance_of
 from retention_worker.store.session import Session
 
-__all__ = ["Pause", "accept_clock", "latest_start", "pause", "paused", "resume"]
+__all__ = [
+    "Pause",
+    "accept_clock",
+    "give_back",
+    "latest_start",
+    "lock_total",
+    "pause",
+    "paused",
+    "resume",
+    "set_total_allowance",
+    "total_allowance",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,32 @@ def pause(session: Session, actor: str, reason: str, now: datetime, until: datet
 def resume(session: Session) -> None:
     """Let sweeps go again."""
     session.run("control.resume")
+
+
+def total_allowance(session: Session) -> tuple[Allowance | None, bool]:
+    """What all lanes have together, and whether one waits for it."""
+    row = session.row("control.total_allowance")
+    assert row is not None
+    return allowance_of(row["total_allowance"], row["total_allowance_at"]), row["total_waits"]
+
+
+def lock_total(session: Session) -> None:
+    """Let nobody else reserve of the total until the transaction ends."""
+    session.run("control.lock_total")
+
+
+def set_total_allowance(session: Session, allowance: Allowance, *, waits: bool) -> None:
+    """Note what all lanes have together."""
+    session.run(
+        "control.set_total_allowance",
+        {"accounts": allowance.accounts, "at": allowance.at, "waits": waits},
+    )
+
+
+def give_back(session: Session, accounts: int) -> None:
+    """Return what a lane had reserved of the total and did not need."""
+    if accounts > 0:
+        session.run("control.give_back", {"accounts": accounts})
 
 
 def latest_start(session: Session) -> datetime | None:

@@ -6,18 +6,22 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.lane import Behind, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.store.session import Session
 
 __all__ = [
     "advance",
+    "allowance_of",
+    "clamp_allowance",
     "finish",
     "lease",
     "of_tenants",
     "read",
     "register",
     "served",
+    "set_allowance",
     "set_behind",
     "set_policy_digest",
 ]
@@ -94,6 +98,29 @@ def finish(
     )
 
 
+def set_allowance(session: Session, lane: LaneState, allowance: Allowance) -> None:
+    """Note what the lane's allowance has become."""
+    session.run(
+        "lanes.set_allowance", _key(lane) | {"accounts": allowance.accounts, "at": allowance.at}
+    )
+
+
+def clamp_allowance(
+    session: Session, tenant_id: str, scope: Scope, most: int, now: datetime
+) -> None:
+    """Let the lane's allowance be no more than `most` from now on."""
+    session.run(
+        "lanes.clamp_allowance", {"tenant": tenant_id, "scope": scope, "most": most, "now": now}
+    )
+
+
+def allowance_of(accounts: float | None, at: datetime | None) -> Allowance | None:
+    """An allowance from its two columns."""
+    if accounts is None or at is None:
+        return None
+    return Allowance(accounts=accounts, at=at)
+
+
 def served(session: Session, tenant_id: str, now: datetime) -> None:
     """Let other tenants come first next time."""
     session.run("lanes.served", {"tenant": tenant_id, "now": now})
@@ -117,6 +144,7 @@ def _state(row: dict[str, Any]) -> LaneState:
             finished_at=row["reconciled_at"],
         ),
         waiting_since=row["waiting_since"],
+        allowance=allowance_of(row["allowance"], row["allowance_at"]),
         head_hash=row["head_hash"],
     )
 

@@ -51,6 +51,7 @@ def write(
     digest = session.value(
         "ledger.write_erasures",
         {
+            "schema_name": session.schema_name,
             "batch": record.batch,
             "tenant": record.tenant,
             "kind": kind,
@@ -86,10 +87,13 @@ def write(
     return hash_of(body)
 
 
-def set_head(session: Session, tenant_id: str, scope: Scope, batch: int, head: str) -> None:
-    """Make a batch the head of its lane's chain."""
+def set_head(
+    session: Session, tenant_id: str, scope: Scope, *, batch: int, head: str, spent: int
+) -> None:
+    """Make a batch the head of its lane's chain; it took `spent` accounts of the allowance."""
     session.run(
-        "lanes.set_head", {"tenant": tenant_id, "scope": scope, "batch": batch, "hash": head}
+        "lanes.set_head",
+        {"tenant": tenant_id, "scope": scope, "batch": batch, "hash": head, "spent": spent},
     )
 
 

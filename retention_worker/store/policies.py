@@ -6,10 +6,12 @@ import json
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.period import Period
 from retention_worker.domain.policy import Policy
+from retention_worker.domain.scope import Scope
 from retention_worker.store.session import Session
 
-__all__ = ["history", "log"]
+__all__ = ["history", "latest", "log"]
 
 
 def log(
@@ -17,8 +19,8 @@ def log(
 ) -> None:
     """Note that a policy is applied from now on."""
     effective = {
-        "all_credentials": str(policy.all_credentials) if policy.all_credentials else None,
-        "biometrics": str(policy.biometrics) if policy.biometrics else None,
+        "all_credentials": policy.all_credentials.iso if policy.all_credentials else None,
+        "biometrics": policy.biometrics.iso if policy.biometrics else None,
         "paused": policy.paused,
     }
     session.run(
@@ -33,6 +35,18 @@ def log(
             "now": now,
         },
     )
+
+
+def latest(session: Session, tenant_id: str) -> dict[Scope, Period | None] | None:
+    """The periods of the policy that was applied last; None where there was none yet."""
+    row = session.row("policies.latest", {"tenant": tenant_id})
+    if row is None:
+        return None
+    texts = {
+        Scope.ALL: row["effective"]["all_credentials"],
+        Scope.BIOMETRICS: row["effective"]["biometrics"],
+    }
+    return {scope: Period.parse(text) if text else None for scope, text in texts.items()}
 
 
 def history(session: Session, tenant_id: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from retention_worker.domain.datamap import ActivitySource, DataMap
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql import many_lanes
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import all_of, column, listed, same_key, table, type_of
 from retention_worker.store.mapsql.paths import account_keys, tenant_condition, top_path
@@ -35,7 +36,8 @@ class AccountSql:
     count_live: Composed
     activity_now: Composed
     newer: dict[str, TimeSql]
-    has_due: Composed
+    due_lanes: Composed
+    live_lanes: Composed
 
 
 def account_sql(
@@ -60,7 +62,8 @@ def account_sql(
         count_live=builder.count(cutoff=False),
         activity_now=builder.activity_now(),
         newer=newer,
-        has_due=builder.has_due(),
+        due_lanes=many_lanes.due(datamap, catalog, builder.activity),
+        live_lanes=many_lanes.live(datamap, catalog, builder.activity),
     )
 
 
@@ -116,43 +119,6 @@ class _Builder:
             self.source,
             all_of(self._conditions(cutoff=True, after=True)),
             listed([self.value, *self.ids]),
-        )
-
-    def has_due(self) -> Composed:
-        """Which of many lanes have a candidate: arrays tenants, cutoffs, activities, after_ids.
-
-        An after_id is a JSON array of the id columns' texts; NULL starts from the beginning.
-        """
-        bounds = [SQL("l.activity::{}").format(type_of(self.activity.info))]
-        bounds += [
-            SQL("(l.after_id ->> {})::{}").format(
-                SQL(str(index)),
-                type_of(self.info.column(name)),
-            )
-            for index, name in enumerate(self.accounts.id)
-        ]
-        row = SQL("({})").format(listed([self.value, *self.ids]))
-        conditions: list[Composable] = [self.activity.finite("a")]
-        if self.accounts.tenant is not None:
-            conditions.append(
-                SQL("{} = l.tenant::{}").format(
-                    column("a", self.accounts.tenant),
-                    type_of(self.info.column(self.accounts.tenant)),
-                )
-            )
-        conditions.append(SQL("{} <= l.cutoff::{}").format(self.value, type_of(self.activity.info)))
-        found = SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format
-        return SQL(
-            "SELECT l.position::int FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
-            "%(activities)s::text[], %(after_ids)s::jsonb[]) WITH ORDINALITY "
-            "AS l (tenant, cutoff, activity, after_id, position) "
-            "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
-        ).format(
-            found(self.source, all_of(conditions)),
-            found(
-                self.source,
-                all_of([*conditions, SQL("{} > ({})").format(row, listed(bounds))]),
-            ),
         )
 
     def count(self, *, cutoff: bool) -> Composed:

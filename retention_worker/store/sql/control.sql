@@ -3,6 +3,23 @@
 SELECT paused_at, paused_by, paused_until, pause_reason, clock_accepted_sweep
   FROM {schema}.control;
 
+-- name: total_allowance
+-- What all lanes have together.
+SELECT total_allowance, total_allowance_at, total_waits FROM {schema}.control;
+
+-- name: lock_total
+-- Whoever reserves of the total does so one after the other.
+SELECT 1 AS locked FROM {schema}.control FOR UPDATE;
+
+-- name: set_total_allowance
+-- What all lanes have together has become.
+UPDATE {schema}.control
+   SET total_allowance = %(accounts)s, total_allowance_at = %(at)s, total_waits = %(waits)s;
+
+-- name: give_back
+-- What a lane had reserved and did not need.
+UPDATE {schema}.control SET total_allowance = total_allowance + %(accounts)s;
+
 -- name: pause
 -- Stop every sweep.
 UPDATE {schema}.control

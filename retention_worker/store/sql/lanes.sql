@@ -36,8 +36,9 @@ UPDATE {schema}.lane
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
 
 -- name: set_head
--- The newest batch of the lane's chain.
-UPDATE {schema}.lane SET head_hash = %(hash)s, head_batch = %(batch)s
+-- The newest batch of the lane's chain, and what it took from the allowance.
+UPDATE {schema}.lane
+   SET head_hash = %(hash)s, head_batch = %(batch)s, allowance = allowance - %(spent)s
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
 
 -- name: set_policy_digest
@@ -53,14 +54,30 @@ UPDATE {schema}.lane
        reconciled_at = %(finished_at)s, map_digest = %(map_digest)s
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
 
--- name: finish
--- How the lane ended in this sweep; waiting_since keeps the first time of an unbroken wait.
+-- name: set_allowance
+-- What the allowance has become; what it had at a time before is no longer asked for.
+UPDATE {schema}.lane SET allowance = %(accounts)s, allowance_at = %(at)s
+ WHERE tenant_id = %(tenant)s AND scope = %(scope)s
+   AND (allowance IS DISTINCT FROM %(accounts)s OR allowance_at IS DISTINCT FROM %(at)s);
+
+-- name: clamp_allowance
+-- No more than so many accounts, as if the allowance had been there before.
 UPDATE {schema}.lane
-   SET stop_reason = %(stop_reason)s, reason = %(reason)s,
+   SET allowance = LEAST(COALESCE(allowance, %(most)s), %(most)s), allowance_at = %(now)s
+ WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
+
+-- name: finish
+-- How the lane ended; waiting_since keeps the first time of an unbroken wait, and an allowance
+-- does not refill while the lane waits or is paused.
+UPDATE {schema}.lane
+   SET allowance_at = CASE WHEN %(stop_reason)s IN ('waiting', 'paused') AND allowance IS NOT NULL
+                           THEN %(now)s ELSE allowance_at END,
+       stop_reason = %(stop_reason)s, reason = %(reason)s,
        waiting_since = CASE WHEN %(stop_reason)s = 'waiting'
                             THEN COALESCE(waiting_since, %(now)s) END
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s
-   AND (stop_reason IS DISTINCT FROM %(stop_reason)s OR reason IS DISTINCT FROM %(reason)s);
+   AND (stop_reason IS DISTINCT FROM %(stop_reason)s OR reason IS DISTINCT FROM %(reason)s
+        OR %(stop_reason)s IN ('waiting', 'paused'));
 
 -- name: served
 -- The tenant was served: others come first next time.

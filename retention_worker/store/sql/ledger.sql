@@ -3,21 +3,32 @@
 SELECT nextval(pg_get_serial_sequence(format('%%I.%%I', %(schema_name)s::text, 'batch'), 'id')) AS id;
 
 -- name: write_erasures
--- One row an account; the SHA-256 of their lines, in the order of their ids, comes back.
-WITH written AS (
+-- One row a subject, with the SHA-256 of its line; back comes the SHA-256 of their hexadecimal
+-- hashes, a line each, in the order of their ids.
+WITH numbered AS MATERIALIZED (
+    SELECT nextval((SELECT pg_get_serial_sequence(
+               format('%%I.%%I', %(schema_name)s::text, 'erasure'), 'id')::regclass)) AS id, e.*
+      FROM (SELECT subject_id, last_activity::timestamptz
+              FROM unnest(%(ids)s::text[], %(activities)s::text[]) AS g (subject_id, last_activity)
+             ORDER BY subject_id) AS e
+), written AS (
     INSERT INTO {schema}.erasure
-           (batch_id, tenant_id, kind, subject_id, scope, last_activity, complete, erased_at)
-    SELECT %(batch)s, %(tenant)s, %(kind)s, e.subject_id, %(scope)s,
-           e.last_activity::timestamptz, %(complete)s, %(now)s
-      FROM unnest(%(ids)s::text[], %(activities)s::text[]) AS e (subject_id, last_activity)
-     ORDER BY e.subject_id
-    RETURNING *
+           (id, batch_id, tenant_id, kind, subject_id, scope, last_activity, complete, erased_at,
+            line_hash)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, %(batch)s, %(tenant)s, %(kind)s, subject_id, %(scope)s, last_activity, %(complete)s,
+           %(now)s,
+           sha256(convert_to(concat_ws(' ',
+               id, %(batch)s::bigint, to_json(%(tenant)s::text), %(kind)s::text,
+               to_json(subject_id), %(scope)s::text,
+               COALESCE(to_json(last_activity AT TIME ZONE 'UTC')::text, 'null'),
+               %(complete)s::boolean, to_json(%(now)s::timestamptz AT TIME ZONE 'UTC')), 'UTF8'))
+      FROM numbered
+    RETURNING id, line_hash
 )
-SELECT encode(sha256(convert_to(COALESCE(string_agg(
-           concat_ws(' ', id, batch_id, to_json(tenant_id), kind, to_json(subject_id), scope,
-                     COALESCE(to_json(last_activity AT TIME ZONE 'UTC')::text, 'null'),
-                     complete, to_json(erased_at AT TIME ZONE 'UTC')),
-           E'\n' ORDER BY id), ''), 'UTF8')), 'hex') AS digest
+SELECT encode(sha256(convert_to(
+           COALESCE(string_agg(encode(line_hash, 'hex'), E'\n' ORDER BY id), ''), 'UTF8')),
+           'hex') AS digest
   FROM written;
 
 -- name: write_batch

@@ -1,8 +1,6 @@
 -- name: latest
--- The policy of each tenant that was applied last.
-SELECT DISTINCT ON (tenant_id) tenant_id, tenant, digest, revision, applied_at
-  FROM {schema}.policy WHERE tenant_id = ANY (%(tenants)s::text[])
- ORDER BY tenant_id, id DESC;
+-- The policy of a tenant that was applied last.
+SELECT effective FROM {schema}.policy WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 1;
 
 -- name: log
 -- A policy is applied for the first time, or again after another one.

@@ -10,7 +10,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import pause
 from retention_worker.service.approve import approve, waiting
 from tests.factories import set_last_activity
-from tests.stage import Stage, lane, planned
+from tests.stage import NOW, Stage, lane, planned
 
 
 @pytest.fixture
@@ -52,18 +52,95 @@ def test_ten_go_and_eleven_wait(guarded: Stage) -> None:
     assert all(guarded.biometrics(each) > 0 for each in accounts)
 
 
-def test_five_percent_of_the_live_accounts_go(guarded: Stage) -> None:
-    """Above the minimum the share of the live accounts counts: 20 of 400, and not 21."""
+def test_five_percent_of_the_live_accounts_go_once(guarded: Stage) -> None:
+    """Above the minimum the share of the live accounts counts, and what went is spent."""
+    guarded.config.write_policy("acme", all_credentials="1000 days")
     for _ in range(380):
         guarded.account(idle_days=1, transactions=0)
     for _ in range(20):
-        guarded.account(idle_days=100)
-    assert lane(guarded.sweep(), Scope.BIOMETRICS).accounts == 20
+        guarded.account(idle_days=1100)
+    assert lane(guarded.sweep(), Scope.ALL).accounts == 20
 
-    # The 20 lie behind the watermark now; 380 + 21 live accounts allow 20.
-    for _ in range(21):
-        guarded.account(idle_days=95)
-    assert lane(guarded.sweep(), Scope.BIOMETRICS).stop_reason is StopReason.WAITING
+    again = [guarded.account(idle_days=1050) for _ in range(4)]
+    guarded.clock.forward(minutes=15)
+    assert lane(guarded.sweep(), Scope.ALL).stop_reason is StopReason.WAITING
+    assert all(guarded.others(each) > 0 for each in again)
+
+
+def test_a_share_every_quarter_of_an_hour_does_not_pass(guarded: Stage) -> None:
+    """4 % set to long ago in each quarter of an hour: the first goes, the others wait."""
+    guarded.config.write_policy("acme", all_credentials="1000 days")
+    accounts = [guarded.account(idle_days=1, transactions=1) for _ in range(300)]
+    guarded.conn.execute("UPDATE face_templates SET created_at = '1999-01-01'")
+    for step in range(6):
+        for account in accounts[step * 12 : step * 12 + 12]:
+            set_last_activity(guarded.conn, account.account, NOW - timedelta(days=2000 - step))
+        guarded.clock.forward(minutes=15)
+        guarded.sweep(reconcile=True)
+    assert sum(guarded.others(each) == 0 for each in accounts) == 12
+
+
+def test_a_lane_that_waited_for_weeks_does_not_free_itself(guarded: Stage) -> None:
+    """Waiting is no way to gather an allowance."""
+    guarded.config.write_policy("acme", all_credentials="90 days")
+    for _ in range(100):
+        guarded.account(idle_days=1, transactions=0)
+    accounts = [guarded.account(idle_days=100) for _ in range(40)]
+    for _ in range(30):
+        assert lane(guarded.sweep(), Scope.ALL).stop_reason is StopReason.WAITING
+        guarded.clock.forward(days=1)
+    assert all(guarded.others(each) > 0 for each in accounts)
+
+
+def test_a_weekends_outage_heals_without_a_person(guarded: Stage) -> None:
+    """Four days without a sweep leave four days' accounts, and all of them go by themselves."""
+    guarded.config.write_policy("acme", all_credentials="100 days")
+    accounts = [guarded.account(idle_days=n / 4) for n in range(400)]
+    for _ in range(5):
+        guarded.clock.forward(days=1)
+        assert lane(guarded.sweep(), Scope.ALL).stop_reason is StopReason.EXHAUSTED
+    guarded.clock.forward(days=4)
+
+    report = lane(guarded.sweep(), Scope.ALL)
+
+    assert (report.stop_reason, report.accounts) == (StopReason.EXHAUSTED, 16)
+    assert sum(guarded.others(each) == 0 for each in accounts) == 36
+
+
+def test_a_policy_that_is_sooner_waits_above_the_minimum(guarded: Stage) -> None:
+    """After a shorter period not even a share of the live accounts goes by itself."""
+    guarded.config.write_policy("acme", all_credentials="400 days")
+    for _ in range(600):
+        guarded.account(idle_days=1, transactions=0)
+    for _ in range(12):
+        guarded.account(idle_days=380)
+    assert lane(guarded.sweep(), Scope.ALL).stop_reason is StopReason.EXHAUSTED
+    guarded.config.write_policy("acme", all_credentials="370 days")
+
+    guarded.clock.forward(minutes=15)
+    assert lane(guarded.sweep(), Scope.ALL).stop_reason is StopReason.WAITING
+
+
+def test_all_lanes_together_have_an_allowance_too(guarded: Stage) -> None:
+    """Many tenants that each stay within their own minimum do not pass together."""
+    names = [f"tenant{n}" for n in range(12)]
+    for name in names:
+        guarded.config.write_policy(name, all_credentials="1000 days")
+        for _ in range(9):
+            guarded.account(idle_days=1100, tenant=name)
+        for _ in range(11):
+            guarded.account(idle_days=1, tenant=name, transactions=0)
+    guarded.config.remove_policy("acme")
+
+    report = guarded.sweep()
+
+    gone = [each for each in report.lanes if each.accounts == 9]
+    waits = [each for each in report.lanes if each.stop_reason is StopReason.WAITING]
+    assert len(gone) + len(waits) == 12
+    assert len(gone) == 1  # 5 % of 240 are 12
+    assert all(each.reason and "together" in each.reason for each in waits)
+    plan = guarded.plan()
+    assert sum(each.stop_reason is StopReason.WAITING for each in plan.lanes) == 11
 
 
 def test_accounts_that_would_not_go_do_not_count(guarded: Stage) -> None:

@@ -240,7 +240,11 @@ def test_parents_and_ancestors() -> None:
         ({"links__checks__of": "checks"}, "links.checks.of", "leads back to itself"),
         ({"links__checks__of": "nobody"}, "links.checks.of", "'nobody' is not in this map"),
         ({"links__checks__key": ["a", "b"]}, "links.checks.key", "2 of 1 columns"),
-        ({"links__account": CONTENT["links"]["applicants"]}, "links.account.[key]", "choose another"),
+        (
+            {"links__account": CONTENT["links"]["applicants"]},
+            "links.account.[key]",
+            "choose another",
+        ),
         ({"transactions__account": ["a", "b"]}, "transactions.account", "2 of 1 columns"),
         (
             {"accounts__activity": [{"table": "a.b", "key": ["x", "y"], "at": "at"}]},

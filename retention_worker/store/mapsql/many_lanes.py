@@ -1,0 +1,75 @@
+"""The statements that ask for many lanes at once, whatever the number of tenants.
+
+Arrays give the lanes: tenants, cutoffs, and their watermarks as activities and after_ids (a JSON
+array of the id columns' texts); a NULL activity starts from the beginning.
+"""
+
+from __future__ import annotations
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.domain.datamap import DataMap
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.timecolumn import TimeSql
+
+__all__ = ["due", "live"]
+
+
+def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
+    """The positions (from 1) of the lanes that have a candidate up to their cutoffs."""
+    mine = [
+        activity.finite("a"),
+        *_of_tenant(datamap, catalog),
+        SQL("{} <= l.cutoff::{}").format(activity.expression("a"), type_of(activity.info)),
+    ]
+    found = SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format
+    return SQL(
+        "SELECT l.position::int AS position FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
+        "%(activities)s::text[], %(after_ids)s::jsonb[]) WITH ORDINALITY "
+        "AS l (tenant, cutoff, activity, after_id, position) "
+        "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
+    ).format(
+        found(_accounts(datamap), all_of(mine)),
+        found(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
+    )
+
+
+def live(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
+    """For each lane, in order, its accounts after the watermark, no further than `limit`."""
+    mine = _of_tenant(datamap, catalog)
+    counted = SQL("(SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT %(limit)s) AS n)").format
+    return SQL(
+        "SELECT CASE WHEN l.activity IS NULL THEN {} ELSE {} END AS live "
+        "FROM unnest(%(tenants)s::text[], %(activities)s::text[], %(after_ids)s::jsonb[]) "
+        "WITH ORDINALITY AS l (tenant, activity, after_id, position) ORDER BY l.position"
+    ).format(
+        counted(_accounts(datamap), all_of(mine)),
+        counted(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
+    )
+
+
+def _accounts(datamap: DataMap) -> Composable:
+    return SQL("{} AS a").format(table(datamap.accounts.table))
+
+
+def _of_tenant(datamap: DataMap, catalog: Catalog) -> list[Composable]:
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return []
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    return [
+        SQL("{} = l.tenant::{}").format(column("a", accounts.tenant), type_of(info)),
+    ]
+
+
+def _after(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composable:
+    accounts = datamap.accounts
+    info = catalog.table(accounts.table)
+    row = [activity.expression("a"), *(column("a", name) for name in accounts.id)]
+    bounds: list[Composable] = [SQL("l.activity::{}").format(type_of(activity.info))]
+    bounds += [
+        SQL("(l.after_id ->> {})::{}").format(SQL(str(index)), type_of(info.column(name)))
+        for index, name in enumerate(accounts.id)
+    ]
+    return SQL("({}) > ({})").format(listed(row), listed(bounds))
