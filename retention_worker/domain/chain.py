@@ -11,10 +11,35 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-__all__ = ["FORMAT", "BatchRecord", "hash_of", "stamp"]
+__all__ = [
+    "FORMAT",
+    "LANE_SOURCES",
+    "REPLAY",
+    "SWEEP",
+    "BatchRecord",
+    "chain_of",
+    "hash_of",
+    "stamp",
+]
 
 FORMAT = 1
+
+SWEEP, REPLAY = "sweep", "replay"
+# Batches that hold the tenant's lease, and are in the chain of their lane.
+LANE_SOURCES = frozenset({SWEEP, REPLAY})
+
+
+def chain_of(body: Mapping[str, Any]) -> str:
+    """The name of the chain that a batch belongs to, from its body.
+
+    `<tenant>/<scope>` for what a lane erases, `<tenant>/requests` for everything else (ad-hoc
+    erasures, objects). In a chain the numbers of the batches rise: whoever writes one takes the
+    lock of the chain's head before the number.
+    """
+    part = body["scope"] if body["source"] in LANE_SOURCES else "requests"
+    return f"{body['tenant']}/{part}"
 
 
 def stamp(instant: datetime) -> str:
@@ -35,7 +60,10 @@ def hash_of(body: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRecord:
-    """What one committed batch says; `erasures` is the SHA-256 of its erasure rows, in order."""
+    """What one committed batch says.
+
+    `erasures` is the SHA-256 of the hashes of its erasure rows' lines, a line each, in order of id.
+    """
 
     batch: int
     sweep: int | None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from retention_worker.domain.chain import BatchRecord
+from retention_worker.domain.chain import SWEEP, BatchRecord
 from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
@@ -39,17 +39,19 @@ class Terms:
     """What holds for all batches of a lane in one sweep.
 
     `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
-    accounts are counted against.
+    accounts are counted against. `source` goes into the ledger: a `replay` belongs to no sweep, and
+    names the policy under which it was erased before, whichever is applied now.
     """
 
-    sweep: int
+    sweep: int | None
     tenant_id: str
     scope: Scope
     cutoff: datetime
     now: datetime
-    policy_digest: str
+    policy_digest: str | None
     map_digest: str
     approval: int | None = None
+    source: str = SWEEP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class Batch:
             return Outcome(
                 stop=StopReason.PAUSED, reason=f"paused by {pause.actor}: {pause.reason}"
             )
-        if lane.policy_digest != self.terms.policy_digest:
+        if self.terms.source == SWEEP and lane.policy_digest != self.terms.policy_digest:
             return Outcome(
                 stop=StopReason.POLICY_CHANGED, reason="another replica applied another policy"
             )
@@ -418,7 +420,7 @@ class Batch:
             request=None,
             tenant=terms.tenant_id,
             scope=terms.scope,
-            source="sweep",
+            source=terms.source,
             cutoff=terms.cutoff,
             policy_digest=terms.policy_digest,
             map_digest=terms.map_digest,
