@@ -48,7 +48,7 @@ class Terms:
     scope: Scope
     cutoff: datetime
     now: datetime
-    policy_digest: str | None
+    policy_digest: str
     map_digest: str
     approval: int | None = None
     source: str = SWEEP
