@@ -29,28 +29,32 @@ def grants_sql(
         role: the worker's role, made beforehand.
         bypass_row_security: a mapped table has row-level security.
     """
-    lines = [
-        f"-- The role {role}: what the data map needs, and nothing else.",
-        f"-- CREATE ROLE {ident(role)} LOGIN PASSWORD '...';",
-    ]
-    if bypass_row_security:
-        lines += [
-            "-- Row-level security would hide rows that are due.",
-            f"ALTER ROLE {ident(role)} BYPASSRLS;",
-        ]
     found = needs(datamap, catalog)
     schemas = dict.fromkeys(each.table.schema_name for each in found)
-    lines.append(f"GRANT USAGE ON SCHEMA {columns_sql(schemas)} TO {ident(role)};")
-    for each in found:
-        lines += _table_grants(datamap, each, role)
-    lines += [
-        "-- The worker's own tables; `retention-worker migrate` makes them.",
-        f"CREATE SCHEMA IF NOT EXISTS {ident(schema_name)} AUTHORIZATION {ident(role)};",
-        "-- What was erased and since when, for the application (after `migrate`):",
-        f"-- GRANT USAGE ON SCHEMA {ident(schema_name)} TO application;",
-        f"-- GRANT SELECT ON {ident(schema_name)}.{ident('erased')} TO application;",
+    lines = [
+        *_role(role, bypass_row_security),
+        f"GRANT USAGE ON SCHEMA {columns_sql(schemas)} TO {ident(role)};",
+        *(line for each in found for line in _table_grants(datamap, each, role)),
+        *_own_schema(schema_name, role),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _role(role: str, bypass_row_security: bool) -> Iterator[str]:
+    yield "-- The worker's role: what the data map needs, and nothing else."
+    yield f"-- CREATE ROLE {ident(role)} LOGIN PASSWORD '...';"
+    if bypass_row_security:
+        yield "-- Row-level security would hide rows that are due."
+        yield f"ALTER ROLE {ident(role)} BYPASSRLS;"
+
+
+def _own_schema(schema_name: str, role: str) -> Iterator[str]:
+    schema = ident(schema_name)
+    yield "-- The worker's own tables; `retention-worker migrate` makes them."
+    yield f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {ident(role)};"
+    yield "-- What was erased and since when, for the application (after `migrate`):"
+    yield f"-- GRANT USAGE ON SCHEMA {schema} TO application;"
+    yield f"-- GRANT SELECT ON {schema}.{ident('erased')} TO application;"
 
 
 def _table_grants(datamap: DataMap, found: TableNeeds, role: str) -> Iterator[str]:

@@ -37,6 +37,13 @@ def test_every_statement_of_the_map_may_run(patient: Patient) -> None:
     assert _refused_statements(patient) == []
 
 
+def test_a_missing_right_shows_in_the_plan(patient: Patient) -> None:
+    """Planning a statement asks for its rights: the test above would see one that is missing."""
+    with patient.database.connect() as conn:
+        conn.execute(f"REVOKE DELETE ON face_vectors FROM {ROLE}".encode())
+    assert {subject for subject, _ in _refused_statements(patient)} == {"credentials[face vectors]"}
+
+
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_what_the_role_may_not_do(patient: Patient, statement: str) -> None:
     """Least privilege: not to read content, not to change activity, not to touch what stays."""
