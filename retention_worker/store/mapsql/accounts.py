@@ -87,7 +87,15 @@ class _Builder:
             )
         if cutoff:
             found.append(SQL("{} <= {}").format(self.value, self.activity.parameter("cutoff")))
-            found.append(self.activity.finite("a"))
+            # What lies after a watermark is finite: saying so would have an index scan begin there,
+            # at the oldest account, and read through all that were erased long ago.
+            found.append(
+                SQL("(%(after_activity)s::text IS NOT NULL OR {})").format(
+                    self.activity.finite("a")
+                )
+                if after
+                else self.activity.finite("a")
+            )
         if after:
             found.append(self._after())
         return found

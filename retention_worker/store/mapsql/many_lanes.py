@@ -19,7 +19,6 @@ __all__ = ["due", "live"]
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
     """The positions (from 1) of the lanes that have a candidate up to their cutoffs."""
     mine = [
-        activity.finite("a"),
         *_of_tenant(datamap, catalog),
         SQL("{} <= l.cutoff::{}").format(activity.expression("a"), type_of(activity.info)),
     ]
@@ -30,7 +29,8 @@ def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
         "AS l (tenant, cutoff, activity, after_id, position) "
         "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
     ).format(
-        found(_accounts(datamap), all_of(mine)),
+        found(_accounts(datamap), all_of([*mine, activity.finite("a")])),
+        # After a watermark all is finite: saying so would have the index scan begin at the oldest.
         found(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
     )
 
