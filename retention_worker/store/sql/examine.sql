@@ -1,9 +1,21 @@
 -- name: server
 -- What of the server and of the role decides whether a batch can work at all.
+-- The deadlock time-out that counts is the shortest of the application's sessions: what this one
+-- has, or what a role or the database was given.
 SELECT current_user::text AS role, r.rolsuper AS superuser,
        pg_catalog.pg_is_in_recovery() AS standby,
-       (SELECT s.setting::int FROM pg_catalog.pg_settings s WHERE s.name = 'deadlock_timeout')
-           AS deadlock_timeout_ms
+       LEAST(
+           (SELECT s.setting::int FROM pg_catalog.pg_settings s
+             WHERE s.name = 'deadlock_timeout'),
+           (SELECT min(CASE WHEN given.value ~ '^[0-9]+$' THEN given.value::numeric
+                            ELSE extract(epoch FROM given.value::interval) * 1000 END)::int
+              FROM pg_catalog.pg_db_role_setting o
+             CROSS JOIN LATERAL unnest(o.setconfig) AS line
+             CROSS JOIN LATERAL (SELECT split_part(line, '=', 2)) AS given (value)
+             WHERE line LIKE 'deadlock_timeout=%%' AND o.setrole <> r.oid
+               AND o.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d
+                                          WHERE d.datname = current_database())))
+       ) AS deadlock_timeout_ms
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = current_user;
 

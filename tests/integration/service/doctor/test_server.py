@@ -8,15 +8,28 @@ from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.server import server
 from retention_worker.store import examine as facts_of
 from retention_worker.store.session import Session
-from tests.grants import SCHEMA
+from tests.grants import ROLE, SCHEMA
 from tests.integration.service.doctor.patient import Patient, settings
 
 
 @pytest.mark.parametrize(("deadline", "refused"), [(500, False), (501, True)])
 def test_deadlock_timeout(patient: Patient, deadline: int, refused: bool) -> None:
-    """A deadlock check may not come before twice the deadline of a batch: default 1 s."""
+    """A deadlock check may not come before twice the deadline of a batch."""
+    target = f"ROLE {ROLE} IN DATABASE {patient.database.name}"
+    patient.run(f"ALTER {target} SET deadlock_timeout = '1s'")
     found = patient.refused(settings=settings(batch_deadline_ms=deadline))
     assert found == ([("deadlock-timeout", "deadlock_timeout")] if refused else [])
+
+
+@pytest.mark.parametrize("value", ["900ms", "900", "0.9s"])
+@pytest.mark.parametrize("where", ["DATABASE {0}", "ROLE CURRENT_USER IN DATABASE {0}"])
+def test_deadlock_timeout_of_the_application(patient: Patient, value: str, where: str) -> None:
+    """What counts is the application's shortest time-out, however it is written."""
+    target = where.format(patient.database.name)
+    patient.run(f"ALTER {target} SET deadlock_timeout = '{value}'")
+    assert patient.refused(settings=settings(batch_deadline_ms=450)) == []
+    (found,) = patient.refusals(settings=settings(batch_deadline_ms=451))
+    assert found.message.startswith("is 900 ms")
 
 
 def test_several_policies_without_a_tenant_column(patient: Patient) -> None:
