@@ -90,10 +90,13 @@ def undisturbed() -> Iterator[None]:
     }
     configured = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    disabled = logging.root.manager.disable
+    logging.disable()  # the driver's own
     try:
         with patch.dict(os.environ, kept, clear=True):
             yield
     finally:
+        logging.disable(disabled)
         structlog.configure(**configured)
 
 

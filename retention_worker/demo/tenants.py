@@ -33,10 +33,15 @@ class Span:
     days: int = 0
 
     def after(self, at: datetime) -> datetime:
-        """The same time of day so much later; a day that the month lacks becomes its last."""
+        """When a period that began then has ended.
+
+        Where the last month lacks the day, it ends with that month's last day.
+        """
         year, month = divmod(at.year * 12 + at.month - 1 + self.months, 12)
-        day = min(at.day, calendar.monthrange(year, month + 1)[1])
-        return at.replace(year=year, month=month + 1, day=day) + timedelta(days=self.days)
+        last = calendar.monthrange(year, month + 1)[1]
+        if at.day > last:
+            at = datetime(at.year, at.month, last, 23, 59, 59, 999_999, tzinfo=UTC)
+        return at.replace(year=year, month=month + 1) + timedelta(days=self.days)
 
     @property
     def sql(self) -> str:
