@@ -379,7 +379,7 @@ class Batch:
             )
             for key in keys
         ]
-        deferred.remember(self.session, self.terms.tenant_id, seen, self.terms.now)
+        deferred.remember(self.session, self.terms.tenant_id, [Scope.ALL], seen, self.terms.now)
 
     def _erase_credentials(self, keys: Sequence[Key], batch: int, part: Part | None) -> Counts:
         return credentials.erase(

@@ -5,27 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.errors import ConfigurationError, StatementFailed, UnknownSubject
+from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
+from retention_worker.service import subject
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, holds
-from retention_worker.store.accounts import Locked
 from retention_worker.store.holds import Hold
-from retention_worker.store.keys import Key, id_text, parse_id
-from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.keys import id_text, parse_id
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import Connection, reading, writing
-from retention_worker.store.session import Deadline, Session
+from retention_worker.store.pool import reading, writing
+from retention_worker.store.session import Session
 
 __all__ = ["Placed", "listed", "place", "release"]
-
-# A batch holds an account for a tenth of a second: who waits longer has met something else.
-_PATIENCE_MS = 10_000
-# Class 22: the text cannot be a value of the id's type.
-_NO_SUCH_VALUE = "22"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +52,11 @@ def place(
     if until is not None and until <= now:
         raise ConfigurationError("--until: the time has passed: write a later one")
     with worker.pool.connection() as conn:
-        compiled, tenant_id = _subject(worker, conn, tenant)
+        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
-            session = _patient(worker, conn)
-            found = _lock(session, compiled, tenant_id, key)
+            session = subject.patient(worker, conn)
+            found = subject.lock_account(session, compiled, tenant_id, key)
             if found is None:
                 raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
             # As the database writes it, however the person did.
@@ -90,12 +83,12 @@ def release(worker: Worker, account: str, *, tenant: str | None, reason: str, ac
         UnknownSubject: the account has no active hold.
     """
     with worker.pool.connection() as conn:
-        compiled, tenant_id = _subject(worker, conn, tenant)
+        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
-            session = _patient(worker, conn)
+            session = subject.patient(worker, conn)
             # Where the account itself is gone, its hold can still be ended.
-            found = _lock(session, compiled, tenant_id, key)
+            found = subject.lock_account(session, compiled, tenant_id, key)
             ended = holds.release(
                 session,
                 tenant_id,
@@ -118,28 +111,3 @@ def listed(worker: Worker, tenant: str | None) -> list[Hold]:
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             return holds.listed(session, tenant_id, worker.clock())
-
-
-def _patient(worker: Worker, conn: Connection) -> Session:
-    deadline = Deadline(worker.monotonic, _PATIENCE_MS)
-    return Session(conn, worker.settings.schema_name, deadline, patient=True)
-
-
-def _lock(session: Session, compiled: CompiledMap, tenant_id: str, key: Key) -> Locked | None:
-    try:
-        return accounts.lock_waiting(session, compiled, tenant_id, key)
-    except StatementFailed as exc:
-        if (exc.sqlstate or "").startswith(_NO_SUCH_VALUE):
-            raise UnknownSubject(
-                f"{id_text(key)!r} is no id of an account: ids are of another type"
-            ) from exc
-        raise
-
-
-def _subject(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
-    settings = worker.settings
-    datamap = load_datamap(settings.config_dir).datamap
-    policies = load_policies(settings.config_dir, settings.bounds)
-    check(conn, settings.schema_name)
-    compiled = compile_map(conn, datamap, settings.schema_name)
-    return compiled, tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)

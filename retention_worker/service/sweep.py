@@ -18,6 +18,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
 from retention_worker.service.applied import apply_policy
 from retention_worker.service.batch import Terms
+from retention_worker.service.erase import finish_open
 from retention_worker.service.guard import Judge
 from retention_worker.service.lane import Ending, LaneRun, Progress
 from retention_worker.service.prepare import Prepared, prepare
@@ -60,6 +61,7 @@ def sweep(
             session = Session(conn, worker.settings.schema_name)
             lanes.register(session, [file.policy.tenant_id for file in chosen])
             number = sweeps.begin(session, now, __version__, socket.gethostname())
+        finish_open(worker, conn, prepared, tenants)
     with structlog.contextvars.bound_contextvars(sweep_id=number):
         return _Sweep(worker, prepared, number, now, reconcile, progress).run(chosen, tenants)
 

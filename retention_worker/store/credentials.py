@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.sql import Composed
+
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.session import Session
 
 __all__ = ["Counts", "Part", "count", "erase", "next_part"]
@@ -36,7 +39,7 @@ class Part:
     upto: Key | None
 
 
-def erase(
+def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     session: Session,
     compiled: CompiledMap,
     scope: Scope,
@@ -46,11 +49,13 @@ def erase(
     batch: int,
     now: datetime,
     part: Part | None = None,
+    transaction: Key | None = None,
 ) -> Counts:
     """Erase the scope's credentials of locked accounts, children first, a statement an entry.
 
     With a `part`, only those in its stretch, of the entries that are reached through its rows; at
-    the end of the walk, only those that hang on the account itself.
+    the end of the walk, only those that hang on the account itself. With a `transaction`, only
+    those of it.
     """
     parameters: dict[str, Any] = {"tenant": tenant_id, "batch": batch, "now": now}
     parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
@@ -59,18 +64,29 @@ def erase(
             "part_after": list(part.after) if part.after else None,
             "part_upto": list(part.upto) if part.upto else None,
         }
+    if transaction is not None:
+        parameters["transaction"] = list(transaction)
     rows: dict[str, int] = {}
     objects = 0
     for entry in compiled.of_scope(scope):
-        if part is not None and entry.top_name != part.name:
+        statement = _statement(entry, part, transaction)
+        if statement is None:
             continue
-        statement = entry.erase if part is None or part.name is None else entry.erase_part
-        assert statement is not None
         found = session.row(statement, parameters)
         if found and found["erased"]:
             rows[entry.entry.name] = found["erased"]
             objects += found["queued"]
     return Counts(rows=rows, objects=objects)
+
+
+def _statement(entry: EntrySql, part: Part | None, transaction: Key | None) -> Composed | None:
+    if transaction is not None:
+        return entry.of_transaction.erase if entry.of_transaction is not None else None
+    if part is None:
+        return entry.erase
+    if entry.top_name != part.name:
+        return None
+    return entry.erase if part.name is None else entry.erase_part
 
 
 def count(

@@ -54,14 +54,21 @@ class Activity:
     credential_at: str | None
 
 
-def remember(session: Session, tenant_id: str, seen: Sequence[Activity], now: datetime) -> None:
-    """Keep in mind, for the lane of all credentials, credentials that are newer than activity."""
+def remember(
+    session: Session,
+    tenant_id: str,
+    scopes: Sequence[Scope],
+    seen: Sequence[Activity],
+    now: datetime,
+) -> None:
+    """Keep in mind, for the lanes of these scopes, credentials that are newer than activity."""
     newer = [each for each in seen if each.credential_at is not None]
     if newer:
         session.run(
             "deferred.remember",
             {
                 "tenant": tenant_id,
+                "scopes": [str(scope) for scope in scopes],
                 "ids": [id_text(each.key) for each in newer],
                 "keys": [json.dumps(list(each.key)) for each in newer],
                 "activities": [each.at for each in newer],

@@ -212,17 +212,23 @@ def erasures(
 ) -> list[Erased]:
     """Complete erasures of the account and of its transactions, newest first."""
     parameters = _subjects(tenant_id, subject, transaction_ids) | {"limit": _MOST_ERASURES}
-    return [
-        Erased(
-            **row
-            | {
-                "id": row.pop("subject_id"),
-                "scope": Scope(row["scope"]),
-                "last_activity": instant(row["last_activity"]),
-            }
-        )
-        for row in session.rows("explain.erasures", parameters)
-    ]
+    return [_erased(row) for row in session.rows("explain.erasures", parameters)]
+
+
+def _erased(row: dict[str, Any]) -> Erased:
+    return Erased(
+        kind=row["kind"],
+        id=row["subject_id"],
+        scope=Scope(row["scope"]),
+        last_activity=instant(row["last_activity"]),
+        erased_at=row["erased_at"],
+        source=row["source"],
+        policy_digest=row["policy_digest"],
+        tenant=row["tenant"],
+        effective=row["effective"],
+        revision=row["revision"],
+        applied_at=row["applied_at"],
+    )
 
 
 def erased_entries(

@@ -16,6 +16,7 @@ from retention_worker.store.mapsql.entries import EntrySql, entry_sql
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
+from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
 
 __all__ = ["CompiledMap", "PartSql", "compile_map"]
 
@@ -42,6 +43,7 @@ class CompiledMap:
     accounts: AccountSql
     entries: tuple[EntrySql, ...]
     parts: tuple[PartSql, ...]
+    transactions: TransactionSql | None
 
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
@@ -73,6 +75,7 @@ def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) ->
         accounts=account_sql(datamap, catalog, entries, schema_name),
         entries=entries,
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
+        transactions=transaction_sql(datamap, catalog, entries),
     )
 
 

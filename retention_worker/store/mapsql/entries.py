@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove
+from retention_worker.domain.datamap import TRANSACTION, Credential, DataMap, SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.blanks import Blanks
@@ -31,6 +31,14 @@ _FIELD = re.compile(r"(\{tenant\}|\{id\}|\{value\})")
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfTransaction:
+    """An entry's statements for one transaction of a locked account, named by `transaction`."""
+
+    erase: Composed
+    exists: Composable
+
+
+@dataclass(frozen=True, kw_only=True)
 class EntrySql:
     """Compiled statements of an entry.
 
@@ -38,7 +46,8 @@ class EntrySql:
     `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
     directly under the account.
     `exists` is an expression over `k`; `top_name` is what hangs directly under the account on the
-    way (transaction or a link), None for the account itself.
+    way (transaction or a link), None for the account itself. `of_transaction` is there where that
+    is a transaction.
     """
 
     entry: Credential
@@ -48,6 +57,7 @@ class EntrySql:
     erase: Composed
     erase_part: Composed | None
     count: Composed
+    of_transaction: OfTransaction | None
 
 
 def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name: str) -> EntrySql:
@@ -57,16 +67,18 @@ def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name
         DriftError: the entry does not fit.
     """
     path = path_to(datamap, catalog, entry)
+    top_name = next(reversed(list(datamap.ancestors(entry.of))), None)
     builder = _Builder(datamap, catalog, entry, path, schema_name)
     changed = builder.differs()
     return EntrySql(
         entry=entry,
         path=path,
-        top_name=next(reversed(list(datamap.ancestors(entry.of))), None),
+        top_name=top_name,
         exists=path.exists(*changed),
         erase=builder.erase(changed),
         erase_part=builder.erase([*changed, builder.part()]) if path.top else None,
         count=builder.count(changed),
+        of_transaction=builder.of_transaction(changed) if top_name == TRANSACTION else None,
     )
 
 
@@ -116,6 +128,17 @@ class _Builder:
             key=listed(key),
             after=listed(key_parameters(self.catalog.table(top.name), top.id, "part_after")),
             upto=listed(key_parameters(self.catalog.table(top.name), top.id, "part_upto")),
+        )
+
+    def of_transaction(self, changed: Sequence[Composable]) -> OfTransaction:
+        """The same rows, of one transaction alone."""
+        top = self.path.top
+        assert top is not None
+        key = [column(top.alias, name) for name in top.id]
+        wanted = key_parameters(self.catalog.table(top.name), top.id, "transaction")
+        mine = SQL("({}) = ({})").format(listed(key), listed(wanted))
+        return OfTransaction(
+            erase=self.erase([*changed, mine]), exists=self.path.exists(*changed, mine)
         )
 
     def count(self, changed: Sequence[Composable]) -> Composed:

@@ -87,7 +87,9 @@ class _Builder:
             self.activity.parameter("after_activity"),
             *key_parameters(self.info, self.accounts.id, "after_id"),
         ]
-        return SQL("SELECT ({place}) <= ({bounds}) AS passed FROM {keys}, {source} WHERE {w}").format(
+        return SQL(
+            "SELECT ({place}) <= ({bounds}) AS passed FROM {keys}, {source} WHERE {w}"
+        ).format(
             place=listed([self.activity.expression("a"), *self.ids]),
             bounds=listed(bounds),
             keys=self.keys,
@@ -101,9 +103,7 @@ class _Builder:
         assert path.top is not None
         return SQL("SELECT {key} AS key FROM {sources} WHERE {where} LIMIT %(limit)s").format(
             key=_texts([column("c", name) for name in path.top.id]),
-            sources=listed(
-                [*path.others(), SQL("{} AS c").format(table(path.target)), self.keys]
-            ),
+            sources=listed([*path.others(), SQL("{} AS c").format(table(path.target)), self.keys]),
             where=all_of(path.conditions),
         )
 

@@ -62,13 +62,14 @@ ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
        looked_at = EXCLUDED.looked_at;
 
 -- name: remember
--- Activity whose evidence is about to be erased with the biometrics, for the lane of everything.
+-- Activity whose evidence is about to be erased, for the lanes whose time it still decides.
 INSERT INTO {schema}.deferred AS d
        (tenant_id, scope, account_id, account_key, reason, active_at, since)
-SELECT %(tenant)s, 'all', s.account_id, ARRAY(SELECT jsonb_array_elements_text(s.account_key)),
+SELECT %(tenant)s, l.scope, s.account_id, ARRAY(SELECT jsonb_array_elements_text(s.account_key)),
        'newer_credential', s.credential_at::timestamptz, %(now)s
   FROM unnest(%(ids)s::text[], %(keys)s::jsonb[], %(activities)s::text[], %(credentials)s::text[])
        AS s (account_id, account_key, activity, credential_at)
+ CROSS JOIN unnest(%(scopes)s::text[]) AS l (scope)
  WHERE s.activity IS NULL OR s.credential_at::timestamptz > s.activity::timestamptz
 ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
    SET active_at = GREATEST(d.active_at, EXCLUDED.active_at);

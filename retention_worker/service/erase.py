@@ -1,0 +1,153 @@
+"""Ad-hoc erasure: takes down who wants an account or a transaction erased, and sees to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from retention_worker.domain.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    RetentionWorkerError,
+    UnknownSubject,
+)
+from retention_worker.domain.period import Period
+from retention_worker.domain.scope import Scope
+from retention_worker.service import subject
+from retention_worker.service.decide import has_credentials
+from retention_worker.service.prepare import Prepared, prepare, tenant_id_of
+from retention_worker.service.request import ACCOUNT, Erased, RequestRun, refuse_hold
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, requests, transactions
+from retention_worker.store.keys import Key, parse_id
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.requests import Request
+from retention_worker.store.session import Session
+from retention_worker.store.transactions import Owned
+
+__all__ = ["Wanted", "erase", "finish_open"]
+
+_log = structlog.get_logger()
+
+# GDPR Art. 12(3): without undue delay and in any event within one month of the request.
+_TIME_TO_ANSWER = Period(months=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Who wants what erased, and why."""
+
+    kind: str
+    subject: str
+    tenant: str | None
+    scope: Scope
+    source: str
+    actor: str
+    reason: str
+
+
+def erase(worker: Worker, wanted: Wanted) -> Erased:
+    """Erase the credentials of an account or a transaction now, whatever its activity.
+
+    Raises:
+        UnknownSubject: the tenant has no such account or transaction.
+        GuardRefused: the account is on hold; nothing was changed.
+        NeedsPerson: it is locked for long; the request stays and `run` or `sweep` finish it.
+        ConfigurationError: no tenant or reason, or the data map is wrong or unsafe.
+    """
+    if not wanted.reason.strip():
+        raise ConfigurationError("the reason is empty: write why")
+    with worker.pool.connection() as conn:
+        prepared = prepare(worker, conn)
+        single = prepared.datamap.datamap.accounts.tenant is None
+        tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
+        with writing(conn):
+            session = subject.patient(worker, conn)
+            found = _note(session, prepared.compiled, tenant_id, wanted, worker.clock())
+        if isinstance(found, Erased):
+            return found
+        return RequestRun(worker, conn, prepared, found).finish()
+
+
+def finish_open(
+    worker: Worker, conn: Connection, prepared: Prepared, tenants: Sequence[str]
+) -> int:
+    """Finish requests whose command died; how many were finished. No error of one stops others."""
+    ids = [prepared.policies.files[name].policy.tenant_id for name in tenants] if tenants else None
+    with writing(conn):
+        waiting = requests.opened(Session(conn, worker.settings.schema_name), ids)
+    done = 0
+    for request in waiting:
+        try:
+            RequestRun(worker, conn, prepared, request).finish()
+            done += 1
+        except DatabaseUnavailable:
+            raise
+        except RetentionWorkerError as exc:
+            _log.warning("request_not_finished", request=request.id, error=str(exc))
+    return done
+
+
+def _note(
+    session: Session, compiled: CompiledMap, tenant_id: str, wanted: Wanted, now: datetime
+) -> Request | Erased:
+    """Find the subject, refuse a hold, and write the request down before anything goes."""
+    owned, key = _subject(session, compiled, tenant_id, wanted)
+    locked = subject.lock_account(session, compiled, tenant_id, key)
+    if locked is None:
+        raise UnknownSubject(f"tenant {tenant_id!r} has no {wanted.kind} {wanted.subject!r}")
+    key = parse_id(locked.id, len(key))
+    found = accounts.look(
+        session, compiled, tenant_id, wanted.scope, [key], cutoff=None, now=now, max_units=1
+    )[locked.id]
+    refuse_hold(found)
+    name, subject_key = (owned.id, owned.key) if owned else (locked.id, key)
+    before = requests.latest(session, tenant_id, wanted.kind, name, wanted.scope)
+    if before is not None:
+        if owned is None:
+            left = has_credentials(found, wanted.scope)
+        else:
+            left = bool(transactions.is_left(session, compiled, tenant_id, owned, wanted.scope))
+        if not left:
+            return _again(before)
+    return requests.add(
+        session,
+        tenant_id,
+        kind=wanted.kind,
+        subject=(name, subject_key),
+        account_id=locked.id,
+        scope=wanted.scope,
+        source=wanted.source,
+        actor=wanted.actor,
+        reason=wanted.reason,
+        requested_at=now,
+        due_by=_TIME_TO_ANSWER.due_at(now),
+    )
+
+
+def _subject(
+    session: Session, compiled: CompiledMap, tenant_id: str, wanted: Wanted
+) -> tuple[Owned | None, Key]:
+    if wanted.kind == ACCOUNT:
+        return None, parse_id(wanted.subject, len(compiled.accounts.id_columns))
+    with subject.of_another_type(wanted.subject):
+        owned = transactions.find(session, compiled, tenant_id, wanted.subject)
+    return owned, owned.account_key
+
+
+def _again(before: Request) -> Erased:
+    assert before.finished_at is not None
+    return Erased(
+        request=before.id,
+        tenant_id=before.tenant_id,
+        kind=before.kind,
+        subject=before.subject_id,
+        scope=before.scope,
+        requested_at=before.requested_at,
+        finished_at=before.finished_at,
+        again=True,
+    )

@@ -1,0 +1,268 @@
+"""Finishes one ad-hoc request, by the sweep's own lock, erase and ledger path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from retention_worker.domain.chain import BatchRecord
+from retention_worker.domain.errors import (
+    BatchTimeout,
+    GuardRefused,
+    IncompleteErasure,
+    NeedsPerson,
+    UnknownSubject,
+)
+from retention_worker.domain.scope import Scope
+from retention_worker.service.decide import has_credentials
+from retention_worker.service.prepare import Prepared
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, credentials, deferred, ledger, requests, transactions
+from retention_worker.store.accounts import Found, Locked
+from retention_worker.store.credentials import Counts, Part
+from retention_worker.store.deferred import Activity
+from retention_worker.store.keys import Key, id_text, parse_id
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.requests import Request
+from retention_worker.store.session import Deadline, Session
+from retention_worker.store.transactions import Owned
+
+__all__ = ["ACCOUNT", "TRANSACTION", "Erased", "RequestRun", "refuse_hold"]
+
+_log = structlog.get_logger()
+
+ACCOUNT = "account"
+TRANSACTION = "transaction"
+# So many locks and time-outs in a row, and `run` or `sweep` go on with the request later.
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """A request that is done.
+
+    `again`: it had been done before, at `finished_at`, and nothing has come since.
+    """
+
+    request: int
+    tenant_id: str
+    kind: str
+    subject: str
+    scope: Scope
+    requested_at: datetime
+    finished_at: datetime
+    again: bool
+    rows: dict[str, int] = field(default_factory=dict)
+    objects_queued: int = 0
+
+
+def refuse_hold(found: Found) -> None:
+    """A hold wins over everything.
+
+    Raises:
+        GuardRefused: the account has an active one.
+    """
+    if found.hold is not None:
+        until = "it is released" if found.hold == "infinity" else found.hold
+        raise GuardRefused(
+            f"account {found.id} is on hold until {until}: nothing was erased: "
+            "release the hold first"
+        )
+
+
+@dataclass
+class RequestRun:
+    """Finishes one request, batch after batch."""
+
+    worker: Worker
+    conn: Connection
+    prepared: Prepared
+    request: Request
+
+    def __post_init__(self) -> None:
+        self._compiled = self.prepared.compiled
+        self._limit = self.worker.settings.batch_max_transactions
+        self._rows: dict[str, int] = {}
+        self._objects = 0
+        self._finished_at: datetime | None = None
+
+    def finish(self) -> Erased:
+        """Until it is done; a lock or a time-out is tried again, in smaller parts."""
+        failures = 0
+        while failures < _ATTEMPTS:
+            try:
+                with writing(self.conn):
+                    done = self._batch()
+            except BatchTimeout as exc:
+                failures += 1
+                self._limit = max(1, self._limit // 2)
+                _log.info("request_batch_rolled_back", request=self.request.id, error=str(exc))
+                self.worker.stop.wait(0.05 * failures)
+                continue
+            failures = 0
+            if done:
+                return self._erased()
+        raise NeedsPerson(
+            f"request {self.request.id} is noted and not finished, because rows are locked: "
+            "`run` and `sweep` go on with it"
+        )
+
+    def _erased(self) -> Erased:
+        request = self.request
+        return Erased(
+            request=request.id,
+            tenant_id=request.tenant_id,
+            kind=request.kind,
+            subject=request.subject_id,
+            scope=request.scope,
+            requested_at=request.requested_at,
+            finished_at=self._finished_at or self.worker.clock(),
+            again=False,
+            rows=self._rows,
+            objects_queued=self._objects,
+        )
+
+    def _batch(self) -> bool:
+        """One transaction; True where the request is done. Refused by a hold: that is kept."""
+        request, now = self.request, self.worker.clock()
+        deadline = Deadline(self.worker.monotonic, self.worker.settings.batch_deadline_ms)
+        session = Session(self.conn, self.worker.settings.schema_name, deadline)
+        current = requests.lock(session, request.id)
+        if current is None:  # another process has finished it
+            return True
+        key = parse_id(current.account_id, len(self._compiled.accounts.id_columns))
+        locked = accounts.lock_waiting(session, self._compiled, request.tenant_id, key)
+        if locked is None:
+            requests.finish(session, request.id, "refused", "the account is gone", now)
+            return True
+        found = self._look(session, key)
+        refuse_hold(found)
+        return self._erase(session, current, key, locked, found)
+
+    def _erase(
+        self, session: Session, current: Request, key: Key, locked: Locked, found: Found
+    ) -> bool:
+        request, now = self.request, self.worker.clock()
+        part = self._part(session, current, key, found)
+        transaction = request.subject_key if request.kind == TRANSACTION else None
+        self._remember(session, key, locked, found)
+        batch = ledger.next_batch(session)
+        counts = credentials.erase(
+            session,
+            self._compiled,
+            request.scope,
+            request.tenant_id,
+            [key],
+            batch=batch,
+            now=now,
+            part=part,
+            transaction=transaction,
+        )
+        complete = part is None or part.name is None
+        if complete:
+            self._prove(session, key, locked)
+        if complete or counts.rows:
+            self._write(session, batch, counts, locked, complete=complete, now=now)
+        self._add(counts)
+        if not complete:
+            assert part is not None
+            requests.set_progress(session, request.id, part)
+            return False
+        requests.finish(session, request.id, "done", None, now)
+        self._finished_at = now
+        return True
+
+    def _part(self, session: Session, current: Request, key: Key, found: Found) -> Part | None:
+        """The stretch of a large account; None where all of it goes at once."""
+        if self.request.kind == TRANSACTION:
+            return None
+        if current.done is None and found.units <= self._limit:
+            return None
+        return credentials.next_part(
+            session,
+            self._compiled,
+            self.request.tenant_id,
+            key,
+            done=current.done,
+            limit=self._limit,
+        )
+
+    def _remember(self, session: Session, key: Key, locked: Locked, found: Found) -> None:
+        """What stays must not go before its time, though its newest credential goes now."""
+        if self.request.kind == ACCOUNT and self.request.scope is Scope.ALL:
+            return
+        scopes = [Scope.ALL] if self.request.kind == ACCOUNT else list(Scope)
+        seen = Activity(key=key, at=locked.active_at, credential_at=found.newest_credential)
+        deferred.remember(session, self.request.tenant_id, scopes, [seen], self.worker.clock())
+
+    def _prove(self, session: Session, key: Key, locked: Locked) -> None:
+        """Nothing is left, and erasing was no activity."""
+        request = self.request
+        after = accounts.activity_now(session, self._compiled, request.tenant_id, [key])
+        if after.get(locked.id) != locked.activity:
+            raise IncompleteErasure("erasing changed the account's last activity: run doctor")
+        if request.kind == TRANSACTION:
+            owned = Owned(key=request.subject_key, account_key=key)
+            left = transactions.is_left(
+                session, self._compiled, request.tenant_id, owned, request.scope
+            )
+        else:
+            left = has_credentials(self._look(session, key), request.scope)
+        if left is None:
+            raise UnknownSubject("the transaction belongs to another account by now: ask again")
+        if left:
+            raise IncompleteErasure(
+                "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
+            )
+
+    def _write(
+        self,
+        session: Session,
+        batch: int,
+        counts: Counts,
+        locked: Locked,
+        *,
+        complete: bool,
+        now: datetime,
+    ) -> None:
+        request = self.request
+        record = BatchRecord(
+            batch=batch,
+            sweep=None,
+            request=request.id,
+            tenant=request.tenant_id,
+            scope=request.scope,
+            source=request.source,
+            cutoff=None,
+            policy_digest=None,
+            map_digest=self.prepared.map_digest(request.scope),
+            accounts=int(complete and request.kind == ACCOUNT),
+            counts=counts.rows,
+            objects=counts.objects,
+            erased_at=now,
+            erasures="",
+            previous=requests.lock_chain(session, request.tenant_id),
+        )
+        subjects = [(request.subject_id, locked.active_at)]
+        head = ledger.write(session, record, subjects, kind=request.kind, complete=complete)
+        requests.set_chain_head(session, request.tenant_id, batch, head)
+
+    def _look(self, session: Session, key: Key) -> Found:
+        looked = accounts.look(
+            session,
+            self._compiled,
+            self.request.tenant_id,
+            self.request.scope,
+            [key],
+            cutoff=None,
+            now=self.worker.clock(),
+            max_units=self._limit + 1,
+        )
+        return looked[id_text(key)]
+
+    def _add(self, counts: Counts) -> None:
+        self._objects += counts.objects
+        for name, number in counts.rows.items():
+            self._rows[name] = self._rows.get(name, 0) + number

@@ -1,0 +1,70 @@
+"""Finds and locks the account or the transaction that a person or a program named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.errors import StatementFailed, UnknownSubject
+from retention_worker.service.prepare import tenant_id_of
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts
+from retention_worker.store.accounts import Locked
+from retention_worker.store.keys import Key, id_text
+from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import Connection
+from retention_worker.store.session import Deadline, Session
+
+__all__ = ["lock_account", "of_another_type", "patient", "tenant_of"]
+
+# A batch holds an account for a tenth of a second: who waits longer has met something else.
+_PATIENCE_MS = 10_000
+# SQLSTATE class 22: the text is no value of the column's type.
+_NO_SUCH_VALUE = "22"
+
+
+def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
+    """The compiled map, and the tenant column's value for a name that was given.
+
+    Raises:
+        ConfigurationError: no tenant was named where one is needed, or a file is wrong.
+    """
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir).datamap
+    policies = load_policies(settings.config_dir, settings.bounds)
+    check(conn, settings.schema_name)
+    compiled = compile_map(conn, datamap, settings.schema_name)
+    return compiled, tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)
+
+
+def patient(worker: Worker, conn: Connection) -> Session:
+    """A session that waits for a lock, as a person's command does and a batch never."""
+    deadline = Deadline(worker.monotonic, _PATIENCE_MS)
+    return Session(conn, worker.settings.schema_name, deadline, patient=True)
+
+
+@contextmanager
+def of_another_type(text: str) -> Iterator[None]:
+    """Says clearly that an id can't be one, such as a word where ids are numbers."""
+    try:
+        yield
+    except StatementFailed as exc:
+        if (exc.sqlstate or "").startswith(_NO_SUCH_VALUE):
+            raise UnknownSubject(f"{text!r} is no id here: ids are of another type") from exc
+        raise
+
+
+def lock_account(
+    session: Session, compiled: CompiledMap, tenant_id: str, key: Key
+) -> Locked | None:
+    """Lock an account and wait for it; None where the tenant has none of that id.
+
+    Raises:
+        UnknownSubject: the id is of another type.
+        BatchTimeout: somebody has it locked for longer than a person waits.
+    """
+    with of_another_type(id_text(key)):
+        return accounts.lock_waiting(session, compiled, tenant_id, key)

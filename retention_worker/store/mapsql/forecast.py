@@ -1,0 +1,56 @@
+"""The statement that counts a lane's accounts by the stretch of activity that they lie in."""
+
+from __future__ import annotations
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.store.mapsql.compiled import CompiledMap
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.paths import key_parameters, tenant_condition
+
+__all__ = ["count_by_stretch"]
+
+
+def count_by_stretch(compiled: CompiledMap) -> Composed:
+    """Accounts after `lows[i]` and not after `highs[i]` that the watermark has not passed.
+
+    Each stretch is one range of the index on (tenant, activity, id), so that the statement reads
+    an index entry for each account that it counts and nothing else. Parameters: tenant; `lows` and
+    `highs`, text arrays of the activity column's own values; `after_activity` and `after_id`, the
+    watermark or NULL. Returns `position` (from 0) and `accounts`, without stretches of none.
+    """
+    accounts, activity = compiled.datamap.accounts, compiled.accounts.activity
+    info = compiled.catalog.table(accounts.table)
+    value, kind = activity.expression("a"), type_of(activity.info)
+    source = SQL("{} AS a").format(table(accounts.table))
+    passed = activity.parameter("after_activity")
+    tenant: list[Composable] = []
+    if accounts.tenant is not None:
+        tenant = [tenant_condition(compiled.catalog, accounts.table, "a", accounts.tenant)]
+    low, high = SQL("b.low::{}").format(kind), SQL("b.high::{}").format(kind)
+    # The later of the two bounds as one value: as two conditions, the index would be entered at
+    # the watermark for every stretch.
+    ahead = [
+        *tenant,
+        SQL("{} > GREATEST({}, {})").format(value, low, passed),
+        SQL("{} <= {}").format(value, high),
+    ]
+    ids = listed([column("a", name) for name in accounts.id])
+    tied = [
+        *tenant,
+        SQL("{} = {}").format(value, passed),
+        SQL("({}) > ({})").format(ids, listed(key_parameters(info, accounts.id, "after_id"))),
+    ]
+    count = SQL("(SELECT count(*) FROM {} WHERE {})").format
+    return SQL(
+        "SELECT position, accounts FROM (SELECT (b.position - 1)::int AS position, "
+        "{ahead} + CASE WHEN {passed} > {low} AND {passed} <= {high} THEN {tied} ELSE 0 END "
+        "AS accounts FROM unnest(%(lows)s::text[], %(highs)s::text[]) "
+        "WITH ORDINALITY AS b (low, high, position)) AS counted WHERE accounts > 0"
+    ).format(
+        ahead=count(source, all_of(ahead)),
+        tied=count(source, all_of(tied)),
+        passed=passed,
+        low=low,
+        high=high,
+    )

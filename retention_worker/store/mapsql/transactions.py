@@ -1,0 +1,104 @@
+"""The statements on one transaction: whose it is, and what of it is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.domain.datamap import TRANSACTION, DataMap
+from retention_worker.domain.scope import Scope
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.entries import EntrySql
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.paths import (
+    account_keys,
+    key_parameters,
+    tenant_condition,
+    top_path,
+)
+
+__all__ = ["TransactionSql", "transaction_sql"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionSql:
+    """Compiled statements; `transaction` is the key as a text array.
+
+    `find` gives the account's and the transaction's key as text arrays. `left` gives, by scope,
+    whether a credential of the transaction of `k` is there.
+    """
+
+    id_columns: tuple[str, ...]
+    find: Composed
+    left: dict[Scope, Composed]
+
+
+def transaction_sql(
+    datamap: DataMap, catalog: Catalog, entries: tuple[EntrySql, ...]
+) -> TransactionSql | None:
+    """Compile the statements; None where the map has no transactions."""
+    if datamap.transactions is None:
+        return None
+    return TransactionSql(
+        id_columns=datamap.transactions.id,
+        find=_find(datamap, catalog),
+        left={scope: _left(datamap, catalog, entries, scope) for scope in Scope},
+    )
+
+
+def _find(datamap: DataMap, catalog: Catalog) -> Composed:
+    accounts, transactions = datamap.accounts, datamap.transactions
+    assert transactions is not None
+    parent = transactions.parent_key or accounts.id
+    conditions: list[Composable] = [
+        SQL("{} = {}").format(column("t", mine), column("a", theirs))
+        for mine, theirs in zip(transactions.account, parent, strict=True)
+    ]
+    conditions.append(_is_wanted(catalog, datamap, "t"))
+    for alias, found in (("a", accounts), ("t", transactions)):
+        if found.tenant is not None:
+            conditions.append(tenant_condition(catalog, found.table, alias, found.tenant))
+    return SQL("SELECT {} AS account_key, {} AS key FROM {} AS t, {} AS a WHERE {}").format(
+        _texts("a", accounts.id),
+        _texts("t", transactions.id),
+        table(transactions.table),
+        table(accounts.table),
+        all_of(conditions),
+    )
+
+
+def _is_wanted(catalog: Catalog, datamap: DataMap, alias: str) -> Composable:
+    assert datamap.transactions is not None
+    name, key = datamap.transactions.table, datamap.transactions.id
+    return SQL("({}) = ({})").format(
+        listed([column(alias, each) for each in key]),
+        listed(key_parameters(catalog.table(name), key, "transaction")),
+    )
+
+
+def _left(
+    datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql], scope: Scope
+) -> Composed:
+    found = [
+        entry.of_transaction.exists
+        for entry in entries
+        if entry.of_transaction is not None and scope.covers(entry.entry.class_)
+    ]
+    path = top_path(datamap, catalog, TRANSACTION)
+    sources = [*path.others(), SQL("{} AS c").format(table(path.target))]
+    keys = account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id)
+    # The account must still own the transaction: it may have been moved to another one.
+    return SQL("SELECT ({}) AS is_left FROM {} WHERE EXISTS (SELECT 1 FROM {} WHERE {})").format(
+        listed(found, " OR ") if found else SQL("FALSE"),
+        keys,
+        listed(sources),
+        all_of([*path.conditions, _is_wanted(catalog, datamap, "c")]),
+    )
+
+
+def _texts(alias: str, names: Sequence[str]) -> Composable:
+    return SQL("ARRAY[{}]").format(
+        listed([SQL("{}::text").format(column(alias, name)) for name in names])
+    )

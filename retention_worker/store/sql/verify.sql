@@ -1,0 +1,75 @@
+-- name: unhurried
+-- For this transaction: whole tables are read, and each statement may take its time, not for ever.
+SELECT set_config('statement_timeout', %(timeout)s, true), set_config('enable_seqscan', 'on', true);
+
+-- name: tenants
+-- Every tenant that the worker has ever dealt with.
+SELECT tenant_id FROM {schema}.tenant
+UNION SELECT tenant_id FROM {schema}.erasure
+UNION SELECT tenant_id FROM {schema}.policy;
+
+-- name: applied_tenants
+-- Tenants of which a policy was applied, by the name of its file then.
+SELECT DISTINCT ON (tenant_id) tenant_id, tenant FROM {schema}.policy ORDER BY tenant_id, id DESC;
+
+-- name: applied
+-- Every policy that was ever applied: what an erasure under its digest must have waited for.
+SELECT DISTINCT tenant_id, digest, effective ->> 'all_credentials' AS all_credentials,
+       effective ->> 'biometrics' AS biometrics
+  FROM {schema}.policy WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s;
+
+-- name: stopped_lanes
+-- Lanes that wait for a person's approval.
+SELECT tenant_id, scope, waiting_since, reason FROM {schema}.lane
+ WHERE stop_reason = 'waiting' AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s);
+
+-- name: pause
+-- Whether everything is paused.
+SELECT EXISTS (SELECT 1 FROM {schema}.control
+                WHERE paused_at IS NOT NULL
+                  AND (paused_until IS NULL OR paused_until > %(now)s)) AS paused;
+
+-- name: erased_batches
+-- The next batches with erasure rows of accounts: the latest activity that was erased, and when.
+SELECT e.*, b.source, b.policy_digest, b.id IS NOT NULL AS has_batch
+  FROM (SELECT batch_id, min(tenant_id) AS tenant_id, max(tenant_id) AS last_tenant_id,
+               min(scope) AS scope, max(scope) AS last_scope, count(*) AS accounts,
+               GREATEST(max(last_activity), '0001-01-02') AS latest,
+               count(*) FILTER (WHERE last_activity IS NULL) AS unknown,
+               min(erased_at) AS erased_at,
+               (array_agg(subject_id ORDER BY last_activity DESC NULLS FIRST))[1] AS example
+          FROM {schema}.erasure
+         WHERE kind = 'account' AND batch_id > %(after)s
+           AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+         GROUP BY batch_id ORDER BY batch_id LIMIT %(limit)s) AS e
+  LEFT JOIN {schema}.batch b ON b.id = e.batch_id
+ ORDER BY e.batch_id;
+
+-- name: held_erasures
+-- Accounts that were erased while a hold was active; a hold counts once it was acknowledged.
+SELECT h.tenant_id, count(DISTINCT h.account_id) AS accounts,
+       (array_agg(DISTINCT h.account_id))[1:5] AS examples
+  FROM {schema}.hold h
+  JOIN {schema}.erasure e
+    ON e.tenant_id = h.tenant_id AND e.kind = 'account' AND e.subject_id = h.account_id
+ WHERE e.erased_at > h.placed_at + %(margin)s::interval
+   AND (h.released_at IS NULL OR e.erased_at < h.released_at)
+   AND (h.until IS NULL OR e.erased_at < h.until)
+   AND (%(tenant)s::text IS NULL OR h.tenant_id = %(tenant)s)
+ GROUP BY h.tenant_id ORDER BY h.tenant_id;
+
+-- name: objects
+-- Objects whose rows are gone and that are still there.
+SELECT tenant_id, count(*) AS objects, min(queued_at) AS oldest
+  FROM {schema}.object_deletion
+ WHERE state <> 'done' AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+ GROUP BY tenant_id ORDER BY tenant_id;
+
+-- name: requests
+-- Requests of people that are open past the day by which they were due.
+SELECT tenant_id, count(*) AS requests, min(due_by) AS oldest,
+       (array_agg(id::text ORDER BY due_by, id))[1:5] AS examples
+  FROM {schema}.request
+ WHERE state = 'open' AND due_by < %(now)s
+   AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+ GROUP BY tenant_id ORDER BY tenant_id;
