@@ -17,6 +17,9 @@ from retention_worker.cli import (
     clock,
     demo,
     doctor,
+    erase,
+    explain,
+    forecast,
     hold,
     migrate,
     pause,
@@ -43,8 +46,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 a person is needed; 2 wrong use or configuration; "
     "3 a guard or an unreachable database refused. Times are UTC.",
 )
-for module in (run, sweep, plan, approve, pause, migrate, doctor, demo):
+for module in (run, sweep, plan, forecast, explain, approve, pause, migrate, doctor, demo):
     module.add_to(app)
+app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
 app.add_typer(policy.app, name="policy")
 app.add_typer(clock.app, name="clock")
