@@ -10,25 +10,37 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import DataMap
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.fragments import (
+    TRUE,
+    all_of,
+    column,
+    listed,
+    table,
+    type_of,
+)
+from retention_worker.store.mapsql.tenants import fits, value_if_it_fits
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
 __all__ = ["due", "live"]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
-    """The positions (from 1) of the lanes that have a candidate up to their cutoffs."""
+    """The positions (from 1) of the lanes that have a candidate up to their cutoffs.
+
+    And of those whose tenant is no value of the tenant column: they fail, but on their own.
+    """
     mine = [
         *_of_tenant(datamap, catalog),
-        SQL("{} <= l.cutoff::{}").format(activity.expression("a"), type_of(activity.info)),
+        SQL("{} <= {}").format(activity.expression("a"), activity.cast(SQL("l.cutoff"))),
     ]
     found = SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format
     return SQL(
         "SELECT l.position::int AS position FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
         "%(activities)s::text[], %(after_ids)s::jsonb[]) WITH ORDINALITY "
         "AS l (tenant, cutoff, activity, after_id, position) "
-        "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
+        "WHERE CASE WHEN NOT {} THEN TRUE WHEN l.activity IS NULL THEN {} ELSE {} END"
     ).format(
+        _fits(datamap, catalog),
         found(_accounts(datamap), all_of([*mine, activity.finite("a")])),
         # After a watermark all is finite: saying so would have the index scan begin at the oldest.
         found(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
@@ -58,16 +70,22 @@ def _of_tenant(datamap: DataMap, catalog: Catalog) -> list[Composable]:
     if accounts.tenant is None:
         return []
     info = catalog.table(accounts.table).column(accounts.tenant)
-    return [
-        SQL("{} = l.tenant::{}").format(column("a", accounts.tenant), type_of(info)),
-    ]
+    value = value_if_it_fits(info, SQL("l.tenant"))
+    return [SQL("{} = {}").format(column("a", accounts.tenant), value)]
+
+
+def _fits(datamap: DataMap, catalog: Catalog) -> Composable:
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return TRUE
+    return fits(catalog.table(accounts.table).column(accounts.tenant), SQL("l.tenant"))
 
 
 def _after(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composable:
     accounts = datamap.accounts
     info = catalog.table(accounts.table)
     row = [activity.expression("a"), *(column("a", name) for name in accounts.id)]
-    bounds: list[Composable] = [SQL("l.activity::{}").format(type_of(activity.info))]
+    bounds: list[Composable] = [activity.cast(SQL("l.activity"))]
     bounds += [
         SQL("(l.after_id ->> {})::{}").format(SQL(str(index)), type_of(info.column(name)))
         for index, name in enumerate(accounts.id)
