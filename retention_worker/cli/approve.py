@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,11 +21,12 @@ from retention_worker.cli.output import (
 )
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.report import PlanReport
+from retention_worker.domain.report import LanePlan
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
     from retention_worker.service.approve import Approved
+    from retention_worker.service.worker import Worker
 
 __all__ = ["add_to"]
 
@@ -33,8 +36,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("approve")(approve)
 
 
-def approve(  # noqa: PLR0917 - typer's way to declare options
-    tenant: Annotated[str, typer.Argument(metavar="TENANT")],
+def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT")] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="All that waits in a saved `plan --json`."),
+    ] = None,
     scope: Annotated[Scope | None, typer.Option("--scope", help="Default: all that wait.")] = None,
     at_most: Annotated[
         int | None,
@@ -51,7 +58,7 @@ def approve(  # noqa: PLR0917 - typer's way to declare options
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a tenant's waiting lanes go, for the accounts that are due now and no others."""
+    """Let waiting lanes go: of a tenant as they are due now, or of a saved plan as it says."""
     from retention_worker.cli.context import open_worker
     from retention_worker.service import approve as service
 
@@ -59,15 +66,15 @@ def approve(  # noqa: PLR0917 - typer's way to declare options
         raise ConfigurationError("there is no terminal to ask on: write --yes and --reason TEXT")
     if yes and not reason:
         raise ConfigurationError("write --reason TEXT with --yes")
+    if (tenant is None) == (plan is None):
+        raise ConfigurationError("write a tenant, or --plan FILE")
     with open_worker() as worker:
-        shown = service.waiting(worker, tenant, scope)
-        if not shown.lanes:
-            raise ConfigurationError(f"nothing of tenant {tenant!r} waits for an approval")
+        shown = _shown(worker, tenant, plan, scope)
         if not yes:
-            _confirm(shown, tenant)
+            _confirm(shown, tenant or f"{len(shown)} lanes")
         found = service.approve(
             worker,
-            shown.lanes,
+            shown,
             reason=reason or _ask_reason(),
             actor=actor_of(actor),
             lasts=lasts,
@@ -84,14 +91,32 @@ def approve(  # noqa: PLR0917 - typer's way to declare options
         )
 
 
-def _confirm(shown: PlanReport, tenant: str) -> None:
+def _shown(
+    worker: Worker, tenant: str | None, plan: Path | None, scope: Scope | None
+) -> Sequence[LanePlan]:
+    from retention_worker.service import approve as service
+
+    if plan is not None:
+        lanes: Sequence[LanePlan] = service.read_plan(plan)
+        lanes = [lane for lane in lanes if scope in {None, lane.scope}]
+        if not lanes:
+            raise ConfigurationError(f"{plan}: nothing in this plan waits for an approval")
+        return lanes
+    assert tenant is not None
+    lanes = service.waiting(worker, tenant, scope).lanes
+    if not lanes:
+        raise ConfigurationError(f"nothing of tenant {tenant!r} waits for an approval")
+    return lanes
+
+
+def _confirm(shown: Sequence[LanePlan], tenant: str) -> None:
     """Show what would go, and let the person type the tenant's name."""
     out = console(stderr=True)
-    plan_table(shown.lanes, out)
+    plan_table(shown, out)
     out.print("What is erased cannot be brought back.", style="bold red")
-    typed = typer.prompt(f"To approve, type the tenant's name ({tenant})", err=True)
+    typed = typer.prompt(f"To approve, type {tenant!r}", err=True)
     if typed.strip() != tenant:
-        raise ConfigurationError("that is another name: nothing was approved")
+        raise ConfigurationError("that is something else: nothing was approved")
 
 
 def _ask_reason() -> str:

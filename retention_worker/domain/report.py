@@ -89,6 +89,29 @@ class LanePlan:
     stop_reason: StopReason | None = None
     reason: str | None = None
 
+    @classmethod
+    def from_json(cls, lane: Mapping[str, Any]) -> LanePlan:
+        """A lane that `to_json` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is anything else.
+        """
+        cutoff = lane["cutoff"]
+        due = lane["due"]
+        if not isinstance(due, int) or due < 0:
+            raise ValueError("due is a number")
+        return cls(
+            tenant=str(lane["tenant"]),
+            scope=Scope(lane["scope"]) if lane["scope"] is not None else None,
+            cutoff=datetime.fromisoformat(cutoff) if cutoff is not None else None,
+            policy_digest=lane["policy_digest"],
+            due=due,
+            rows={str(name): int(rows) for name, rows in lane["rows"].items()},
+            objects_queued=int(lane["objects_queued"]),
+            stop_reason=StopReason(lane["stop_reason"]) if lane["stop_reason"] else None,
+            reason=lane["reason"],
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The lane as `plan --json` prints it."""
         return {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError
@@ -43,6 +45,20 @@ def waiting(worker: Worker, tenant: str, scope: Scope | None) -> PlanReport:
         if lane.stop_reason is StopReason.WAITING and scope in {None, lane.scope}
     ]
     return PlanReport(at=report.at, lanes=tuple(found))
+
+
+def read_plan(path: Path) -> list[LanePlan]:
+    """The waiting lanes of a plan that was saved with `plan --json`.
+
+    Raises:
+        ConfigurationError: the file is missing, or is no such plan; nothing was approved.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        lanes = [LanePlan.from_json(each) for each in content["lanes"]]
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ConfigurationError(f"{path}: no plan: save one with `plan --json > FILE`") from exc
+    return [lane for lane in lanes if lane.stop_reason is StopReason.WAITING]
 
 
 def approve(

@@ -1,14 +1,15 @@
 """Guards: too many accounts at once wait for a person, and a wrong clock erases nothing."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
-from retention_worker.domain.errors import GuardRefused
+from retention_worker.domain.errors import ConfigurationError, GuardRefused
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service import pause
-from retention_worker.service.approve import approve, waiting
+from retention_worker.service.approve import approve, read_plan, waiting
 from tests.factories import set_last_activity
 from tests.stage import NOW, Stage, lane, planned
 
@@ -209,6 +210,42 @@ def test_an_approval_is_for_one_policy_and_ends(guarded: Stage) -> None:
     let_go(guarded)
     guarded.clock.forward(days=7)
     assert lane(guarded.sweep(), Scope.BIOMETRICS).stop_reason is StopReason.WAITING
+
+
+def test_first_backlogs_are_approved_from_one_saved_plan(guarded: Stage) -> None:
+    """Many tenants' waiting lanes go by one plan that was saved, as far as it says."""
+    names = [f"tenant{n:03}" for n in range(40)]
+    for name in names:
+        guarded.config.write_policy(name, all_credentials="100 days")
+        for _ in range(11):
+            guarded.account(idle_days=200, tenant=name, transactions=1)
+    path = guarded.config.path / "plan.json"
+    path.write_text(json.dumps(guarded.plan().to_json()))
+    assert all(
+        each.stop_reason is StopReason.WAITING
+        for each in guarded.sweep().lanes
+        if each.tenant != "acme"
+    )
+    guarded.account(idle_days=200, tenant="tenant000")
+
+    shown = read_plan(path)
+    approve(guarded.worker, shown, reason="first run", actor="test", lasts=timedelta(days=7))
+    report = guarded.sweep()
+
+    waits = [each.tenant for each in report.lanes if each.stop_reason is StopReason.WAITING]
+    assert waits == ["tenant000"]  # one account more than was shown
+    assert sum(each.accounts for each in report.lanes) == 39 * 11
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"lanes": [{}]}', '{"lanes": [{"tenant": "a", "due": -1}]}']
+)
+def test_a_file_that_is_no_plan_approves_nothing(guarded: Stage, text: str) -> None:
+    """Anything but a saved plan is refused as a whole."""
+    path = guarded.config.path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="no plan"):
+        read_plan(path)
 
 
 def test_a_plan_shows_what_waits(guarded: Stage) -> None:
