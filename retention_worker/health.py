@@ -7,11 +7,13 @@ nothing about a person. It asks nothing of the worker, so that neither waits for
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from retention_worker.domain.errors import ConfigurationError
@@ -52,6 +54,14 @@ def serving(host: str, port: int, report: Report) -> Iterator[int]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # a client that hangs does not hold the process
     block_on_close = False
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for our name, which the base does and may last."""
+        TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no news."""

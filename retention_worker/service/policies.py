@@ -11,6 +11,7 @@ from typing import Any
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import PolicySet, load_policies, load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError, UnknownSubject
+from retention_worker.domain.period import Period
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
@@ -130,10 +131,15 @@ def _applied(row: dict[str, Any]) -> Applied:
     return Applied(
         tenant=row["tenant"],
         digest=row["digest"],
-        all_credentials=effective["all_credentials"],
-        biometrics=effective["biometrics"],
+        all_credentials=_words(effective["all_credentials"]),
+        biometrics=_words(effective["biometrics"]),
         paused=effective["paused"],
         revision=row["revision"],
         applied_at=row["applied_at"],
         content=row["content"],
     )
+
+
+def _words(period: str | None) -> str | None:
+    """The log has ISO 8601, people read 90 days."""
+    return None if period is None else str(Period.parse(period))

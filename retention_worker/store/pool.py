@@ -57,7 +57,8 @@ class Pool:
                 "application_name": "retention-worker",
             },
             configure=_configure,
-            reconnect_timeout=0,
+            # As long as somebody waits for it: a server that restarts is back within seconds.
+            reconnect_timeout=_PATIENCE_SECONDS,
             check=ConnectionPool.check_connection,
         )
         self._dsn = dsn
