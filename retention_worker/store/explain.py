@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.explanation import Request
 from retention_worker.domain.lane import DeferReason, Position, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.store.holds import Hold
@@ -31,6 +32,7 @@ __all__ = [
     "known_as",
     "objects",
     "passed",
+    "requests",
     "stops",
     "transactions",
 ]
@@ -238,6 +240,21 @@ def erased_entries(
     parameters = _subjects(tenant_id, subject, transaction_ids)
     rows = session.rows("explain.erased_entries", parameters)
     return {row["name"]: row["erased_at"] for row in rows}
+
+
+def requests(session: Session, tenant_id: str, subject: str) -> list[Request]:
+    """Ad-hoc erasures that were asked for and are not finished."""
+    rows = session.rows("explain.requests", {"tenant": tenant_id, "account": subject})
+    return [
+        Request(
+            kind=row["kind"],
+            id=row["subject_id"],
+            scope=Scope(row["scope"]),
+            requested_at=row["requested_at"],
+            due_by=row["due_by"],
+        )
+        for row in rows
+    ]
 
 
 def objects(session: Session, tenant_id: str, subject: str) -> dict[str, dict[str, int]]:

@@ -47,6 +47,12 @@ SELECT n.name, max(e.erased_at) AS erased_at
         OR (e.kind = 'transaction' AND e.subject_id = ANY (%(transactions)s::text[])))
  GROUP BY n.name;
 
+-- name: requests
+-- Ad-hoc erasures of the account, or of a transaction of it, that are not finished.
+SELECT kind, subject_id, scope, requested_at, due_by FROM {schema}.request
+ WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND state = 'open'
+ ORDER BY id;
+
 -- name: objects
 -- The account's objects in the outbox, by entry and state.
 SELECT entry, state, count(*) AS objects FROM {schema}.object_deletion

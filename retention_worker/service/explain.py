@@ -1,0 +1,243 @@
+"""Explains one account: why its credentials are still there, when they go, what was erased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
+from retention_worker.domain.explanation import (
+    Activity,
+    Entry,
+    Erasure,
+    Explanation,
+    LaneExplained,
+    Obstacle,
+    Rule,
+    State,
+    explain_entry,
+    explain_lane,
+)
+from retention_worker.domain.period import Period
+from retention_worker.domain.scope import Scope
+from retention_worker.service import guard
+from retention_worker.service.obstacles import Case, Tenant, find_tenant, obstacles_of
+from retention_worker.service.prepare import prepare
+from retention_worker.service.subject import of_another_type
+from retention_worker.service.worker import Worker
+from retention_worker.store import control
+from retention_worker.store import explain as store
+from retention_worker.store.keys import Key, id_text, parse_id
+from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.mapsql.explain import ExplainSql, explain_sql
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import Connection, reading
+from retention_worker.store.session import Session
+
+__all__ = ["explain"]
+
+
+def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
+    """Say everything about one account; nothing is written.
+
+    Args:
+        worker: the parts.
+        account: its id as a person writes it.
+        tenant: a policy file's name, or a value of the tenant column.
+
+    Raises:
+        UnknownSubject: neither the tenant's accounts nor its ledger know the account.
+        ConfigurationError: no tenant was named, or the data map is wrong.
+    """
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir).datamap
+    policies = load_policies(settings.config_dir, settings.bounds)
+    with worker.pool.connection() as conn:
+        check(conn, settings.schema_name)
+        compiled = compile_map(conn, datamap, settings.schema_name)
+        key = parse_id(account, len(compiled.accounts.id_columns))
+        now = min(worker.clock(), worker.database_clock(conn))
+        refusal = _refusal(worker, conn)
+        with reading(conn):
+            session = Session(conn, settings.schema_name)
+            who = find_tenant(session, policies, tenant, single=datamap.accounts.tenant is None)
+            case = _Case(worker, session, compiled, explain_sql(compiled), who, now, refusal)
+            return case.explain(key)
+
+
+def _refusal(worker: Worker, conn: Connection) -> str | None:
+    """Why no sweep at all would start now, in one line."""
+    try:
+        prepare(worker, conn)
+        guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+    except RetentionWorkerError as exc:
+        return str(exc).splitlines()[0]
+    return None
+
+
+@dataclass
+class _Case:
+    worker: Worker
+    session: Session
+    compiled: CompiledMap
+    sql: ExplainSql
+    tenant: Tenant
+    now: datetime
+    refusal: str | None
+
+    def explain(self, given: Key) -> Explanation:
+        account = self._account(given)
+        self.key = account.key if account else given
+        self.subject = id_text(self.key)
+        known = (self.session, self.tenant.tenant_id, self.subject, self._transactions())
+        erased = store.erasures(*known)
+        if account is None and not erased:
+            raise UnknownSubject(
+                f"tenant {self.tenant.name!r} has no account {id_text(given)!r}: "
+                "look at the id and the tenant"
+            )
+        entries = self._entries(store.erased_entries(*known))
+        explained = self._lanes(account, entries) if account else ()
+        return Explanation(
+            account=self.subject,
+            tenant=self.tenant.name,
+            tenant_id=self.tenant.tenant_id,
+            at=self.now,
+            present=account is not None,
+            activities=self._activities(account) if account else {},
+            lanes=explained,
+            entries=tuple(explain_entry(each, explained) for each in entries),
+            erasures=tuple(_erasure(each) for each in erased),
+            requests=tuple(store.requests(self.session, self.tenant.tenant_id, self.subject)),
+            last_sweep=control.latest_start(self.session),
+        )
+
+    def _account(self, given: Key) -> store.Account | None:
+        with of_another_type(id_text(given)):
+            return store.account(
+                self.session, self.compiled, self.sql, self.tenant.tenant_id, given
+            )
+
+    def _transactions(self) -> list[str]:
+        return store.transactions(
+            self.session, self.compiled, self.sql, self.tenant.tenant_id, self.key
+        )
+
+    def _entries(self, erased: Mapping[str, datetime]) -> list[Entry]:
+        """Every entry of the map, in the file's order."""
+        counts = store.counts(self.session, self.compiled, self.tenant.tenant_id, self.key)
+        outbox = store.objects(self.session, self.tenant.tenant_id, self.subject)
+        return [
+            Entry(
+                name=each.name,
+                table=str(each.table),
+                class_=each.class_,
+                rows=counts[each.name][0],
+                objects=counts[each.name][1],
+                outbox=outbox.get(each.name, {}),
+                erased_at=erased.get(each.name),
+            )
+            for each in self.compiled.datamap.credentials
+        ]
+
+    def _activities(self, account: store.Account) -> dict[str, datetime | None]:
+        return self._own(account) | self._others(account)
+
+    def _own(self, account: store.Account) -> dict[str, datetime | None]:
+        table = self.compiled.datamap.accounts.table
+        return {f"{table}.{column}": at for column, at in account.own.items()}
+
+    def _others(self, account: store.Account) -> dict[str, datetime | None]:
+        sources = self.compiled.datamap.accounts.activity
+        elsewhere = {
+            f"{source.table}.{source.at.column}": at
+            for source, at in zip(sources, account.elsewhere, strict=True)
+        }
+        return elsewhere | {f"newest of {name}": at for name, at in account.credentials.items()}
+
+    def _lanes(self, account: store.Account, entries: list[Entry]) -> tuple[LaneExplained, ...]:
+        tenant_id = self.tenant.tenant_id
+        own = _known(self._own(account))
+        deferrals = store.deferrals(self.session, tenant_id, self.subject)
+        return tuple(
+            explain_lane(
+                scope,
+                self._rule(scope),
+                own=max(own, key=lambda each: each.at) if own else None,
+                others=[*_known(self._others(account)), *_remembered(deferrals.get(scope))],
+                rows=sum(each.rows for each in entries if scope.covers(each.class_)),
+                obstacles=self._obstacles(account, scope, deferrals.get(scope)),
+                now=self.now,
+                overdue_after=self.worker.settings.overdue_after,
+            )
+            for scope in Scope
+        )
+
+    def _obstacles(
+        self, account: store.Account, scope: Scope, deferral: store.Deferral | None
+    ) -> list[Obstacle]:
+        return obstacles_of(
+            Case(
+                worker=self.worker,
+                session=self.session,
+                compiled=self.compiled,
+                sql=self.sql,
+                tenant=self.tenant,
+                account=account,
+                scope=scope,
+                deferral=deferral,
+                now=self.now,
+                refusal=self.refusal,
+            )
+        )
+
+    def _rule(self, scope: Scope) -> Rule:
+        tenant, file = self.tenant, self.tenant.file
+        if tenant.problems:
+            return Rule(state=State.INVALID_POLICY, problems=tenant.problems)
+        if file is None:
+            return Rule(state=State.NO_POLICY)
+        period = file.policy.period(scope)
+        return Rule(
+            state=State.NEVER if period is None else None,
+            period=period,
+            file=str(file.path),
+            digest=file.policy.digest,
+            applied_at=store.applied(self.session, tenant.tenant_id, file.policy.digest),
+        )
+
+
+def _known(sources: Mapping[str, datetime | None]) -> list[Activity]:
+    return [Activity(source=name, at=at) for name, at in sources.items() if at is not None]
+
+
+def _remembered(deferral: store.Deferral | None) -> list[Activity]:
+    """Newer activity that a sweep has seen, and whose evidence may be erased meanwhile."""
+    if deferral is None or deferral.active_at is None:
+        return []
+    return [Activity(source="seen by an earlier sweep", at=deferral.active_at)]
+
+
+def _erasure(found: store.Erased) -> Erasure:
+    effective = found.effective or {}
+    key = "all_credentials" if found.scope is Scope.ALL else "biometrics"
+    return Erasure(
+        kind=found.kind,
+        id=found.id,
+        scope=found.scope,
+        erased_at=found.erased_at,
+        source=found.source,
+        last_activity=found.last_activity,
+        tenant=found.tenant,
+        period=_in_words(effective.get(key)),
+        policy_digest=found.policy_digest,
+        policy_applied_at=found.applied_at,
+        revision=found.revision,
+    )
+
+
+def _in_words(period: str | None) -> str | None:
+    return str(Period.parse(period)) if period else None
