@@ -12,7 +12,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from shutil import copytree
 from typing import Any
-from unittest.mock import patch
 
 import structlog
 from pydantic import SecretStr
@@ -82,20 +81,18 @@ class Scene:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Neither the user's settings reach the demo nor logs its output."""
-    mine = (PREFIX, "PG")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(mine) or name == "PG_BINDIR"
-    }
+    theirs = [
+        name for name in os.environ if name.startswith((PREFIX, "PG")) and name != "PG_BINDIR"
+    ]
+    removed = {name: os.environ.pop(name) for name in theirs}
     configured = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     disabled = logging.root.manager.disable
     logging.disable()  # the driver's own
     try:
-        with patch.dict(os.environ, kept, clear=True):
-            yield
+        yield
     finally:
+        os.environ.update(removed)
         logging.disable(disabled)
         structlog.configure(**configured)
 
