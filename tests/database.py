@@ -7,6 +7,7 @@ from itertools import count
 from uuid import uuid4
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from retention_worker.demo import reference_schema
 from retention_worker.store.migrations import migrate
@@ -42,6 +43,12 @@ def temporary_database(server: Server, template: str | None = None) -> Iterator[
     server.create_database(name, template=template)
     try:
         dsn = server.dsn(name)
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            # Tests give batches a long deadline, and doctor wants twice that before a deadlock is
+            # looked for.
+            conn.execute(
+                SQL("ALTER DATABASE {} SET deadlock_timeout = '10s'").format(Identifier(name))
+            )
         worker_dsn = rewrite_url(dsn, user=ROLE, password=PASSWORD)
         yield Database(name=name, dsn=dsn, worker_dsn=worker_dsn)
     finally:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import psycopg
-from psycopg.errors import DuplicateObject, InternalError, UniqueViolation
+from psycopg.errors import DuplicateObject, UniqueViolation
 from psycopg.sql import SQL, Identifier
 
 from retention_worker.configfiles.datamap import load_datamap
@@ -21,10 +21,6 @@ def create_role(conn: psycopg.Connection) -> None:
     statement = SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(ROLE), PASSWORD)
     with suppress(DuplicateObject, UniqueViolation):
         conn.execute(statement)
-    # Tests give batches a long deadline, and doctor wants twice that before a deadlock is looked
-    # for. Other test processes may say the same at once.
-    with suppress(InternalError):
-        conn.execute(SQL("ALTER ROLE {} SET deadlock_timeout = '10s'").format(Identifier(ROLE)))
 
 
 def grant_reference(conn: psycopg.Connection) -> None:

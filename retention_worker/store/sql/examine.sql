@@ -1,11 +1,14 @@
 -- name: server
 -- What of the server and of the role decides whether a batch can work at all.
 -- The deadlock time-out that counts is the shortest of the application's sessions: what this one
--- has, or what a role or the database was given.
+-- has, or what a role or the database was given. A value of the worker's own role says nothing of
+-- the application's: then PostgreSQL's default counts.
 SELECT current_user::text AS role, r.rolsuper AS superuser,
        pg_catalog.pg_is_in_recovery() AS standby,
        LEAST(
-           (SELECT s.setting::int FROM pg_catalog.pg_settings s
+           (SELECT CASE WHEN s.source IN ('user', 'database user') THEN s.boot_val::int
+                        ELSE s.setting::int END
+              FROM pg_catalog.pg_settings s
              WHERE s.name = 'deadlock_timeout'),
            (SELECT min(CASE WHEN given.value ~ '^[0-9]+$' THEN given.value::numeric
                             ELSE extract(epoch FROM given.value::interval) * 1000 END)::int
