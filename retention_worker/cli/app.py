@@ -27,6 +27,7 @@ from retention_worker.cli import (
     policy,
     run,
     sweep,
+    verify,
 )
 from retention_worker.cli.output import clean, complain, say
 from retention_worker.domain.errors import RetentionWorkerError
@@ -46,7 +47,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 a person is needed; 2 wrong use or configuration; "
     "3 a guard or an unreachable database refused. Times are UTC.",
 )
-for module in (run, sweep, plan, forecast, explain, approve, pause, migrate, doctor, demo):
+for module in (run, sweep, plan, forecast, explain, approve, pause, migrate, doctor, demo, verify):
     module.add_to(app)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")

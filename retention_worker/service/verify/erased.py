@@ -1,0 +1,136 @@
+"""What was erased: not too early, not under a hold, not another tenant's, and not back again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from retention_worker.domain.chain import LANE_SOURCES, SWEEP
+from retention_worker.domain.datamap import Credential
+from retention_worker.domain.scope import Scope
+from retention_worker.domain.verification import Observation
+from retention_worker.service.verify.scene import Scene
+from retention_worker.store.session import Session
+from retention_worker.store.verify import ErasedBatch, Periods, book
+
+__all__ = ["Early", "back", "held", "strangers"]
+
+_PAGE = 5_000
+_EXAMPLES = 5
+
+
+def back(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+    """Credentials of an entry that are there again after their erasure."""
+    scopes = [scope for scope in Scope if scope.covers(entry.class_)]
+    rows = session.rows(scene.looks.back(entry), scene.tenants() | {"scopes": scopes})
+    for row in rows:
+        yield Observation(
+            check="back",
+            wrong=True,
+            tenant=scene.name(row["tenant_id"]),
+            count=row["subjects"],
+            examples=tuple(row["examples"]),
+            message=f"{entry.name}: {row['subjects']} {row['kind']}(s) were erased and hold rows "
+            "again: run sweep --reconcile, then find out what wrote them",
+        )
+
+
+def strangers(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Accounts that were erased in the name of another tenant."""
+    statement = scene.looks.strangers()
+    for row in session.rows(statement, scene.tenants()) if statement is not None else ():
+        yield Observation(
+            check="stranger",
+            wrong=True,
+            tenant=scene.name(row["tenant_id"]),
+            count=row["accounts"],
+            examples=tuple(row["examples"]),
+            message=f"{row['accounts']} account(s) of another tenant were erased for this one, or "
+            "were given to another tenant since",
+        )
+
+
+def held(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Accounts that were erased while a hold was active."""
+    for each in book.held_erasures(session, scene.only):
+        yield Observation(
+            check="hold",
+            wrong=True,
+            tenant=scene.name(each.tenant_id),
+            count=each.count,
+            examples=each.examples,
+            message=f"{each.count} account(s) were erased while they were on hold",
+        )
+
+
+class Early:
+    """Looks through all erasure rows, a page at a time: was each due when it was erased.
+
+    The due date is what the rule makes of the last activity and of the period of the policy that
+    the batch names; the batch's own cutoff is not asked.
+    """
+
+    def __init__(self) -> None:
+        self.erasures = 0
+        self._examples: dict[tuple[str, Scope | None, str], list[str]] = defaultdict(list)
+        self._counts: dict[tuple[str, Scope | None, str], int] = defaultdict(int)
+        self._oldest: dict[tuple[str, Scope | None, str], datetime] = {}
+
+    def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
+        """Everything, then what is wrong of it."""
+        periods = book.applied(session, scene.only)
+        after = 0
+        while page := book.erased_batches(session, scene.only, after=after, limit=_PAGE):
+            for batch in page:
+                self.erasures += batch.accounts
+                if fault := _fault(batch, periods):
+                    self._note(scene, batch, fault)
+            after = page[-1].batch
+        for (tenant, scope, fault), count in self._counts.items():
+            yield Observation(
+                check="early",
+                wrong=True,
+                tenant=tenant,
+                scope=scope,
+                count=count,
+                oldest=self._oldest[tenant, scope, fault],
+                examples=tuple(self._examples[tenant, scope, fault]),
+                message=f"{count} batch(es) erased {fault}",
+            )
+
+    def _note(self, scene: Scene, batch: ErasedBatch, fault: str) -> None:
+        tenant, scope = min(batch.tenant_ids), Scope(min(batch.scopes))
+        key = (scene.name(tenant), scope, fault)
+        self._counts[key] += 1
+        self._oldest.setdefault(key, batch.erased_at)
+        if len(self._examples[key]) < _EXAMPLES:
+            self._examples[key].append(batch.example)
+
+
+def _fault(batch: ErasedBatch, periods: Periods) -> str | None:
+    """What is wrong with a batch's erasure rows."""
+    if batch.source is None:
+        return "accounts and has no row of its own in the ledger"
+    if len(batch.tenant_ids) > 1 or len(batch.scopes) > 1:
+        return "accounts of several tenants or scopes at once"
+    if batch.source not in LANE_SOURCES:
+        return None  # a person asked for it, and no period applies
+    if batch.policy_digest is None and batch.source != SWEEP:
+        return None
+    return _too_early(batch, periods)
+
+
+def _too_early(batch: ErasedBatch, periods: Periods) -> str | None:
+    (tenant_id,), (scope,) = batch.tenant_ids, batch.scopes
+    key = (tenant_id, batch.policy_digest or "", Scope(scope))
+    if key not in periods:
+        return "accounts under a policy that was never applied for the tenant"
+    period = periods[key]
+    if period is None:
+        return "accounts under a policy that says never"
+    if batch.unknown or batch.latest is None:
+        return "accounts without a last activity"
+    if period.due_at(batch.latest) > batch.erased_at:
+        return f"an account before the {period} of its policy were over"
+    return None

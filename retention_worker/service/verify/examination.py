@@ -1,0 +1,118 @@
+"""Runs the checks, each in a READ ONLY transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from retention_worker.domain.errors import BatchTimeout
+from retention_worker.domain.scope import Scope
+from retention_worker.domain.verification import LaneLeft, Observation, Verification
+from retention_worker.service.verify import asked, erased, left, rows
+from retention_worker.service.verify.chains import chains
+from retention_worker.service.verify.scene import Scene, read_scene
+from retention_worker.service.worker import Worker
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+from retention_worker.store.verify import book
+
+__all__ = ["Progress", "verify"]
+
+Progress = Callable[[str, int, int], None]
+"""Told before each check: what it looks at, how many are done, how many there are."""
+
+Look = Callable[[Session, Scene], Iterable[Observation]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    name: str
+    look: Look
+
+
+def verify(
+    worker: Worker, *, tenant: str | None = None, progress: Progress | None = None
+) -> Verification:
+    """Prove from the rows themselves that what was due is gone, and that nothing else is.
+
+    No statement is shared with the sweep, and neither its watermarks nor its cutoffs are asked.
+    What only the whole database can tell (rows of nobody, orphans) is left out for one tenant.
+
+    Args:
+        worker: the parts.
+        tenant: the name of a policy file, or a tenant_id; None: all.
+        progress: told before each check.
+
+    Raises:
+        ConfigurationError: the data map is wrong or does not fit; nobody knows the tenant.
+        DatabaseUnavailable: no connection.
+    """
+    return _Examination(worker, tenant, progress).run()
+
+
+class _Examination:
+    def __init__(self, worker: Worker, tenant: str | None, progress: Progress | None) -> None:
+        self._worker = worker
+        self._progress = progress
+        self._lanes: list[LaneLeft] = []
+        self._population = rows.Population()
+        self._early = erased.Early()
+        with worker.pool.connection() as conn, reading(conn):
+            self._scene = read_scene(worker, Session(conn, worker.settings.schema_name), tenant)
+
+    def run(self) -> Verification:
+        """Every check in its turn; one that takes too long does not stop the others."""
+        steps = list(self._steps())
+        found: list[Observation] = []
+        for number, step in enumerate(steps):
+            if self._progress is not None:
+                self._progress(step.name, number, len(steps))
+            found += self._look(step)
+        found += chains(self._worker, self._scene.only)
+        return Verification(
+            at=self._scene.now,
+            tenants=self._population.tenants,
+            accounts=self._population.accounts,
+            erasures=self._early.erasures,
+            lanes=tuple(self._lanes),
+            observations=tuple(sorted(found, key=lambda each: not each.wrong)),
+        )
+
+    def _look(self, step: _Step) -> list[Observation]:
+        try:
+            with self._worker.pool.connection() as conn, reading(conn):
+                session = Session(conn, self._worker.settings.schema_name)
+                book.unhurried(session)
+                return list(step.look(session, self._scene))
+        except BatchTimeout:
+            return [
+                Observation(
+                    check="unfinished",
+                    wrong=True,
+                    message=f"{step.name}: took too long and was not verified: verify one tenant "
+                    "at a time, with --tenant",
+                )
+            ]
+
+    def _steps(self) -> Iterator[_Step]:
+        scene = self._scene
+        yield _Step("tenants and accounts", self._population.look)
+        for scope in Scope:
+            yield _Step(f"overdue: {scope}", partial(self._overdue, scope=scope))
+        for entry in scene.datamap.credentials:
+            yield _Step(f"erased and back: {entry.name}", partial(erased.back, entry=entry))
+        yield _Step("erased too early", self._early.look)
+        yield _Step("erased while on hold", erased.held)
+        yield _Step("erased for another tenant", erased.strangers)
+        yield _Step("objects", asked.objects)
+        yield _Step("requests", asked.requests)
+        if scene.only is None:
+            for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
+                yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
+                yield _Step(f"orphans: {name}", partial(rows.orphans, name=name))
+
+    def _overdue(self, session: Session, scene: Scene, *, scope: Scope) -> list[Observation]:
+        lanes = left.lanes_left(session, scene, scope)
+        self._lanes += lanes
+        return left.overdue(lanes, scene.worker.settings.overdue_after)

@@ -1,0 +1,105 @@
+"""What is past its due date and still there: overdue, or kept back for a reason that is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from retention_worker.domain.period import Period
+from retention_worker.domain.policy import Policy
+from retention_worker.domain.scope import Scope
+from retention_worker.domain.verification import LaneLeft, Observation
+from retention_worker.service.verify.scene import Scene
+from retention_worker.store.session import Session
+from retention_worker.store.verify import book
+
+__all__ = ["lanes_left", "overdue"]
+
+
+def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
+    """The lanes of a scope in which anything is past its due date by more than is allowed."""
+    policies = scene.in_force()
+    cutoffs = {
+        tenant_id: cutoff
+        for tenant_id, policy in policies.items()
+        if tenant_id in scene.values and (cutoff := _cutoff(scene, policy.period(scope)))
+    }
+    if not cutoffs or not scene.datamap.entries(scope):
+        return []
+    rows = session.rows(
+        scene.looks.overdue(scope),
+        {
+            "tenants": list(cutoffs),
+            "values": [scene.values[tenant_id] for tenant_id in cutoffs],
+            "cutoffs": list(cutoffs.values()),
+            "scope": scope,
+            "now": scene.now,
+        },
+    )
+    stopped = _Stopped(
+        everything=book.paused(session, scene.now),
+        waiting=book.waiting_lanes(session, scene.only),
+    )
+    return [
+        _lane(policies[row["tenant_id"]], scope, cutoffs[row["tenant_id"]], row, stopped)
+        for row in rows
+    ]
+
+
+def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
+    """What of it has no excuse."""
+    return [
+        Observation(
+            check="overdue",
+            wrong=True,
+            tenant=lane.tenant,
+            scope=lane.scope,
+            count=lane.overdue,
+            oldest=lane.oldest,
+            examples=lane.examples,
+            message=f"{lane.overdue} account(s) hold credentials past their due date by more than "
+            f"{after}, and nothing keeps them back: run a sweep, then look at its lane",
+        )
+        for lane in lanes
+        if lane.overdue
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stopped:
+    """Lanes in which nothing is erased for now, with a person's knowledge."""
+
+    everything: bool
+    waiting: set[tuple[str, Scope]]
+
+    def excuse(self, policy: Policy, scope: Scope) -> str:
+        """Under which heading accounts go that are neither on hold nor deferred."""
+        if policy.paused or self.everything:
+            return "paused"
+        return "waiting" if (policy.tenant_id, scope) in self.waiting else "overdue"
+
+
+def _cutoff(scene: Scene, period: Period | None) -> datetime | None:
+    """The latest activity whose due date is past by more than is allowed."""
+    if period is None:
+        return None
+    return period.cutoff(scene.now - scene.worker.settings.overdue_after)
+
+
+def _lane(
+    policy: Policy, scope: Scope, cutoff: datetime, row: dict[str, Any], stopped: _Stopped
+) -> LaneLeft:
+    period = policy.period(scope)
+    assert period is not None
+    return LaneLeft(
+        tenant=policy.tenant,
+        scope=scope,
+        cutoff=cutoff,
+        on_hold=row["on_hold"],
+        deferred=row["deferred"],
+        oldest=period.due_at(row["oldest"]) if row["overdue"] else None,
+        examples=tuple(row["examples"] or ()),
+        **{stopped.excuse(policy, scope): row["overdue"]},
+    )

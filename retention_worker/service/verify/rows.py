@@ -1,0 +1,129 @@
+"""What the policies and the data map miss: tenants, accounts without a time, rows of nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retention_worker.domain.datamap import TableName
+from retention_worker.domain.verification import Observation
+from retention_worker.service.verify.scene import Scene
+from retention_worker.store.session import Session
+from retention_worker.store.verify import book
+
+__all__ = ["Population", "orphans", "unclaimed"]
+
+# Of one kind; what is left out is counted.
+_MOST_NAMED = 50
+
+
+class Population:
+    """Counts the accounts of every tenant and holds them against the policies."""
+
+    def __init__(self) -> None:
+        self.accounts = 0
+        self.tenants = 0
+
+    def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
+        """Tenants without a policy, policies without an account, accounts that are never due."""
+        found = {row["value"]: row for row in session.rows(scene.looks.population())}
+        ids = {value: tenant_id for tenant_id, value in scene.values.items()}
+        if scene.datamap.accounts.tenant is None:
+            # All accounts are of the one tenant, whatever its file is called.
+            only = next(iter(scene.in_force()), "")
+            ids = dict.fromkeys(found, only)
+        if scene.only is not None:
+            found = {value: row for value, row in found.items() if ids.get(value) == scene.only}
+        counts = {ids.get(value, str(value)): row for value, row in found.items()}
+        self.accounts = sum(row["accounts"] for row in found.values())
+        self.tenants = len(found)
+        yield from _named(_without_policy(session, scene, counts))
+        yield from _named(
+            Observation(
+                check="no-account",
+                wrong=False,
+                tenant=policy.tenant,
+                count=0,
+                message=f"the policy matches no account: is tenant_id {tenant_id!r} right",
+            )
+            for tenant_id, policy in scene.in_force().items()
+            if tenant_id not in counts
+        )
+        for what, text in (("absent", "no"), ("infinite", "an infinite")):
+            yield from _named(
+                Observation(
+                    check="no-activity",
+                    wrong=False,
+                    tenant=scene.name(tenant_id),
+                    count=row[what],
+                    message=f"{row[what]} account(s) have {text} last activity and are never due",
+                )
+                for tenant_id, row in counts.items()
+                if row[what]
+            )
+
+
+def _without_policy(
+    session: Session, scene: Scene, counts: dict[str, dict[str, int]]
+) -> Iterator[Observation]:
+    """Tenants that no file is about; a file that was there once is missed."""
+    applied = book.applied_tenants(session)
+    known = scene.in_force().keys()
+    for tenant_id, row in counts.items():
+        if tenant_id in known:
+            continue
+        name = applied.get(tenant_id, tenant_id)
+        if name in scene.policies.broken:
+            text, wrong = "has a policy file that is wrong: run policy check", True
+        elif tenant_id in applied:
+            text, wrong = f"had a policy, and tenants/{name}.yaml is gone", True
+        else:
+            text, wrong = "has no policy file", False
+        yield Observation(
+            check="no-policy",
+            wrong=wrong,
+            tenant=name,
+            count=row["accounts"],
+            message=f"{text}; its {row['accounts']} account(s) are never erased by retention",
+        )
+
+
+def _named(found: Iterator[Observation]) -> Iterator[Observation]:
+    """What is wrong in full; of what is only worth knowing the first, and how many more."""
+    left: list[Observation] = []
+    for number, each in enumerate(found):
+        if each.wrong or number < _MOST_NAMED:
+            yield each
+        else:
+            left.append(each)
+    if left:
+        yield Observation(
+            check=left[0].check,
+            wrong=False,
+            count=sum(each.count for each in left),
+            message=f"and {len(left)} tenants more",
+        )
+
+
+def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+    """Kinds of rows in a mapped table that no entry erases and nobody wrote under retained."""
+    statement = scene.looks.unclaimed(name)
+    for row in session.rows(statement, {}) if statement is not None else ():
+        yield Observation(
+            check="unclaimed",
+            wrong=True,
+            count=row["rows"],
+            message=f"{name}: {row['rows']} row(s) with {row['kind']} are in no entry of the data "
+            "map: add them to one, or write them under retained",
+        )
+
+
+def orphans(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+    """Credentials that lead up to no account."""
+    count = session.value(scene.looks.orphans(name), {})
+    if count:
+        yield Observation(
+            check="orphans",
+            wrong=False,
+            count=count,
+            message=f"{name}: {count} row(s) of credentials belong to no account that is there",
+        )

@@ -1,0 +1,170 @@
+"""From a credential's row up to its account: the joins, seen from the credential's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.domain.datamap import (
+    ACCOUNT,
+    TRANSACTION,
+    Credential,
+    DataMap,
+    Link,
+    TableName,
+    Transactions,
+)
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.verify.names import column, conjunction, joined, key_equality, table
+
+__all__ = ["Climb", "Rung", "climb", "same_tenant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A table on the way up: `name` is transaction, a link, or account."""
+
+    name: str
+    alias: LiteralString
+    table: TableName
+    id: tuple[str, ...]
+    tenant: str | None
+    conditions: tuple[Composable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climb:
+    """The rungs above the row `c`, the nearest first; the last is the account, `a`."""
+
+    rungs: tuple[Rung, ...]
+
+    @property
+    def account(self) -> Rung:
+        """The account."""
+        return self.rungs[-1]
+
+    @property
+    def transaction(self) -> Rung | None:
+        """The transaction that the row belongs to."""
+        return next((rung for rung in self.rungs if rung.name == TRANSACTION), None)
+
+    def joins(self) -> Composed:
+        """`JOIN … ON …` for each rung."""
+        return joined(
+            (
+                SQL("JOIN {} AS {} ON {}").format(
+                    table(rung.table), SQL(rung.alias), conjunction(rung.conditions)
+                )
+                for rung in self.rungs
+            ),
+            " ",
+        )
+
+    def sources(self) -> Composed:
+        """The rungs as a FROM list."""
+        return joined(
+            SQL("{} AS {}").format(table(rung.table), SQL(rung.alias)) for rung in self.rungs
+        )
+
+    def conditions(self) -> Composable:
+        """What ties the rungs of `sources` together, and to `c`."""
+        return conjunction([each for rung in self.rungs for each in rung.conditions])
+
+
+def climb(
+    datamap: DataMap, catalog: Catalog, child: Credential, bottom: LiteralString = "c"
+) -> Climb:
+    """The way up from an entry's row, which is called `bottom`.
+
+    Every table with a tenant column must say the same tenant as the next one that has one.
+    """
+    rungs: list[Rung] = []
+    below: LiteralString = bottom
+    key, parent_key = child.key, datamap.parent_key(child)
+    told = (bottom, child.table, child.tenant) if child.tenant else None
+    for index, (name, node) in enumerate(_nodes(datamap, child.of)):
+        alias: LiteralString = f"above{index}"
+        conditions = key_equality(alias, parent_key, below, key)
+        if told is not None and node.tenant is not None:
+            conditions.append(same_tenant(catalog, (alias, node.table, node.tenant), told))
+        rungs.append(
+            Rung(
+                name=name,
+                alias=alias,
+                table=node.table,
+                id=node.id,
+                tenant=node.tenant,
+                conditions=tuple(conditions),
+            )
+        )
+        told = (alias, node.table, node.tenant) if node.tenant else told
+        below, key, parent_key = alias, node.key, node.parent_key
+    return Climb(rungs=(*rungs, _account(datamap, catalog, below, (key, parent_key), told)))
+
+
+Told = tuple[LiteralString, TableName, str]
+"""An alias, its table and the column that says the tenant."""
+
+
+def same_tenant(catalog: Catalog, upper: Told, lower: Told) -> Composable:
+    """Two rows are of one tenant, whatever the types of their columns."""
+    sides = [(catalog.table(name).column(tenant), alias) for alias, name, tenant in (upper, lower)]
+    form: LiteralString = "{} = {}"
+    if len({(info.type_schema, info.type_name) for info, _ in sides}) > 1:
+        form = "{}::text = {}::text"
+    return SQL(form).format(*(column(alias, info.name) for info, alias in sides))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    table: TableName
+    id: tuple[str, ...]
+    key: tuple[str, ...]
+    parent_key: tuple[str, ...]
+    tenant: str | None
+
+
+def _nodes(datamap: DataMap, of: str) -> Iterator[tuple[str, _Node]]:
+    """Transactions and links between the row and the account, the nearest first."""
+    for name in datamap.ancestors(of):
+        found: Transactions | Link | None = datamap.links.get(name)
+        if name == TRANSACTION:
+            found = datamap.transactions
+        assert found is not None
+        own_key = found.account if isinstance(found, Transactions) else found.key
+        parent = ACCOUNT if isinstance(found, Transactions) else found.of
+        yield (
+            name,
+            _Node(
+                table=found.table,
+                id=found.id,
+                key=own_key,
+                parent_key=found.parent_key or datamap.parent_id(parent),
+                tenant=found.tenant,
+            ),
+        )
+
+
+def _account(
+    datamap: DataMap,
+    catalog: Catalog,
+    below: LiteralString,
+    keys: tuple[tuple[str, ...], tuple[str, ...]],
+    told: Told | None,
+) -> Rung:
+    accounts = datamap.accounts
+    key, parent_key = keys
+    conditions = key_equality("a", parent_key, below, key)
+    if told is not None and accounts.tenant is not None:
+        conditions.append(same_tenant(catalog, ("a", accounts.table, accounts.tenant), told))
+    return Rung(
+        name=ACCOUNT,
+        alias="a",
+        table=accounts.table,
+        id=accounts.id,
+        tenant=accounts.tenant,
+        conditions=tuple(conditions),
+    )

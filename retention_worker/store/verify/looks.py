@@ -1,0 +1,279 @@
+"""The statements of `verify` on somebody else's tables: each starts from the credentials.
+
+None of them knows a watermark, a batch or a lane. They share nothing with the statements that
+erase, so that a fault in those shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from retention_worker.domain.datamap import ActivitySource, Credential, DataMap, TableName
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.store.catalog import Catalog
+from retention_worker.store.verify.climb import Climb, climb, same_tenant
+from retention_worker.store.verify.content import belongs, holds
+from retention_worker.store.verify.instants import instant
+from retention_worker.store.verify.names import (
+    column,
+    id_text,
+    joined,
+    key_equality,
+    parameter_safe,
+    table,
+    type_of,
+)
+
+__all__ = ["Looks"]
+
+_NO_TIME = SQL("NULL::timestamptz")
+
+
+class Looks:
+    """Statements of one data map.
+
+    `tenants` and `values` are parameters of most: the worker's tenant_id, and the same as the
+    tenant column's own text.
+    """
+
+    def __init__(self, datamap: DataMap, catalog: Catalog, schema_name: str) -> None:
+        self._datamap = datamap
+        self._catalog = catalog
+        self._accounts = datamap.accounts
+        self._info = catalog.table(datamap.accounts.table)
+        self._own = Identifier(schema_name)
+        self._active = instant(self._info, datamap.accounts.last_activity, "a")
+        self._account = id_text("a", datamap.accounts.id)
+
+    def population(self) -> Composed:
+        """Accounts of each tenant, those without a last activity, those with an infinite one."""
+        tenant = self._accounts.tenant
+        value = SQL("{}::text").format(column("a", tenant)) if tenant else SQL("NULL::text")
+        return SQL(
+            "SELECT value, count(*) AS accounts, count(*) FILTER (WHERE at IS NULL) AS absent, "
+            "count(*) FILTER (WHERE at IN ('infinity', '-infinity')) AS infinite "
+            "FROM (SELECT {} AS value, {} AS at FROM {} AS a) AS each_one GROUP BY value"
+        ).format(value, self._active, table(self._accounts.table))
+
+    def values(self) -> Composed:
+        """What each of `tenants` is in the tenant column."""
+        cast: Composable = SQL("tenant_id")
+        if self._accounts.tenant is not None:
+            kind = type_of(self._info.column(self._accounts.tenant))
+            cast = SQL("tenant_id::{}::text").format(kind)
+        return SQL(
+            "SELECT tenant_id, {} AS value FROM unnest(%(tenants)s::text[]) AS t (tenant_id)"
+        ).format(cast)
+
+    def overdue(self, scope: Scope) -> Composed:
+        """Accounts whose activity is not after `cutoffs` and that hold credentials of the scope.
+
+        One row a tenant. `newer`: activity elsewhere or a newer credential, as its rows say now or
+        as they said before they were erased. Further parameters: scope, now.
+        """
+        entries = self._datamap.entries(scope)
+        return SQL(
+            "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[], "
+            "%(cutoffs)s::timestamptz[]) AS p (tenant_id, value, cutoff)), "
+            "left_over AS (SELECT DISTINCT tenant_id, account, active_at FROM ({found}) AS f), "
+            "later AS (SELECT tenant_id, account FROM ({evidence}) AS e "
+            "GROUP BY tenant_id, account), "
+            "judged AS (SELECT l.*, later.account IS NOT NULL AS newer, EXISTS (SELECT 1 FROM "
+            "{own}.hold h WHERE h.tenant_id = l.tenant_id AND h.account_id = l.account "
+            "AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)) AS held "
+            "FROM left_over l LEFT JOIN later USING (tenant_id, account)) "
+            "SELECT tenant_id, count(*) FILTER (WHERE held) AS on_hold, "
+            "count(*) FILTER (WHERE newer AND NOT held) AS deferred, "
+            "count(*) FILTER (WHERE NOT newer AND NOT held) AS overdue, "
+            "GREATEST(min(active_at) FILTER (WHERE NOT newer AND NOT held), '0001-01-02') "
+            "AS oldest, (array_agg(account ORDER BY active_at, account) "
+            "FILTER (WHERE NOT newer AND NOT held))[1:5] AS examples "
+            "FROM judged GROUP BY tenant_id ORDER BY tenant_id"
+        ).format(
+            found=joined((self._there(entry, self._past()) for entry in entries), " UNION ALL "),
+            evidence=joined(self._evidence(), " UNION ALL "),
+            own=self._own,
+        )
+
+    def back(self, entry: Credential) -> Composed:
+        """Erased subjects that hold rows of the entry again, which no newer activity explains.
+
+        One row a tenant and kind. Further parameter: `scopes`, the erasures that cover the entry.
+        """
+        above = climb(self._datamap, self._catalog, entry)
+        return SQL(
+            "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
+            "AS p (tenant_id, value)), "
+            "stone AS (SELECT tenant_id, kind, subject_id, max(erased_at) AS erased_at "
+            "FROM {}.erasure WHERE complete AND scope = ANY (%(scopes)s::text[]) "
+            "GROUP BY tenant_id, kind, subject_id) "
+            "SELECT tenant_id, kind, count(DISTINCT subject_id) AS subjects, "
+            "(array_agg(DISTINCT subject_id))[1:5] AS examples FROM ({}) AS f "
+            "GROUP BY tenant_id, kind ORDER BY tenant_id, kind"
+        ).format(self._own, joined(self._under_stones(entry, above), " UNION ALL "))
+
+    def _under_stones(self, entry: Credential, above: Climb) -> Iterator[Composable]:
+        wanted = SQL(
+            "SELECT r.tenant_id, stone.kind, stone.subject_id FROM ({there}) AS r JOIN stone "
+            "ON stone.tenant_id = r.tenant_id AND stone.kind = {kind} "
+            "AND stone.subject_id = r.{subject} WHERE ({explained}) IS NOT TRUE"
+        )
+        newer = SQL("r.active_at > stone.erased_at OR r.made_at > stone.erased_at")
+        biometric = entry.class_ is CredentialClass.BIOMETRIC
+        transactions = self._datamap.transactions
+        opened = above.transaction is not None and transactions and transactions.created_at
+        there = self._there(entry)
+        yield wanted.format(
+            there=there,
+            kind=SQL("'account'"),
+            subject=SQL("account"),
+            explained=SQL("r.opened_at > stone.erased_at") if biometric and opened else newer,
+        )
+        if above.transaction is not None:
+            yield wanted.format(
+                there=there,
+                kind=SQL("'transaction'"),
+                subject=SQL("transaction_id"),
+                explained=SQL("FALSE") if biometric else newer,
+            )
+
+    def strangers(self) -> Composed | None:
+        """Accounts that were erased for another tenant than their own; None where ids repeat."""
+        tenant = self._accounts.tenant
+        if tenant is None or not self._info.proves_unique(self._accounts.id):
+            return None
+        return SQL(
+            "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
+            "AS p (tenant_id, value)) "
+            "SELECT e.tenant_id, count(*) AS accounts, (array_agg(e.subject_id))[1:5] AS examples "
+            "FROM (SELECT DISTINCT tenant_id, subject_id FROM {}.erasure WHERE kind = 'account') "
+            "AS e JOIN p ON p.tenant_id = e.tenant_id JOIN {} AS a ON {} = e.subject_id "
+            "WHERE {} <> p.value::{} GROUP BY e.tenant_id ORDER BY e.tenant_id"
+        ).format(
+            self._own,
+            table(self._accounts.table),
+            self._account,
+            column("a", tenant),
+            type_of(self._info.column(tenant)),
+        )
+
+    def unclaimed(self, name: TableName) -> Composed | None:
+        """Kinds of rows that no entry and no retained part names; None where all are named."""
+        info = self._catalog.table(name)
+        parts = [each.where for each in self._datamap.credentials if each.table == name]
+        parts += [each.where for each in self._datamap.retained if each.table == name]
+        if any(where is None for where in parts):
+            return None
+        columns = dict.fromkeys(each for where in parts for each in where or ())
+        kind = joined(
+            SQL("{} || COALESCE(left({}::text, 40), 'NULL')").format(
+                parameter_safe(f"{each}="), column("c", each)
+            )
+            for each in columns
+        )
+        claimed = joined((belongs(info, where, "c") for where in parts), " OR ")
+        return SQL(
+            "SELECT concat_ws(' ', {}) AS kind, count(*) AS rows FROM {} AS c "
+            "WHERE ({}) IS NOT TRUE GROUP BY kind ORDER BY rows DESC, kind LIMIT 20"
+        ).format(kind, table(name), claimed)
+
+    def orphans(self, name: TableName) -> Composed:
+        """How many rows of credentials lead up to no account."""
+        entries = [each for each in self._datamap.credentials if each.table == name]
+        mine = joined((self._mine(entry) for entry in entries), " OR ")
+        ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
+        found: list[Composable] = []
+        for entry in ways.values():
+            above = climb(self._datamap, self._catalog, entry)
+            found.append(
+                SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(
+                    above.sources(), above.conditions()
+                )
+            )
+        lost = joined((SQL("NOT {}").format(each) for each in found), " AND ")
+        return SQL("SELECT count(*) AS rows FROM {} AS c WHERE ({}) AND {}").format(
+            table(name), mine, lost
+        )
+
+    def _there(self, entry: Credential, *extra: Composable) -> Composable:
+        """Rows of an entry that hold something, with what tells whether they may."""
+        above = climb(self._datamap, self._catalog, entry)
+        transaction, mapped = above.transaction, self._datamap.transactions
+        opened: Composable = _NO_TIME
+        if transaction is not None and mapped is not None and mapped.created_at is not None:
+            info = self._catalog.table(transaction.table)
+            opened = instant(info, (mapped.created_at,), transaction.alias)
+        return SQL(
+            "SELECT p.tenant_id, {account} AS account, {active} AS active_at, {made} AS made_at, "
+            "{opened} AS opened_at, {transaction} AS transaction_id "
+            "FROM {entry} AS c {joins} JOIN p ON {tenant} WHERE {conditions}"
+        ).format(
+            account=self._account,
+            active=self._active,
+            made=self._made(entry),
+            opened=opened,
+            transaction=(
+                id_text(transaction.alias, transaction.id) if transaction else SQL("NULL::text")
+            ),
+            entry=table(entry.table),
+            joins=above.joins(),
+            tenant=self._tenant(),
+            conditions=joined([self._mine(entry), *extra], " AND "),
+        )
+
+    def _mine(self, entry: Credential) -> Composable:
+        info = self._catalog.table(entry.table)
+        parts = [belongs(info, entry.where, "c"), holds(info, entry, "c")]
+        return SQL("({})").format(joined(parts, " AND "))
+
+    def _made(self, entry: Credential) -> Composable:
+        if entry.created_at is None:
+            return _NO_TIME
+        return instant(self._catalog.table(entry.table), (entry.created_at,), "c")
+
+    def _tenant(self) -> Composable:
+        """Without a tenant column all accounts are of the one tenant."""
+        if self._accounts.tenant is None:
+            return SQL("TRUE")
+        kind = type_of(self._info.column(self._accounts.tenant))
+        return SQL("{} = p.value::{}").format(column("a", self._accounts.tenant), kind)
+
+    def _past(self) -> Composable:
+        return SQL("{0} <= p.cutoff AND {0} > '-infinity'").format(self._active)
+
+    def _evidence(self) -> Sequence[Composable]:
+        """Whatever says that an account was active after its cutoff, beside its own row."""
+        found: list[Composable] = [
+            SQL(
+                "SELECT d.tenant_id, d.account_id AS account FROM {}.deferred d JOIN p "
+                "ON p.tenant_id = d.tenant_id WHERE d.scope = %(scope)s AND d.active_at > p.cutoff"
+            ).format(self._own)
+        ]
+        for source in self._accounts.activity:
+            at = instant(self._catalog.table(source.table), (source.at,), "s")
+            found.append(self._seen(self._source(source), at))
+        for entry in self._datamap.credentials:
+            if entry.created_at is not None:
+                above = climb(self._datamap, self._catalog, entry)
+                rows = SQL("{} AS c {}").format(table(entry.table), above.joins())
+                found.append(self._seen(rows, self._made(entry), self._mine(entry)))
+        return found
+
+    def _source(self, source: ActivitySource) -> Composable:
+        """Rows elsewhere that count as activity, with their account."""
+        accounts = self._accounts
+        same = key_equality("s", source.key, "a", accounts.id)
+        if source.tenant is not None and accounts.tenant is not None:
+            upper = ("a", accounts.table, accounts.tenant)
+            same.append(same_tenant(self._catalog, upper, ("s", source.table, source.tenant)))
+        return SQL("{} AS s JOIN {} AS a ON {}").format(
+            table(source.table), table(accounts.table), joined(same, " AND ")
+        )
+
+    def _seen(self, rows: Composable, at: Composable, *extra: Composable) -> Composable:
+        conditions = [self._past(), SQL("{} > p.cutoff").format(at), *extra]
+        return SQL("SELECT p.tenant_id, {} AS account FROM {} JOIN p ON {} WHERE {}").format(
+            self._account, rows, self._tenant(), joined(conditions, " AND ")
+        )

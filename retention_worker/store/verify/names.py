@@ -1,0 +1,87 @@
+"""Names, types and literals as SQL, for statements that share none with the sweep's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, LiteralString
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from retention_worker.domain.datamap import TableName
+from retention_worker.store.catalog import Column
+
+__all__ = [
+    "Quote",
+    "column",
+    "conjunction",
+    "constants",
+    "id_text",
+    "joined",
+    "key_equality",
+    "parameter_safe",
+    "printed",
+    "table",
+    "type_of",
+]
+
+Quote = Callable[[str], Composable]
+"""Makes a literal of a text."""
+
+
+def printed(text: str) -> Composable:
+    """A literal of a script that people run."""
+    return Literal(text)
+
+
+def parameter_safe(text: str) -> Composable:
+    """A literal of a statement that runs with parameters, which read a percent sign as theirs."""
+    return SQL(Literal(text).as_string(None).replace("%", "%%"))
+
+
+def table(name: TableName) -> Composable:
+    """A quoted table."""
+    return Identifier(name.schema_name, name.name)
+
+
+def column(alias: LiteralString, name: str) -> Composable:
+    """A quoted column of an alias."""
+    return SQL("{}.{}").format(SQL(alias), Identifier(name))
+
+
+def type_of(info: Column) -> Composable:
+    """A column's quoted type, without its modifier."""
+    return Identifier(info.type_schema, info.type_name)
+
+
+def joined(parts: Iterable[Composable], separator: LiteralString = ", ") -> Composed:
+    """The parts with a separator."""
+    return SQL(separator).join(parts)
+
+
+def conjunction(conditions: Sequence[Composable]) -> Composable:
+    """All of the conditions; TRUE where there is none."""
+    return joined(conditions, " AND ") if conditions else SQL("TRUE")
+
+
+def key_equality(
+    left: LiteralString, columns: Sequence[str], right: LiteralString, others: Sequence[str]
+) -> list[Composable]:
+    """Two keys are the same, column by column."""
+    return [
+        SQL("{} = {}").format(column(left, mine), column(right, theirs))
+        for mine, theirs in zip(columns, others, strict=True)
+    ]
+
+
+def id_text(alias: LiteralString, columns: Sequence[str]) -> Composable:
+    """An id as the worker's own tables keep it: its text, or a JSON array of texts."""
+    texts = [SQL("{}::text").format(column(alias, name)) for name in columns]
+    if len(texts) == 1:
+        return texts[0]
+    quoted = [SQL("to_json({})::text").format(text) for text in texts]
+    return SQL("'[' || {} || ']'").format(joined(quoted, " || ', ' || "))
+
+
+def constants(values: Iterable[Any]) -> list[str]:
+    """Values of the data map as the texts that PostgreSQL reads."""
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
