@@ -24,7 +24,7 @@ from retention_worker.service.lane import Ending, LaneRun, Progress
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
-from retention_worker.store import deferred, lanes, ledger, sweeps
+from retention_worker.store import accounts, deferred, lanes, ledger, sweeps
 from retention_worker.store.pool import writing
 from retention_worker.store.session import Session
 
@@ -113,6 +113,9 @@ class _Sweep:
                 bounds=self.worker.settings.bounds,
                 reconcile=self.reconcile,
             )
+            # A tenant that ever had something due has a watermark, so only the others are asked.
+            new = {s.tenant_id for s in states} - {s.tenant_id for s in states if s.watermark}
+            self.empty = accounts.without_accounts(session, self.prepared.compiled, sorted(new))
         self.judge = Judge(
             compiled=self.prepared.compiled,
             settings=self.worker.settings,
@@ -155,6 +158,12 @@ class _Sweep:
                 stop=StopReason.STALE_POLICY,
                 reason="another replica applied another policy since: "
                 f"bring {file.path} up to date",
+            )
+        if policy.tenant_id in self.empty:
+            _log.warning("policy_matches_no_account", tenant_id=policy.tenant_id)
+            return Ending(
+                stop=StopReason.EXHAUSTED,
+                reason=f"no account has the tenant {policy.tenant_id!r}: see {file.path}",
             )
         if reach is None:
             return Ending(stop=StopReason.EXHAUSTED)

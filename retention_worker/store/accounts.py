@@ -28,6 +28,7 @@ __all__ = [
     "look",
     "page",
     "present",
+    "without_accounts",
 ]
 
 
@@ -226,6 +227,14 @@ def count_live_lanes(
         },
     )
     return [row["live"] for row in rows]
+
+
+def without_accounts(
+    session: Session, compiled: CompiledMap, tenant_ids: Sequence[str]
+) -> set[str]:
+    """Those of the tenants that have no account: one statement for all."""
+    rows = session.rows(compiled.accounts.without_accounts, {"tenants": list(tenant_ids)})
+    return {row["tenant"] for row in rows}
 
 
 def due_lanes(

@@ -38,6 +38,7 @@ class AccountSql:
     newer: dict[str, TimeSql]
     due_lanes: Composed
     live_lanes: Composed
+    without_accounts: Composed
 
 
 def account_sql(
@@ -64,6 +65,7 @@ def account_sql(
         newer=newer,
         due_lanes=many_lanes.due(datamap, catalog, builder.activity),
         live_lanes=many_lanes.live(datamap, catalog, builder.activity),
+        without_accounts=many_lanes.without_accounts(datamap, catalog),
     )
 
 

@@ -21,7 +21,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.tenants import fits, value_if_it_fits
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = ["due", "live"]
+__all__ = ["due", "live", "without_accounts"]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
@@ -45,6 +45,14 @@ def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
         # After a watermark all is finite: saying so would have the index scan begin at the oldest.
         found(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
     )
+
+
+def without_accounts(datamap: DataMap, catalog: Catalog) -> Composed:
+    """Those of `tenants` that have no account at all."""
+    return SQL(
+        "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
+        "WHERE NOT EXISTS (SELECT 1 FROM {} WHERE {})"
+    ).format(_accounts(datamap), all_of(_of_tenant(datamap, catalog)))
 
 
 def live(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:

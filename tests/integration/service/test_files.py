@@ -46,6 +46,18 @@ def test_an_unknown_tenant_is_refused(stage: Stage) -> None:
         stage.sweep(tenants=["nobody"])
 
 
+def test_a_policy_that_matches_no_account_is_reported(stage: Stage) -> None:
+    """A tenant_id that is misspelt shows in the report, instead of an empty success."""
+    stage.config.write_policy("birch", biometrics="10 days", tenant_id="brich")
+    stage.account(idle_days=400, tenant="birch")
+    stage.account(idle_days=1)
+
+    report = stage.sweep()
+
+    assert "'brich'" in str(lane(report, Scope.BIOMETRICS, "birch").reason)
+    assert lane(report, Scope.BIOMETRICS).reason is None
+
+
 def test_a_stray_file_is_reported(stage: Stage) -> None:
     """A file that is no policy does not pass in silence."""
     (stage.config.tenants / "notes.txt").write_text("call acme")
