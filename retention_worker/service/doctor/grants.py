@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from retention_worker.domain.datamap import DataMap
 from retention_worker.service.doctor.needs import TableNeeds, needs
@@ -30,7 +30,9 @@ def grants_sql(
         bypass_row_security: a mapped table has row-level security.
     """
     found = needs(datamap, catalog)
-    schemas = dict.fromkeys(each.table.schema_name for each in found)
+    schemas = dict.fromkeys(
+        (*(each.table.schema_name for each in found), *_schemas_of_types(found, catalog))
+    )
     lines = [
         *_role(role, bypass_row_security),
         f"GRANT USAGE ON SCHEMA {columns_sql(schemas)} TO {ident(role)};",
@@ -46,6 +48,16 @@ def _role(role: str, bypass_row_security: bool) -> Iterator[str]:
     if bypass_row_security:
         yield "-- Row-level security would hide rows that are due."
         yield f"ALTER ROLE {ident(role)} BYPASSRLS;"
+
+
+def _schemas_of_types(found: Iterable[TableNeeds], catalog: Catalog) -> Iterator[str]:
+    """Where types live that are not the server's own: a cast names them."""
+    for each in found:
+        table = catalog.tables.get(each.table)
+        columns = table.columns if table is not None else {}
+        for name in {**each.read, **each.write}:
+            if name in columns and columns[name].type_schema != "pg_catalog":
+                yield columns[name].type_schema
 
 
 def _own_schema(schema_name: str, role: str) -> Iterator[str]:
