@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 from retention_worker import __version__, health, stopping
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
+from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.prepare import prepare
 from retention_worker.service.sweep import sweep
 from retention_worker.service.worker import Worker
@@ -151,6 +152,8 @@ class _Service:
         code = 1  # what /health says of a defect
         try:
             code = sweep(self._worker, reconcile=reconcile).exit_code
+            if export_after_sweep(self._worker) is not None:
+                code = max(code, 1)
         except DatabaseUnavailable as exc:
             code = exc.exit_code
             _log.error("database_unavailable", error=str(exc))

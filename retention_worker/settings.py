@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     guard_percent: int = Field(default=5, ge=1, le=100)
     guard_min_accounts: int = Field(default=10, ge=0)
     max_clock_skew_seconds: int = Field(default=60, ge=1, le=3600)
+    ledger_export: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=8081, ge=0, le=65_535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -21,6 +21,7 @@ from retention_worker.cli import (
     explain,
     forecast,
     hold,
+    ledger,
     migrate,
     pause,
     plan,
@@ -51,6 +52,7 @@ for module in (run, sweep, plan, forecast, explain, approve, pause, migrate, doc
     module.add_to(app)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(policy.app, name="policy")
 app.add_typer(clock.app, name="clock")
 

@@ -8,7 +8,7 @@ import typer
 
 from retention_worker.cli.lanes import in_words, sweep_table
 from retention_worker.cli.options import AsJson, Tenants
-from retention_worker.cli.output import counted, instant, print_json, say
+from retention_worker.cli.output import complain, counted, instant, print_json, say
 from retention_worker.cli.progress import progress_bar
 from retention_worker.domain.report import SweepReport
 
@@ -34,6 +34,7 @@ def sweep(
     """
     from retention_worker import stopping
     from retention_worker.cli.context import open_worker
+    from retention_worker.service.ledger import export_after_sweep
     from retention_worker.service.sweep import sweep as run_sweep
 
     with (
@@ -42,11 +43,14 @@ def sweep(
         progress_bar() as progress,
     ):
         report = run_sweep(worker, tenants=tenant or (), reconcile=reconcile, progress=progress)
+        not_exported = export_after_sweep(worker)
     if as_json:
         print_json(report.to_json())
     else:
         _show(report)
-    raise typer.Exit(asked.exit_code or report.exit_code)
+    if not_exported is not None:
+        complain(f"the ledger was not exported: {not_exported}")
+    raise typer.Exit(asked.exit_code or report.exit_code or int(not_exported is not None))
 
 
 def _show(report: SweepReport) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby, takewhile
 from typing import Any
 
 from retention_worker.domain.audit import BatchRow, Head
-from retention_worker.domain.chain import SWEEP, chain_of
+from retention_worker.domain.chain import chain_of
 from retention_worker.domain.erasure import Erasure, instant_of, padded
 from retention_worker.domain.rowcheck import Written
 from retention_worker.store.session import Session
@@ -16,7 +16,7 @@ __all__ = [
     "Lookup",
     "given",
     "hashes",
-    "lane_heads",
+    "heads",
     "last",
     "objects_left",
     "of_subject",
@@ -46,7 +46,7 @@ class Lookup:
         return None if found is None else int(found)
 
     def is_followed(self, tenant: str, hash_: str) -> bool:
-        """Whether a batch of the tenant, or a lane's head, names this hash."""
+        """Whether a batch of the tenant, or the head of a chain, names this hash."""
         parameters = {"tenant": tenant, "hash": hash_}
         return bool(self._session.value("ledger_read.is_followed", parameters))
 
@@ -125,13 +125,14 @@ def objects_left(session: Session, batch: int, tenant: str, account: str | None)
     return int(session.value("ledger_read.objects_left", parameters))
 
 
-def lane_heads(session: Session, tenant: str | None) -> dict[str, Head]:
-    """The heads of the lanes' chains, by the chain's name."""
+def heads(session: Session, tenant: str | None) -> dict[str, Head]:
+    """The heads of the chains as the worker goes on from them, by the chain's name."""
+    rows = session.rows("ledger_read.heads", {"tenant": tenant})
     return {
-        chain_of({"tenant": row["tenant_id"], "scope": row["scope"], "source": SWEEP}): Head(
+        chain_of(row | {"tenant": row["tenant_id"]}): Head(
             batch=row["head_batch"], hash=row["head_hash"]
         )
-        for row in session.rows("ledger_read.lane_heads", {"tenant": tenant})
+        for row in rows
     }
 
 

@@ -38,9 +38,12 @@ SELECT count(*) AS left FROM {schema}.object_deletion
    AND (%(account)s::text IS NULL OR account_id = %(account)s)
    AND state NOT IN ('deleted', 'done');
 
--- name: lane_heads
--- The heads of the lanes' chains.
-SELECT tenant_id, scope, head_batch, head_hash FROM {schema}.lane
+-- name: heads
+-- The heads of all chains: of the lanes, and of what is not a lane's.
+SELECT tenant_id, scope, 'sweep' AS source, head_batch, head_hash FROM {schema}.lane
+ WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
+ UNION ALL
+SELECT tenant_id, NULL, 'cli', head_batch, head_hash FROM {schema}.request_chain
  WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s;
 
 -- name: hashes
@@ -52,10 +55,12 @@ SELECT id, hash FROM {schema}.batch WHERE id = ANY (%(ids)s::bigint[]);
 SELECT id FROM {schema}.batch WHERE tenant_id = %(tenant)s AND hash = %(hash)s LIMIT 1;
 
 -- name: is_followed
--- Whether a batch of the tenant, or a lane's head, names a hash.
+-- Whether a batch of the tenant, or the head of a chain, names a hash.
 SELECT EXISTS (SELECT 1 FROM {schema}.batch
                 WHERE tenant_id = %(tenant)s AND previous_hash = %(hash)s)
     OR EXISTS (SELECT 1 FROM {schema}.lane
+                WHERE tenant_id = %(tenant)s AND head_hash = %(hash)s)
+    OR EXISTS (SELECT 1 FROM {schema}.request_chain
                 WHERE tenant_id = %(tenant)s AND head_hash = %(hash)s) AS followed;
 
 -- name: last

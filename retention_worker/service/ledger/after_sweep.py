@@ -1,0 +1,27 @@
+"""Exports the ledger after a sweep, where a file is set; a failure never loses the sweep."""
+
+from __future__ import annotations
+
+import structlog
+
+from retention_worker.domain.errors import RetentionWorkerError
+from retention_worker.service.ledger.exporting import export
+from retention_worker.service.worker import Worker
+
+__all__ = ["export_after_sweep"]
+
+_log = structlog.get_logger()
+
+
+def export_after_sweep(worker: Worker) -> str | None:
+    """Append what is new to `RETENTION_LEDGER_EXPORT`; what went wrong comes back, or None."""
+    path = worker.settings.ledger_export
+    if path is None:
+        return None
+    try:
+        done = export(worker, path)
+    except RetentionWorkerError as exc:
+        _log.warning("ledger_not_exported", error=str(exc))
+        return str(exc)
+    _log.info("ledger_exported", batches=done.appended)
+    return None

@@ -1,0 +1,162 @@
+"""Appends what is new in the ledger to an export; a killed run is gone on with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from retention_worker.domain.audit import BatchRow, body_of
+from retention_worker.domain.chain import chain_of, hash_of
+from retention_worker.domain.errors import ConfigurationError, NeedsPerson
+from retention_worker.domain.export import line_of
+from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
+from retention_worker.service.ledger.verify import Progress
+from retention_worker.service.worker import Worker
+from retention_worker.store import ledger_read
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import Connection, reading
+from retention_worker.store.session import Session
+
+__all__ = ["Exported", "export"]
+
+# Heads that are looked up at once.
+_PAGE = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What a run appended, and what the file has now."""
+
+    path: Path
+    appended: int
+    batches: int
+    chains: int
+
+
+def export(worker: Worker, path: Path, *, progress: Progress | None = None) -> Exported:
+    """Append every batch that the file has not, in the order of each chain; on disk at the end.
+
+    Raises:
+        ConfigurationError: the file is something else, cannot be written, or another process is
+            writing it.
+        NeedsPerson: the file is not this ledger's, or was changed; or the ledger itself was.
+    """
+    try:
+        with _locked(path) as file:
+            resume = prepared(file, path)
+            before = resume.lines
+            with worker.pool.connection() as conn:
+                check(conn, worker.settings.schema_name)
+                _append(worker, conn, file, path, resume, progress)
+            return Exported(
+                path=path,
+                appended=resume.lines - before,
+                batches=resume.lines - 1,
+                chains=len(resume.heads),
+            )
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """The file, made where it is missing, readable by its owner alone, and by no other writer."""
+    made = not path.exists()
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise ConfigurationError(f"{path}: another export is writing it") from exc
+        yield file
+    if made:  # its name must survive a crash as well
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _append(  # noqa: PLR0917
+    worker: Worker,
+    conn: Connection,
+    file: BinaryIO,
+    path: Path,
+    resume: Resume,
+    progress: Progress | None,
+) -> None:
+    schema = worker.settings.schema_name
+    with reading(conn):  # a snapshot of its own: before the one that is exported
+        given = ledger_read.given(Session(conn, schema))
+    try:
+        with reading(conn):
+            session = Session(conn, schema)
+            _require_same(session, path, resume)
+            oldest, newest = ledger_read.under_way(session)
+            for row in _new(session, resume, progress):
+                _write(file, path, resume, row)
+            _settle(resume, Pending(given=given, transaction=newest), oldest)
+    finally:  # what was read is right whatever came after it
+        file.flush()
+        os.fsync(file.fileno())
+    save(file, path, resume)
+
+
+def _require_same(session: Session, path: Path, resume: Resume) -> None:
+    """Every chain of the file must be in this ledger up to where the file has it."""
+    ends = {head.batch: (chain, head.hash) for chain, head in resume.heads.items() if head.batch}
+    numbers = sorted(ends)
+    for start in range(0, len(numbers), _PAGE):
+        page = numbers[start : start + _PAGE]
+        there = ledger_read.hashes(session, page)
+        for number in page:
+            chain, hash_ = ends[number]
+            if there.get(number) != hash_:
+                raise NeedsPerson(
+                    f"{path}: batch {number} of {chain} is not in this database's ledger: the "
+                    "file is another ledger's, or a part of the ledger is gone: run ledger verify "
+                    "--against it; after a restore, ledger replay it and export to a new file"
+                )
+
+
+def _new(session: Session, resume: Resume, progress: Progress | None) -> Iterator[BatchRow]:
+    total = ledger_read.last(session)
+    for row, _ in ledger_read.walk(session, after=resume.settled):
+        if row is None:
+            continue
+        if progress is not None:
+            progress(row.id, total)
+        yield row
+
+
+def _write(file: BinaryIO, path: Path, resume: Resume, row: BatchRow) -> None:
+    body = body_of(row.body)
+    if body is None or hash_of(row.body) != row.hash or body["batch"] != row.id:
+        raise NeedsPerson(f"{path}: batch {row.id} was changed: run ledger verify")
+    chain = chain_of(body)
+    head = resume.heads.get(chain)
+    if head is not None and head.batch is not None and row.id <= head.batch:
+        return
+    if body["previous"] != (head.hash if head else None):
+        raise NeedsPerson(f"{path}: the chain is broken at batch {row.id}: run ledger verify")
+    text = line_of(row, chain).encode()
+    file.write(text)
+    resume.add(chain, row.id, row.hash, start=resume.end, end=resume.end + len(text))
+
+
+def _settle(resume: Resume, now: Pending, oldest: int) -> None:
+    """Up to which number nothing new can come.
+
+    A number is given to a transaction that has locked something already, and so has a number of
+    its own: once all those before `Pending.transaction` have ended, everything up to
+    `Pending.given` was seen, or never will be.
+    """
+    for each in (resume.pending, now):
+        if each is not None and each.transaction <= oldest:
+            resume.settled = max(resume.settled, each.given)
+    if resume.pending is None or resume.pending.transaction <= oldest:
+        resume.pending = now

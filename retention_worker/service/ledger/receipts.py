@@ -1,0 +1,135 @@
+"""Issues receipts from the ledger, and checks them without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.erasure import Erasure
+from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
+from retention_worker.domain.receipt import Proof, Receipt, read
+from retention_worker.service.ledger.exportfile import whole
+from retention_worker.service.prepare import tenant_id_of
+from retention_worker.service.worker import Worker
+from retention_worker.store import ledger_read
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+
+__all__ = ["CheckedReceipt", "check_receipt", "issue"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedReceipt:
+    """A receipt and what is wrong with it, a line each; `receipt` None where it is none at all."""
+
+    receipt: Receipt | None
+    problems: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where it proves nothing."""
+        return int(bool(self.problems))
+
+
+def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Receipt:
+    """What proves that an account (or transaction) was erased, without another one's id.
+
+    Args:
+        worker: the parts.
+        subject: its id, as the ledger has it.
+        tenant: required where the data map has a tenant column.
+        kind: account or transaction.
+
+    Raises:
+        UnknownSubject: the ledger has no erasure of it.
+        NeedsPerson: what the ledger has does not prove it: it was changed.
+    """
+    tenant_id = _tenant_id(worker, tenant)
+    with worker.pool.connection() as conn:
+        check(conn, worker.settings.schema_name)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            rows = _rows(session, tenant_id, kind, subject)
+            if not rows:
+                raise UnknownSubject(f"the ledger has no erasure of {kind} {subject!r}")
+            receipt = Receipt(
+                tenant=tenant_id,
+                kind=kind,
+                subject=rows[0].subject,
+                proofs=tuple(_proof(session, row) for row in rows),
+            )
+    if problems := receipt.wrong():
+        raise NeedsPerson(f"the ledger does not prove it: {problems[0]}: run ledger verify")
+    return receipt
+
+
+def _tenant_id(worker: Worker, tenant: str | None) -> str:
+    settings = worker.settings
+    single = load_datamap(settings.config_dir).datamap.accounts.tenant is None
+    return tenant_id_of(load_policies(settings.config_dir, settings.bounds), tenant, single=single)
+
+
+def _rows(session: Session, tenant: str, kind: str, subject: str) -> list[Erasure]:
+    """The rows of the subject; a UUID may be written in capital letters, or without hyphens."""
+    if found := ledger_read.of_subject(session, tenant, kind, subject):
+        return found
+    try:
+        return ledger_read.of_subject(session, tenant, kind, str(UUID(subject)))
+    except ValueError:
+        return []
+
+
+def _proof(session: Session, row: Erasure) -> Proof:
+    found = ledger_read.proof(session, row.batch)
+    if found is None:
+        raise NeedsPerson(f"batch {row.batch} is not in the ledger: run ledger verify")
+    body, hash_, ids, hashes = found
+    account = row.subject if row.kind == "account" else None
+    return Proof(
+        erasure=row,
+        body_text=body,
+        hash=hash_,
+        rows=hashes,
+        place=ids.index(row.id),
+        objects_not_deleted=ledger_read.objects_left(session, row.batch, row.tenant, account),
+    )
+
+
+def check_receipt(path: Path, against: Path | None = None) -> CheckedReceipt:
+    """Check a receipt without a database.
+
+    Args:
+        path: the receipt, as it was issued.
+        against: an export of the ledger: its chains must be whole and have the receipt's batches.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+        NeedsPerson: the export is not as it was written.
+    """
+    try:
+        receipt = read(path.read_bytes().decode())
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:
+        return CheckedReceipt(receipt=None, problems=(_said(exc),))
+    problems = receipt.wrong()
+    if against is not None:
+        problems += _missing(receipt.proofs, against)
+    return CheckedReceipt(receipt=receipt, problems=tuple(problems))
+
+
+def _said(exc: ValueError) -> str:
+    return "it is no text" if isinstance(exc, UnicodeDecodeError) else str(exc)
+
+
+def _missing(proofs: Iterable[Proof], against: Path) -> list[str]:
+    """The batches of a receipt that an export does not have as they are."""
+    wanted = {(proof.erasure.batch, proof.hash) for proof in proofs}
+    for each in whole(against):
+        wanted.discard((each.line.batch, each.line.hash))
+    return [f"batch {batch}: {against} has none with this hash" for batch, _ in sorted(wanted)]

@@ -1,0 +1,135 @@
+"""Erases again what a request had erased: only what is no younger than that erasure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retention_worker.domain.erasure import Erasure
+from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
+from retention_worker.domain.export import Line
+from retention_worker.domain.period import Period
+from retention_worker.domain.scope import Scope
+from retention_worker.service.decide import has_credentials
+from retention_worker.service.ledger.replayed import Authority, Replay, is_later
+from retention_worker.service.prepare import Prepared
+from retention_worker.service.request import TRANSACTION, RequestRun
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, requests, transactions
+from retention_worker.store.keys import Key, id_text, parse_id
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.requests import Request
+from retention_worker.store.session import Session
+
+__all__ = ["RequestReplay"]
+
+# As for every request: the law's month.
+_TIME_TO_ANSWER = Period(months=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    key: Key
+    account_key: Key
+
+
+@dataclass
+class RequestReplay:
+    """One ad-hoc batch of the export that the ledger has not.
+
+    An account that was active after the erasure may have rows that are younger than it: then
+    nothing of it goes, and a person decides.
+    """
+
+    worker: Worker
+    conn: Connection
+    prepared: Prepared
+    line: Line
+    result: Replay
+
+    def run(self, authority: Authority | None, file: str) -> None:
+        """Look at the subjects; with an authority, erase those that may go."""
+        for row in self.line.erasures:
+            if not self.result.is_new(row):
+                continue
+            with writing(self.conn):
+                session = Session(self.conn, self.worker.settings.schema_name)
+                subject = self._eligible(session, row)
+                if subject is None:
+                    continue
+                if authority is None:
+                    self.result.add(row.tenant, Scope(row.scope), 1)
+                    continue
+                request = self._note(session, row, subject, authority, file)
+            self._finish(row, request)
+
+    def _finish(self, row: Erasure, request: Request) -> None:
+        try:
+            RequestRun(self.worker, self.conn, self.prepared, request).finish()
+        except RetentionWorkerError as exc:
+            self.result.keep(row, str(exc))
+            return
+        self.result.add(row.tenant, Scope(row.scope), 1)
+
+    def _eligible(self, session: Session, row: Erasure) -> _Subject | None:
+        subject = self._find(session, row)
+        if subject is None or not self._is_left(session, row, subject):
+            self.result.gone += 1
+            return None
+        compiled = self.prepared.compiled
+        now = accounts.present(session, compiled, row.tenant, [subject.account_key], self._bound())
+        active_at = now[id_text(subject.account_key)].active_at
+        if is_later(active_at, row.erased_at):
+            said = f"its account was active since: last at {active_at}, erased {row.erased_at}"
+            self.result.keep(row, said)
+            return None
+        return subject
+
+    def _bound(self) -> str:
+        return self.prepared.compiled.accounts.activity.bound(self.worker.clock())
+
+    def _find(self, session: Session, row: Erasure) -> _Subject | None:
+        compiled = self.prepared.compiled
+        if row.kind == TRANSACTION:
+            try:
+                owned = transactions.find(session, compiled, row.tenant, row.subject)
+            except UnknownSubject:
+                return None
+            return _Subject(key=owned.key, account_key=owned.account_key)
+        key = parse_id(row.subject, len(compiled.accounts.id_columns))
+        there = accounts.present(session, compiled, row.tenant, [key], self._bound())
+        return _Subject(key=key, account_key=key) if row.subject in there else None
+
+    def _is_left(self, session: Session, row: Erasure, subject: _Subject) -> bool:
+        compiled, scope = self.prepared.compiled, Scope(row.scope)
+        if row.kind == TRANSACTION:
+            owned = transactions.Owned(key=subject.key, account_key=subject.account_key)
+            return bool(transactions.is_left(session, compiled, row.tenant, owned, scope))
+        found = accounts.look(
+            session,
+            compiled,
+            row.tenant,
+            scope,
+            [subject.key],
+            cutoff=None,
+            now=self.worker.clock(),
+            max_units=1,
+        )
+        return has_credentials(found[row.subject], scope)
+
+    def _note(
+        self, session: Session, row: Erasure, subject: _Subject, authority: Authority, file: str
+    ) -> Request:
+        now = self.worker.clock()
+        return requests.add(
+            session,
+            row.tenant,
+            kind=row.kind,
+            subject=(row.subject, subject.key),
+            account_id=id_text(subject.account_key),
+            scope=Scope(row.scope),
+            source="cli",
+            actor=authority.actor,
+            reason=f"replay of {file}: {authority.reason}",
+            requested_at=now,
+            due_by=_TIME_TO_ANSWER.due_at(now),
+        )

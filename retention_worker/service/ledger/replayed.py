@@ -1,0 +1,128 @@
+"""What a replay did, or would do: how much of which lane, what stays and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.erasure import Erasure, instant_of, padded
+from retention_worker.domain.scope import Scope
+
+__all__ = ["Authority", "Kept", "Replay", "Shown", "is_later"]
+
+# YYYY-MM-DDTHH:MM:SS.ffffffZ: what sorts as text.
+_LENGTH = 27
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authority:
+    """Who says that it is to be erased again, and why."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """An account or transaction that is not erased again, and why."""
+
+    tenant: str
+    kind: str
+    subject: str
+    scope: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Under which policy, and up to which activity, a lane's accounts were erased before."""
+
+    policy_digest: str
+    cutoff: datetime
+
+
+@dataclass(kw_only=True)
+class Replay:
+    """The outcome.
+
+    `accounts`: how many of each tenant and scope were erased (in a dry run: would be), ad-hoc ones
+    and transactions included. `gone`: erasures of which nothing is left to erase. `known`, `lost`:
+    batches of the export that the ledger has, and that it has not.
+    """
+
+    dry_run: bool = True
+    known: int = 0
+    lost: int = 0
+    gone: int = 0
+    accounts: dict[tuple[str, Scope], int] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+    shown: dict[tuple[str, Scope], Shown] = field(default_factory=dict)
+    _seen: set[tuple[str, str, str, str]] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        """How many in all."""
+        return sum(self.accounts.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where something is kept that a person should look at."""
+        return int(bool(self.kept))
+
+    def is_new(self, row: Erasure) -> bool:
+        """Whether the subject comes for the first time with this scope."""
+        key = (row.tenant, row.kind, row.subject, row.scope)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+    def add(self, tenant: str, scope: Scope, number: int, shown: Shown | None = None) -> None:
+        """So many go."""
+        if not number:
+            return
+        self.accounts[tenant, scope] = self.accounts.get((tenant, scope), 0) + number
+        if shown is not None:
+            before = self.shown.get((tenant, scope))
+            if before is None or before.cutoff < shown.cutoff:
+                self.shown[tenant, scope] = shown
+
+    def keep(self, row: Erasure, reason: str) -> None:
+        """One stays."""
+        self.kept.append(
+            Kept(
+                tenant=row.tenant,
+                kind=row.kind,
+                subject=row.subject,
+                scope=row.scope,
+                reason=reason,
+            )
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as `ledger replay --json` prints it."""
+        return {
+            "dry_run": self.dry_run,
+            "batches_known": self.known,
+            "batches_lost": self.lost,
+            "nothing_left": self.gone,
+            "erased" if not self.dry_run else "would_erase": [
+                {"tenant_id": tenant, "scope": scope, "accounts": number}
+                for (tenant, scope), number in sorted(self.accounts.items())
+            ],
+            "kept": [vars(each) for each in self.kept],
+        }
+
+
+def is_later(now: str | None, then: str | None) -> bool:
+    """Whether an activity (PostgreSQL's text) is later than a time of the ledger, or may be.
+
+    Times that Python has not, before year 1 or after 9999, are only ever the same.
+    """
+    if now is None or then is None:
+        return True
+    at, limit = padded(instant_of(now)), padded(then)
+    if at == limit:
+        return False
+    return len(at) != _LENGTH or len(limit) != _LENGTH or "B" in at + limit or at > limit

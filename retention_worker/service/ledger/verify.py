@@ -1,0 +1,189 @@
+"""Checks the ledger: every column of every row, every hash and every chain, in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.audit import Audit, Head
+from retention_worker.domain.erasure import Erasure
+from retention_worker.domain.export import Line
+from retention_worker.domain.finding import Change, Finding
+from retention_worker.service.ledger.exportfile import audited
+from retention_worker.service.prepare import tenant_id_of
+from retention_worker.service.worker import Worker
+from retention_worker.store import ledger_read
+from retention_worker.store.migrations import check
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+
+__all__ = ["Progress", "Verified", "verify"]
+
+Progress = Callable[[int, int], None]
+"""Told on the way: how far it is, of how much; the unit is the work's own."""
+
+# Whoever changed so many rows has shown what there is to see.
+_MOST = 100
+# Lines of an export that are looked up at once.
+_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What was looked at, and the first findings in order of their batch; `more` there were."""
+
+    batches: int
+    rows: int
+    heads: dict[str, Head]
+    exported: int | None
+    findings: tuple[Finding, ...]
+    more: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where the ledger is not as it was written."""
+        return int(bool(self.findings))
+
+
+def verify(
+    worker: Worker,
+    *,
+    tenant: str | None = None,
+    against: Path | None = None,
+    progress: Progress | None = None,
+) -> Verified:
+    """Check the ledger of a tenant, or of all.
+
+    Args:
+        worker: the parts.
+        tenant: the name of a policy file, or the value in the tenant column.
+        against: an export: what it has must be in the ledger, or the ledger's end was cut off.
+        progress: told on the way.
+    """
+    tenant_id = _tenant_id(worker, tenant)
+    with worker.pool.connection() as conn:
+        check(conn, worker.settings.schema_name)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            return _Verification(session, tenant_id, progress).run(against)
+
+
+def _tenant_id(worker: Worker, tenant: str | None) -> str | None:
+    if tenant is None:
+        return None
+    policies = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    return tenant_id_of(policies, tenant, single=False)
+
+
+@dataclass
+class _Verification:
+    session: Session
+    tenant: str | None
+    progress: Progress | None
+    findings: list[Finding] = field(default_factory=list)
+    exported: int | None = None
+
+    def run(self, against: Path | None) -> Verified:
+        audit = Audit(where=ledger_read.Lookup(self.session))
+        self._take(self._ledger(audit))
+        if against is not None:
+            self.exported = 0
+            self._take(self._against(against))
+        found = sorted(self.findings, key=lambda each: each.batch or 0)
+        return Verified(
+            batches=audit.batches,
+            rows=audit.rows,
+            heads=audit.heads,
+            exported=self.exported,
+            findings=tuple(found[:_MOST]),
+            more=len(found) > _MOST,
+        )
+
+    def _take(self, found: Iterator[Finding]) -> None:
+        for finding in found:
+            if len(self.findings) > _MOST:
+                return
+            if finding not in self.findings:
+                self.findings.append(finding)
+
+    def _ledger(self, audit: Audit) -> Iterator[Finding]:
+        total = ledger_read.last(self.session)
+        for batch, rows in ledger_read.walk(self.session, tenant=self.tenant):
+            if batch is None:
+                yield from map(audit.orphan, rows)
+                continue
+            yield from audit.batch(batch)
+            if self.progress is not None:
+                self.progress(batch.id, total)
+        heads = ledger_read.heads(self.session, self.tenant)
+        for chain in audit.heads:
+            heads.setdefault(chain, Head(batch=None, hash=None))
+        yield from audit.finish(heads)
+
+    def _against(self, path: Path) -> Iterator[Finding]:
+        """Compare with an export; what only it can tell is told: which row is gone."""
+        assert self.exported is not None
+        doubted = {each.batch for each in self.findings if each.table == "erasure"}
+        own: list[Finding] = []
+        page: list[Line] = []
+        for each in audited(path, own):
+            if self.tenant is not None and each.line.body["tenant"] != self.tenant:
+                continue
+            self.exported += 1
+            page.append(each.line)
+            if len(page) == _PAGE:
+                yield from self._compare(page, doubted)
+                page = []
+        yield from self._compare(page, doubted)
+        yield from own
+
+    def _compare(self, page: Sequence[Line], doubted: Iterable[int | None]) -> Iterator[Finding]:
+        there = ledger_read.hashes(self.session, [line.batch for line in page])
+        for line in page:
+            found = there.get(line.batch)
+            if found is None:
+                message = f"it was exported, with the hash {line.hash}"
+                yield _batch(Change.REMOVED, line.batch, message)
+            elif found != line.hash:
+                message = f"it was exported with the hash {line.hash}"
+                yield _batch(Change.CHANGED, line.batch, message, "hash")
+            if line.batch in doubted or found is None:
+                rows = ledger_read.rows_of(self.session, line.batch)
+                yield from _rows(line, {row.erasure.id: row.erasure for row in rows})
+
+
+def _rows(line: Line, there: dict[int, Erasure]) -> Iterator[Finding]:
+    """Which erasure rows of a batch differ from those that were exported."""
+    for row in line.erasures:
+        now = there.pop(row.id, None)
+        if now is None:
+            yield _erasure(Change.REMOVED, row, "it was exported with its batch")
+            continue
+        for was, is_ in zip_longest(row.to_json().items(), now.to_json().items()):
+            if was != is_:
+                column = _COLUMNS.get(was[0], was[0])
+                message = f"was {was[1]!r} when it was exported"
+                yield _erasure(Change.CHANGED, row, message, column)
+    for row in there.values():
+        yield _erasure(Change.ADDED, row, "its batch was exported without it")
+
+
+_COLUMNS = {"batch": "batch_id", "tenant": "tenant_id", "subject": "subject_id"}
+
+
+def _batch(change: Change, row: int, message: str, column: str | None = None) -> Finding:
+    return Finding(change=change, table="batch", row=row, batch=row, message=message, column=column)
+
+
+def _erasure(change: Change, row: Erasure, message: str, column: str | None = None) -> Finding:
+    return Finding(
+        change=change,
+        table="erasure",
+        row=row.id,
+        batch=row.batch,
+        message=message,
+        column=column,
+    )
