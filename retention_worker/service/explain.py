@@ -160,7 +160,7 @@ class _Case:
 
     def _lanes(self, account: store.Account, entries: list[Entry]) -> tuple[LaneExplained, ...]:
         tenant_id = self.tenant.tenant_id
-        own = _known(self._own(account))
+        own = _known(self._own(account)) if account.counts else []
         deferrals = store.deferrals(self.session, tenant_id, self.subject)
         return tuple(
             explain_lane(

@@ -46,11 +46,13 @@ _MOST_ERASURES = 50
 class Account:
     """An account's activity by source, as instants that a cutoff can be compared with.
 
-    None: no value. `own`: by column; `elsewhere`: by the activity tables, in the map's order;
-    `credentials`: the newest, by entry.
+    None: no value. `counts`: whether a period can be counted from its own activity. `own`: by
+    column; `elsewhere`: by the activity tables, in the map's order; `credentials`: the newest, by
+    entry.
     """
 
     key: Key
+    counts: bool
     own: Mapping[str, datetime | None]
     elsewhere: Sequence[datetime | None]
     credentials: Mapping[str, datetime | None]
@@ -115,6 +117,7 @@ def account(
     elsewhere = compiled.accounts.newer.values()
     return Account(
         key=tuple(row["key"]),
+        counts=row["counts"],
         own={
             name: reached(own, value) for name, value in zip(own.columns, row["own"], strict=True)
         },

@@ -25,7 +25,8 @@ __all__ = ["ExplainSql", "explain_sql"]
 class ExplainSql:
     """Compiled statements for one account; all take `tenant`, `ids`, `k0`, `k1`, ...
 
-    `account` returns its key as the database writes it and three text arrays: `own` (the values of
+    `account` returns its key as the database writes it, whether a period can be counted from its
+    own activity (`counts`), and three text arrays: `own` (the values of
     the activity columns), `elsewhere` (the latest of each activity table, in the map's order) and
     `credentials` (the newest of each entry in `dated`, as an instant). `passed` says whether it
     lies at or behind a watermark (`after_activity`, `after_id`). `transactions` returns `key`
@@ -69,10 +70,12 @@ class _Builder:
             for index, source in enumerate(self.accounts.activity)
         ]
         return SQL(
-            "SELECT {key} AS key, {own} AS own, {elsewhere} AS elsewhere, "
-            "{credentials} AS credentials FROM {keys}, {source} WHERE {where}"
+            "SELECT {key} AS key, COALESCE({finite}, FALSE) AS counts, {own} AS own, "
+            "{elsewhere} AS elsewhere, {credentials} AS credentials FROM {keys}, {source} "
+            "WHERE {where}"
         ).format(
             key=_texts(self.ids),
+            finite=self.activity.finite("a"),
             own=_texts([column("a", each.column) for each in self.accounts.last_activity]),
             elsewhere=_texts(elsewhere),
             credentials=_texts([self._newest(each) for each in dated]),

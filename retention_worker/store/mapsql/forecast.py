@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.store.mapsql.compiled import CompiledMap
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table
 from retention_worker.store.mapsql.paths import key_parameters, tenant_condition
 
 __all__ = ["count_by_stretch"]
@@ -21,13 +21,13 @@ def count_by_stretch(compiled: CompiledMap) -> Composed:
     """
     accounts, activity = compiled.datamap.accounts, compiled.accounts.activity
     info = compiled.catalog.table(accounts.table)
-    value, kind = activity.expression("a"), type_of(activity.info)
+    value = activity.expression("a")
     source = SQL("{} AS a").format(table(accounts.table))
     passed = activity.parameter("after_activity")
     tenant: list[Composable] = []
     if accounts.tenant is not None:
         tenant = [tenant_condition(compiled.catalog, accounts.table, "a", accounts.tenant)]
-    low, high = SQL("b.low::{}").format(kind), SQL("b.high::{}").format(kind)
+    low, high = activity.cast(SQL("b.low")), activity.cast(SQL("b.high"))
     # The later of the two bounds as one value: as two conditions, the index would be entered at
     # the watermark for every stretch.
     ahead = [
@@ -43,10 +43,12 @@ def count_by_stretch(compiled: CompiledMap) -> Composed:
     ]
     count = SQL("(SELECT count(*) FROM {} WHERE {})").format
     return SQL(
-        "SELECT position, accounts FROM (SELECT (b.position - 1)::int AS position, "
+        # Materialized, or each stretch would be counted once to be compared and once to be shown.
+        "WITH counted AS MATERIALIZED (SELECT (b.position - 1)::int AS position, "
         "{ahead} + CASE WHEN {passed} > {low} AND {passed} <= {high} THEN {tied} ELSE 0 END "
         "AS accounts FROM unnest(%(lows)s::text[], %(highs)s::text[]) "
-        "WITH ORDINALITY AS b (low, high, position)) AS counted WHERE accounts > 0"
+        "WITH ORDINALITY AS b (low, high, position)) "
+        "SELECT position, accounts FROM counted WHERE accounts > 0"
     ).format(
         ahead=count(source, all_of(ahead)),
         tied=count(source, all_of(tied)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -36,7 +35,8 @@ def reached(time: TimeSql, value: str | None) -> datetime | None:
         value: its value as PostgreSQL's text.
 
     Returns:
-        None where there is no value, or minus infinity, from which no period can be counted.
+        None where there is no value, or minus infinity. What else no period can be counted from
+        is for `time.finite` to say.
     """
     if value is None or value.lower() == "-infinity":
         return None
@@ -69,8 +69,6 @@ def _parser(type_name: str) -> Callable[[str], Any]:
         return datetime.fromisoformat
     if type_name == "date":
         return date.fromisoformat
-    if type_name == "float4":
-        return lambda text: struct.unpack("f", struct.pack("f", float(text)))[0]
     return float if type_name == "float8" else Decimal
 
 

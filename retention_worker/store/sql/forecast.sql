@@ -1,7 +1,7 @@
 -- name: deferred
 -- Accounts to look at again, by stretch: at a time, or once a cutoff reaches their activity. A newer
 -- credential that was only remembered is left out: the account's own row is still to come.
-SELECT position, accounts FROM (
+WITH counted AS MATERIALIZED (
     SELECT (b.position - 1)::int AS position,
            (SELECT count(*) FROM {schema}.deferred d
              WHERE d.tenant_id = %(tenant)s AND d.scope = %(scope)s
@@ -12,8 +12,9 @@ SELECT position, accounts FROM (
                AND NOT (d.reason = 'newer_credential' AND d.looked_at IS NULL)) AS accounts
       FROM unnest(%(afters)s::timestamptz[], %(uptos)s::timestamptz[],
                   %(lows)s::timestamptz[], %(highs)s::timestamptz[])
-           WITH ORDINALITY AS b (after, upto, low, high, position)) AS counted
- WHERE accounts > 0;
+           WITH ORDINALITY AS b (after, upto, low, high, position)
+)
+SELECT position, accounts FROM counted WHERE accounts > 0;
 
 -- name: on_hold
 -- Due accounts that no time brings back: a hold without an end keeps them.
