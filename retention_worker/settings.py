@@ -139,20 +139,26 @@ def load() -> Settings:
     Raises:
         ConfigurationError: a value is wrong or a `RETENTION_*` name is unknown; a line for each.
     """
+    try:
+        _refuse_unknown()
+        return Settings()
+    except ValidationError as exc:
+        lines = (_line(error["loc"], error["msg"]) for error in exc.errors(include_input=False))
+        raise ConfigurationError("\n".join(lines)) from None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f".env cannot be read ({type(exc).__name__}): mend it") from exc
+
+
+def _refuse_unknown() -> None:
+    """A misspelt guard setting must not be ignored in silence."""
     # Read in any case, so checked in any case; the file's names come in lower case.
     given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
     known = known_variables() | _FOREIGN
     unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
     if unknown:
-        # A misspelt guard setting must not be ignored in silence.
         raise ConfigurationError(
             "\n".join(f"{name}: no setting has this name: see docs/settings.md" for name in unknown)
         )
-    try:
-        return Settings()
-    except ValidationError as exc:
-        lines = (_line(error["loc"], error["msg"]) for error in exc.errors(include_input=False))
-        raise ConfigurationError("\n".join(lines)) from None
 
 
 def _line(location: tuple[int | str, ...], message: str) -> str:

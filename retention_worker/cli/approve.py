@@ -62,12 +62,12 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     from retention_worker.cli.context import open_worker
     from retention_worker.service import approve as service
 
+    if (tenant is None) == (plan is None):
+        raise ConfigurationError("write a tenant, or --plan FILE")
     if not interactive() and not (yes and reason):
         raise ConfigurationError("there is no terminal to ask on: write --yes and --reason TEXT")
     if yes and not reason:
         raise ConfigurationError("write --reason TEXT with --yes")
-    if (tenant is None) == (plan is None):
-        raise ConfigurationError("write a tenant, or --plan FILE")
     with open_worker() as worker:
         shown = _shown(worker, tenant, plan, scope)
         if not yes:

@@ -26,7 +26,7 @@ def program(bare: Program, database: Database) -> Program:
     bare.environment |= {
         "RETENTION_DATABASE_URL": database.worker_dsn,
         "RETENTION_DUTY_CYCLE_PERCENT": "100",
-        "RETENTION_BATCH_DEADLINE_MS": "450",  # a busy test machine keeps it
+        "RETENTION_BATCH_DEADLINE_MS": "4000",  # a busy test machine keeps it
         "RETENTION_GUARD_PERCENT": "100",
         "RETENTION_HEALTH_PORT": "0",
     }

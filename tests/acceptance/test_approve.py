@@ -45,9 +45,21 @@ def test_a_script_approves_with_a_reason(waiting: Program, conn: psycopg.Connect
     assert "nothing of tenant 'acme' waits" in nothing.complaints[0]
 
 
+def test_a_saved_plan_is_approved_as_it_is(waiting: Program, conn: psycopg.Connection) -> None:
+    """`plan --json` in a file, looked at, approved: these lanes and no more accounts."""
+    saved = waiting.folder / "plan.json"
+    saved.write_text(waiting.run("plan", "--json").out)
+    idle(conn, 120)
+    given = waiting.json("approve", "--plan", str(saved), "--yes", "--reason", "reviewed")
+    assert [(each["scope"], each["at_most"]) for each in given["approvals"]] == [("biometrics", 5)]
+    # One more is due than was shown, so a person has to look again.
+    swept = waiting.run("sweep", "--json")
+    assert (swept.code, swept.lane("biometrics")["stop_reason"]) == (1, "waiting")
+
+
 def test_a_person_sees_and_types_the_name(waiting: Program, conn: psycopg.Connection) -> None:
     """On a terminal: what waits as a table, the tenant's name typed again, the reason asked for."""
-    asked = {"type the tenant's name": "acme", "Why": "looked at it"}
+    asked = {"To approve, type 'acme'": "acme", "Why": "looked at it"}
     code, screen = converse(waiting, "approve", "acme", "--at-most", "9", answers=asked)
     assert code == 0, screen
     assert "face vectors" in screen
@@ -59,7 +71,7 @@ def test_a_person_sees_and_types_the_name(waiting: Program, conn: psycopg.Connec
 
 def test_another_name_approves_nothing(waiting: Program, conn: psycopg.Connection) -> None:
     """A slip of the pen, or a mind that was changed, leaves everything as it was."""
-    code, screen = converse(waiting, "approve", "acme", answers={"tenant's name": "acne"})
+    code, screen = converse(waiting, "approve", "acme", answers={"To approve": "acne"})
     assert code == 2
     assert "nothing was approved" in screen
     assert number(conn, "SELECT count(*) FROM retention.approval") == 0

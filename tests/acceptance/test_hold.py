@@ -54,8 +54,8 @@ def test_holds_that_cannot_be(program: Program, conn: psycopg.Connection) -> Non
         ((*place, "--tenant", "acme"), "tenant 'acme' has no account '00000000"),
         ((*place, "--tenant", "acme", "--until", "2999-01-01"), "has no time zone"),
         ((*place, "--tenant", "acme", "--until", "2001-01-01T00:00:00Z"), "the time has passed"),
-        (("hold", "place", "xyz", "--tenant", "acme", *WHY), "'xyz' is no id of an account"),
-        (("hold", "release", "xyz", "--tenant", "acme", *WHY), "'xyz' is no id of an account"),
+        (("hold", "place", "xyz", "--tenant", "acme", *WHY), "'xyz' is no id here"),
+        (("hold", "release", "xyz", "--tenant", "acme", *WHY), "'xyz' is no id here"),
         (("hold", "place", "xyz", "--reason", " "), "is empty: write a few words"),
         (("hold", "place", "xyz"), "Missing option '--reason'"),
     ):
