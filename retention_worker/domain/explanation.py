@@ -32,6 +32,7 @@ class State(StrEnum):
     """What holds for credentials of an account in one lane, or for one entry of the data map."""
 
     NOTHING = "nothing"
+    ORPHANED = "orphaned"
     ERASED = "erased"
     NO_POLICY = "no_policy"
     INVALID_POLICY = "invalid_policy"
@@ -196,6 +197,8 @@ def explain_entry(entry: Entry, lanes: Sequence[LaneExplained]) -> EntryExplaine
         state = State.ERASED if entry.erased_at else State.NOTHING
         return EntryExplained(entry=entry, state=state, lane=None)
     covering = [lane for lane in lanes if lane.scope.covers(entry.class_)]
+    if not covering:  # the account's row is gone, and what hung on it is not
+        return EntryExplained(entry=entry, state=State.ORPHANED, lane=None)
     first = min(covering, key=_turn)
     return EntryExplained(entry=entry, state=first.state, lane=first)
 
@@ -259,4 +262,6 @@ class Explanation:
     @property
     def exit_code(self) -> int:
         """0, or 1 where a person has to do something before it goes on."""
-        return int(any(lane.overdue or lane.state.needs_person for lane in self.lanes))
+        orphaned = any(entry.state is State.ORPHANED for entry in self.entries)
+        waits = any(lane.overdue or lane.state.needs_person for lane in self.lanes)
+        return int(orphaned or waits)

@@ -45,14 +45,14 @@ def in_short(found: EntryExplained, at: datetime) -> str:
         total = sum(entry.outbox.values())
         queued = f", {still} of {total} objects still queued" if still else ""
         return f"erased{queued}"
-    if lane is None:
-        return "nothing there"
-    if found.state is State.NOT_DUE and lane.due_at:
+    if found.state is State.NOT_DUE and lane and lane.due_at:
         return f"goes in {distance(lane.due_at - at)}"
     return _SHORT[found.state]
 
 
 _SHORT = {
+    State.NOTHING: "nothing there",
+    State.ORPHANED: "stays: its account is gone",
     State.NO_POLICY: "stays: no policy file",
     State.INVALID_POLICY: "stays: the policy file is wrong",
     State.NEVER: "stays: the policy says never",
@@ -81,6 +81,8 @@ def distance(length: timedelta) -> str:
 def _presence(found: Explanation) -> Iterator[str]:
     if not found.present:
         yield "The account itself is not in the database any more."
+        if any(each.state is State.ORPHANED for each in found.entries):
+            yield "Credentials of it are left, which no sweep reaches: the operator has to look."
         return
     deciding = [lane.activity.at for lane in found.lanes if lane.activity]
     if deciding:
