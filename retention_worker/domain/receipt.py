@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Proof:
     erasure: Erasure
     body_text: str
     hash: str
-    rows: Sequence[str]
+    rows: tuple[str, ...]
     place: int
     objects_not_deleted: int
 

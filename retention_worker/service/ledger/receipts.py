@@ -94,7 +94,7 @@ def _proof(session: Session, row: Erasure) -> Proof:
         erasure=row,
         body_text=body,
         hash=hash_,
-        rows=hashes,
+        rows=tuple(hashes),
         place=ids.index(row.id),
         objects_not_deleted=ledger_read.objects_left(session, row.batch, row.tenant, account),
     )
