@@ -278,8 +278,8 @@ class _Builder:
     def _remembered(self) -> Composable:
         """An activity after the cutoff that was seen before, its evidence erased meanwhile."""
         return SQL(
-            "(SELECT d.active_at FROM {}.deferred d WHERE d.tenant_id = %(tenant)s "
-            "AND d.scope = %(scope)s AND d.account_id = k.id AND d.active_at > %(cutoff_at)s)"
+            "(SELECT d.known_at FROM {}.deferred d WHERE d.tenant_id = %(tenant)s "
+            "AND d.scope = %(scope)s AND d.account_id = k.id AND d.known_at > %(cutoff_at)s)"
         ).format(self.schema)
 
     def _units(self, entries: tuple[EntrySql, ...]) -> Composable:

@@ -60,10 +60,13 @@ CREATE TABLE {schema}.deferred (
     progress    jsonb,
     since       timestamptz NOT NULL,
     looked_at   timestamptz,
+    known_at    timestamptz,
     PRIMARY KEY (tenant_id, scope, account_id)
 );
 COMMENT ON TABLE {schema}.deferred IS
     'Due accounts behind the watermark to look at again: at retry_at, or once the cutoff reaches active_at.';
+COMMENT ON COLUMN {schema}.deferred.known_at IS
+    'Activity that a credential showed which was erased since: it counts, whatever else blocks.';
 COMMENT ON COLUMN {schema}.deferred.looked_at IS
     'The start of the sweep that looked last: each looks once. NULL: the next batch may go on.';
 CREATE INDEX deferred_retry ON {schema}.deferred (tenant_id, scope, retry_at) WHERE retry_at IS NOT NULL;

@@ -64,15 +64,16 @@ ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
 -- name: remember
 -- Activity whose evidence is about to be erased, for the lanes whose time it still decides.
 INSERT INTO {schema}.deferred AS d
-       (tenant_id, scope, account_id, account_key, reason, active_at, since)
+       (tenant_id, scope, account_id, account_key, reason, active_at, known_at, since)
 SELECT %(tenant)s, l.scope, s.account_id, ARRAY(SELECT jsonb_array_elements_text(s.account_key)),
-       'newer_credential', s.credential_at::timestamptz, %(now)s
+       'newer_credential', s.credential_at::timestamptz, s.credential_at::timestamptz, %(now)s
   FROM unnest(%(ids)s::text[], %(keys)s::jsonb[], %(activities)s::text[], %(credentials)s::text[])
        AS s (account_id, account_key, activity, credential_at)
  CROSS JOIN unnest(%(scopes)s::text[]) AS l (scope)
  WHERE s.activity IS NULL OR s.credential_at::timestamptz > s.activity::timestamptz
 ON CONFLICT (tenant_id, scope, account_id) DO UPDATE
-   SET active_at = GREATEST(d.active_at, EXCLUDED.active_at);
+   SET active_at = GREATEST(d.active_at, EXCLUDED.active_at),
+       known_at = GREATEST(d.known_at, EXCLUDED.known_at);
 
 -- name: drop
 -- Accounts that are done, or not due any more.

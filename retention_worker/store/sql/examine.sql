@@ -155,7 +155,9 @@ SELECT t.tgrelid::bigint AS oid, t.tgname AS name,
        (t.tgtype & 8) <> 0 AS on_delete, (t.tgtype & 16) <> 0 AS on_update,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])) AS columns,
-       fn.nspname = %(own_schema)s AS is_ours
+       fn.nspname = %(own_schema)s
+           OR COALESCE(starts_with(pg_catalog.obj_description(f.oid, 'pg_proc'),
+                                   'retention-worker: no recreation of '), FALSE) AS is_ours
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace

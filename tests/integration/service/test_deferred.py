@@ -118,6 +118,25 @@ def test_a_newer_credential_counts_even_after_it_was_erased(stage: Stage) -> Non
     assert stage.count("SELECT count(*) FROM retention.deferred") == 0
 
 
+def test_what_was_erased_counts_even_after_a_hold(stage: Stage) -> None:
+    """A hold that comes and goes in between takes nothing away from what is known."""
+    account = stage.account(idle_days=400)
+    add_face_template(stage.conn, account.transactions[0], stage.clock.now - timedelta(days=100))
+    stage.sweep()
+    assert stage.biometrics(account) == 0
+    hold(stage, account)
+    stage.sweep(reconcile=True)
+    holds.release(stage.worker, str(account.account), tenant="acme", reason="settled", actor="test")
+
+    stage.clock.forward(days=1)
+    stage.sweep(reconcile=True)
+    assert stage.others(account) > 0
+
+    stage.clock.forward(days=259)
+    stage.sweep(reconcile=True)
+    assert stage.others(account) == 0
+
+
 def test_a_locked_account_is_passed_over_and_comes_again(stage: Stage) -> None:
     """What the application has locked is deferred at once; the others go; later it goes, too."""
     accounts = [stage.account(idle_days=100 + n) for n in range(3)]
