@@ -13,57 +13,51 @@ from retention_worker.domain.report import LanePlan, LaneReport
 
 __all__ = ["in_words", "plan_table", "sweep_table"]
 
-_COLUMNS = ("tenant", "scope", "accounts", "rows", "objects", "kept back")
-# Stop reasons that a person should see at once; the others are quiet.
+# Stop reasons that a person should see at once are red; the others are quiet.
 _STYLES = {StopReason.EXHAUSTED: "green"}
+_NONE = Text("–", style="dim")
 
 
 def sweep_table(lanes: Sequence[LaneReport]) -> None:
     """Print the lanes of a sweep in which something happened, then why lanes ended."""
     shown = [lane for lane in lanes if _interesting(lane.stop_reason, lane.accounts, lane)]
-    if shown:
-        table(
-            (*_COLUMNS, "ended"),
-            (
-                (
-                    lane.tenant,
-                    lane.scope or "",
-                    count(lane.accounts),
-                    _rows(lane.rows),
-                    _objects(lane.objects_queued),
-                    _kept_back(lane),
-                    _stop(lane.stop_reason),
-                )
-                for lane in shown
-            ),
-            numbers=("accounts",),
-        )
-    _reasons(console(), shown)
+    out = console()
+    numbers = [lane.accounts for lane in shown]
+    _print(out, shown, ("accounts", numbers), ("ended", [_stop(x.stop_reason) for x in shown]))
 
 
 def plan_table(lanes: Sequence[LanePlan], out: Console | None = None) -> None:
     """Print the lanes of a plan in which something is due, then why a sweep would not erase it."""
     shown = [lane for lane in lanes if _interesting(lane.stop_reason, lane.due, lane)]
-    target = out or console()
-    if shown:
-        table(
-            ("tenant", "scope", "due", "rows", "objects", "kept back", "would be"),
-            (
-                (
-                    lane.tenant,
-                    lane.scope or "",
-                    count(lane.due),
-                    _rows(lane.rows),
-                    _objects(lane.objects_queued),
-                    _kept_back(lane),
-                    _stop(lane.stop_reason) if lane.stop_reason else Text("erased", style="green"),
-                )
-                for lane in shown
-            ),
-            numbers=("due",),
-            out=target,
-        )
-    _reasons(target, shown)
+    erased = Text("erased", style="green")
+    endings = [_stop(lane.stop_reason) if lane.stop_reason else erased for lane in shown]
+    numbers = [lane.due for lane in shown]
+    _print(out or console(), shown, ("due", numbers), ("would be", endings))
+
+
+def _print(
+    out: Console,
+    lanes: Sequence[LaneReport | LanePlan],
+    numbers: tuple[str, Sequence[int]],
+    endings: tuple[str, Sequence[Text]],
+) -> None:
+    """The table without the columns in which no lane has anything, then a line a reason."""
+    columns: dict[str, Sequence[Text | str]] = {
+        "tenant": [lane.tenant for lane in lanes],
+        "scope": [lane.scope or "" for lane in lanes],
+        numbers[0]: [count(number) if number else _NONE for number in numbers[1]],
+        "rows": [_rows(lane.rows) for lane in lanes],
+        "objects": [_objects(lane.objects_queued) for lane in lanes],
+        "kept back": [_kept_back(lane) for lane in lanes],
+        endings[0]: endings[1],
+    }
+    for name in ("rows", "objects", "kept back"):
+        if all(cell is _NONE for cell in columns[name]):
+            del columns[name]
+    if lanes:
+        rows = zip(*columns.values(), strict=True)
+        table(tuple(columns), rows, numbers=(numbers[0],), out=out)
+    _reasons(out, lanes)
 
 
 def in_words(lanes: Sequence[LaneReport | LanePlan]) -> str:
@@ -87,12 +81,12 @@ def _rows(rows: Mapping[str, int]) -> Text:
     numbers = {clean(name): count(number) for name, number in rows.items() if number}
     width = max(map(len, numbers.values()), default=0)
     lines = [f"{number:>{width}} {name}" for name, number in numbers.items()]
-    return Text("\n".join(lines) or "–", style="" if lines else "dim")
+    return Text("\n".join(lines)) if lines else _NONE
 
 
 def _objects(queued: int) -> Text:
     if not queued:
-        return Text("–", style="dim")
+        return _NONE
     return Text(f"{count(queued)} queued,\nnot deleted", style="yellow")
 
 
@@ -102,7 +96,7 @@ def _kept_back(lane: LaneReport | LanePlan) -> Text:
         for number, what in ((lane.on_hold, "on hold"), (lane.deferred, "deferred"))
         if number
     ]
-    return Text("\n".join(parts) or "–", style="" if parts else "dim")
+    return Text("\n".join(parts)) if parts else _NONE
 
 
 def _stop(stop: StopReason) -> Text:

@@ -89,7 +89,11 @@ class Play:
     def run(self) -> int:
         """The process, until the last sweep has told it to stop."""
         settings = SimpleNamespace(
-            health_host="127.0.0.1", health_port=0, schedule="sweep", reconcile="reconcile"
+            health_host="127.0.0.1",
+            health_port=0,
+            schedule="sweep",
+            reconcile="reconcile",
+            ledger_export=None,
         )
         pool = SimpleNamespace(connection=self._connection)
         worker = SimpleNamespace(settings=settings, pool=pool, stop=self.stop, clock=utc_now)
