@@ -82,7 +82,11 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
         )
     if as_json:
         print_json({"approvals": [_as_json(each) for each in found]})
-        return
+    else:
+        _show(found)
+
+
+def _show(found: Sequence[Approved]) -> None:
     for each in found:
         say(
             f"Approved {each.tenant} · {each.scope}: {counted(each.at_most, 'account')} last "

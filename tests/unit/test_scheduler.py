@@ -198,7 +198,12 @@ def test_a_sweep_that_hangs_is_left_after_a_while(
         return SimpleNamespace(exit_code=0)
 
     monkeypatch.setattr(scheduler, "sweep", hang)
-    threading.Thread(target=lambda: began.wait(30) and play.stop.set()).start()
+
+    def stop() -> None:
+        began.wait(30)
+        play.stop.set()
+
+    threading.Thread(target=stop).start()
     with capture_logs() as logs:
         assert play.run() == 1
     go_on.set()
