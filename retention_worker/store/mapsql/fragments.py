@@ -11,7 +11,6 @@ from retention_worker.domain.datamap import TableName
 from retention_worker.store.catalog import Column
 
 __all__ = [
-    "TRUE",
     "all_of",
     "column",
     "constant",

@@ -11,24 +11,20 @@ from psycopg.sql import SQL, Composable, Composed
 from retention_worker.domain.datamap import DataMap
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.fragments import (
-    TRUE,
     all_of,
     column,
     listed,
     table,
     type_of,
 )
-from retention_worker.store.mapsql.tenants import fits, value_if_it_fits
+from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
 __all__ = ["due", "live", "without_accounts"]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
-    """The positions (from 1) of the lanes that have a candidate up to their cutoffs.
-
-    And of those whose tenant is no value of the tenant column: they fail, but on their own.
-    """
+    """The positions (from 1) of the lanes that have a candidate up to their cutoffs."""
     mine = [
         *_of_tenant(datamap, catalog),
         SQL("{} <= {}").format(activity.expression("a"), activity.cast(SQL("l.cutoff"))),
@@ -38,9 +34,8 @@ def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
         "SELECT l.position::int AS position FROM unnest(%(tenants)s::text[], %(cutoffs)s::text[], "
         "%(activities)s::text[], %(after_ids)s::jsonb[]) WITH ORDINALITY "
         "AS l (tenant, cutoff, activity, after_id, position) "
-        "WHERE CASE WHEN NOT {} THEN TRUE WHEN l.activity IS NULL THEN {} ELSE {} END"
+        "WHERE CASE WHEN l.activity IS NULL THEN {} ELSE {} END"
     ).format(
-        _fits(datamap, catalog),
         found(_accounts(datamap), all_of([*mine, activity.finite("a")])),
         # After a watermark all is finite: saying so would have the index scan begin at the oldest.
         found(_accounts(datamap), all_of([*mine, _after(datamap, catalog, activity)])),
@@ -78,15 +73,7 @@ def _of_tenant(datamap: DataMap, catalog: Catalog) -> list[Composable]:
     if accounts.tenant is None:
         return []
     info = catalog.table(accounts.table).column(accounts.tenant)
-    value = value_if_it_fits(info, SQL("l.tenant"))
-    return [SQL("{} = {}").format(column("a", accounts.tenant), value)]
-
-
-def _fits(datamap: DataMap, catalog: Catalog) -> Composable:
-    accounts = datamap.accounts
-    if accounts.tenant is None:
-        return TRUE
-    return fits(catalog.table(accounts.table).column(accounts.tenant), SQL("l.tenant"))
+    return [SQL("{} = {}").format(column("a", accounts.tenant), value_of(info, SQL("l.tenant")))]
 
 
 def _after(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composable:

@@ -26,6 +26,7 @@ from retention_worker.store.mapsql.fragments import (
     table,
     type_of,
 )
+from retention_worker.store.mapsql.tenants import value_of
 
 __all__ = [
     "Path",
@@ -104,9 +105,9 @@ def key_parameters(info: Table, key: Sequence[str], name: str) -> list[Composabl
 
 def tenant_condition(catalog: Catalog, name: TableName, alias: str, tenant: str) -> Composable:
     """The tenant's own value in a table that has the column."""
-    return SQL("{} = %(tenant)s::text::{}").format(
-        column(alias, tenant), type_of(catalog.table(name).column(tenant))
-    )
+    info = catalog.table(name).column(tenant)
+    value = value_of(info, SQL("%(tenant)s::text"))
+    return SQL("{} = {}").format(column(alias, tenant), value)
 
 
 def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
+from retention_worker.service.plan import plan
 from retention_worker.service.sweep import sweep
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import Row, Rows, Site, changed, merged, without
@@ -187,18 +188,28 @@ def test_json_of_any_shape(
 
 @pytest.mark.parametrize("text", ["\\u0000", "\\ud83d", "\\\\\\u0000", "\\udE00\\ud83D"])
 def test_json_that_cannot_be_read_stops_only_its_own_account(site: Site, text: str) -> None:
-    """A json text that PostgreSQL cannot take apart is reported, and the others are erased."""
+    """A json text that PostgreSQL cannot take apart is reported, and the others are erased.
+
+    Nothing else of that user is left, so that it alone decides whether there is something to do.
+    """
     site.config.write_policy("lodging", "360 days")
     rows = merged([user("broken", ALL_DUE), user("good", ALL_DUE), user("next", ALL_DUE)])
+    rows = erased(rows, {"broken"}, everything=True)
     rows[USERS][0]["rawResponse"] = f'{{"entity": {{"data": "{text}"}}}}'
     site.load(rows)
     with site.worker() as worker:
+        assert [lane.due for lane in plan(worker).lanes] == [3]
         (lane,) = sweep(worker, reconcile=True).lanes
         assert (lane.accounts, lane.deferred, lane.stop_reason) == (2, 1, StopReason.EXHAUSTED)
-        site.expect(erased(rows, {"good", "next"}, everything=True))
+        site.expect(erased(rows, {"good", "next"}, everything=True) | {USERS: _broken(rows)})
         site.clock.forward(days=1)
         (lane,) = sweep(worker, reconcile=True).lanes
-    assert (lane.accounts, lane.deferred) == (0, 1)
+    assert (lane.accounts, lane.deferred, lane.stop_reason) == (0, 1, StopReason.EXHAUSTED)
+
+
+def _broken(rows: Rows) -> list[Row]:
+    """The users after everyone but the first was erased."""
+    return [rows[USERS][0], *map(blanked, rows[USERS][1:])]
 
 
 def test_json_that_looks_unreadable_and_is_not(site: Site) -> None:

@@ -7,9 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.sweep import sweep
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import (
     HERE,
@@ -176,23 +174,27 @@ def test_an_account_larger_than_a_batch(mapped: Site, variant: tuple[str, str, s
     mapped.sweep_again(batch_max_transactions=4)
 
 
-def test_a_tenant_id_of_the_wrong_type_stops_its_own_tenant_alone(
+def test_a_tenant_id_of_the_wrong_type_stops_nobody(
     mapped: Site, variant: tuple[str, str, str]
 ) -> None:
-    """A file without tenant_id stands for its name, which is no number: the others are erased."""
+    """A file without tenant_id stands for its name, which is no number: it matches no account.
+
+    That is said of it, and the others are planned and erased as ever.
+    """
     tenant = str(uid(1)) if variant[0] == "uuids" else "1"
     mapped.config.write_policy("north", "60 days", tenant_id=tenant)
     mapped.config.write_policy("south", "60 days")
     mapped.config.write_policy("west", "60 days", tenant_id="99999999999999999999")
+    mapped.config.write_policy("east", "60 days", tenant_id="1; --")
     rows = merged([org(number, {1: DUE}) for number in (1, 2)])
     mapped.load(rows)
-    with mapped.worker() as worker:
-        report = sweep(worker)
-    stops = {lane.tenant: lane.stop_reason for lane in report.lanes}
-    assert stops == {
-        "north": StopReason.EXHAUSTED,
-        "south": StopReason.FAILED,
-        "west": StopReason.FAILED,
+    lanes = mapped.sweep()
+    assert {name: lane.accounts for (name, _), lane in lanes.items()} == {
+        "north": 1,
+        "south": 0,
+        "west": 0,
+        "east": 0,
     }
-    assert report.exit_code == 1
+    for name in ("south", "west", "east"):
+        assert "no account" in str(lanes[name, Scope.ALL].reason)
     mapped.expect(erased(rows, {(1, 1)}))
