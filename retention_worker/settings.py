@@ -84,7 +84,6 @@ class Settings(BaseSettings):
     batch_max_accounts: int = Field(default=500, ge=1, le=10_000)
     batch_max_transactions: int = Field(default=2_000, ge=1, le=100_000)
     batch_deadline_ms: int = Field(default=100, ge=10, le=10_000)
-    streams: int = Field(default=1, ge=1, le=64)
     time_budget: DurationSetting | None = None
     guard_percent: int = Field(default=5, ge=1, le=100)
     guard_min_accounts: int = Field(default=10, ge=0)
