@@ -183,6 +183,97 @@ CREATE TRIGGER authentication_is_activity AFTER INSERT ON public.authentications
 
 -- No recreation ------------------------------------------------------------------------------------
 --
--- Biometrics that were erased are not created again for their transaction. The triggers for that
--- read the worker's own schema, which this file does not know: `retention-worker doctor --sql`
--- prints them, for the tables of class biometric that belong to transactions.
+-- Biometrics that were erased are not created again for their transaction, even if it is opened
+-- again: SQLSTATE RW001. A new transaction of a person who returns is new data. The functions read
+-- the worker's own schema, `retention`; until `retention-worker migrate` has made it nothing is
+-- refused. `retention-worker doctor --sql` prints these for any data map.
+
+CREATE OR REPLACE FUNCTION "public"."no_recreation_of_face_vectors"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $guard$
+DECLARE
+    erased boolean;
+BEGIN
+    -- Waits for an erasure of the account that is under way, and keeps the next away.
+    PERFORM 1 FROM "public"."transactions" AS above0, "public"."accounts" AS a
+      WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id"
+        FOR KEY SHARE OF a;
+    BEGIN
+        -- A statement of its own: it sees what was committed while the first one waited.
+        SELECT bool_or(EXISTS (
+            SELECT 1 FROM "retention"."erasure" AS e
+             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'transaction'
+               AND e.subject_id = above0."id"::text AND e.complete)
+            OR EXISTS (
+            SELECT 1 FROM "retention"."erasure" AS e
+             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'account'
+               AND e.subject_id = a."id"::text AND e.complete
+               AND e.erased_at >= above0."created_at"))
+          INTO erased
+          FROM "public"."transactions" AS above0, "public"."accounts" AS a
+         WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id";
+    EXCEPTION
+        WHEN undefined_table OR invalid_schema_name THEN
+            RETURN NEW; -- the worker's own schema is not there yet
+        WHEN insufficient_privilege THEN
+            RAISE WARNING 'the owner of trigger % on % may not read what was erased, so that '
+                'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
+            RETURN NEW;
+    END;
+    IF erased THEN
+        RAISE EXCEPTION USING ERRCODE = 'RW001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+            MESSAGE = 'the biometrics of this transaction were erased and are not created again',
+            HINT = 'Begin a new transaction.';
+    END IF;
+    RETURN NEW;
+END
+$guard$;
+COMMENT ON FUNCTION "public"."no_recreation_of_face_vectors"() IS 'retention-worker: no recreation of face vectors, e8934a30';
+DROP TRIGGER IF EXISTS "zz_no_recreation_face_vectors" ON "public"."face_vectors";
+CREATE TRIGGER "zz_no_recreation_face_vectors" BEFORE INSERT OR UPDATE ON "public"."face_vectors"
+    FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_vectors"();
+ALTER TABLE "public"."face_vectors" ENABLE ALWAYS TRIGGER "zz_no_recreation_face_vectors";
+
+CREATE OR REPLACE FUNCTION "public"."no_recreation_of_face_templates"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $guard$
+DECLARE
+    erased boolean;
+BEGIN
+    -- Waits for an erasure of the account that is under way, and keeps the next away.
+    PERFORM 1 FROM "public"."transactions" AS above0, "public"."accounts" AS a
+      WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id"
+        FOR KEY SHARE OF a;
+    BEGIN
+        -- A statement of its own: it sees what was committed while the first one waited.
+        SELECT bool_or(EXISTS (
+            SELECT 1 FROM "retention"."erasure" AS e
+             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'transaction'
+               AND e.subject_id = above0."id"::text AND e.complete)
+            OR EXISTS (
+            SELECT 1 FROM "retention"."erasure" AS e
+             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'account'
+               AND e.subject_id = a."id"::text AND e.complete
+               AND e.erased_at >= above0."created_at"))
+          INTO erased
+          FROM "public"."transactions" AS above0, "public"."accounts" AS a
+         WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id";
+    EXCEPTION
+        WHEN undefined_table OR invalid_schema_name THEN
+            RETURN NEW; -- the worker's own schema is not there yet
+        WHEN insufficient_privilege THEN
+            RAISE WARNING 'the owner of trigger % on % may not read what was erased, so that '
+                'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
+            RETURN NEW;
+    END;
+    IF erased THEN
+        RAISE EXCEPTION USING ERRCODE = 'RW001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+            MESSAGE = 'the biometrics of this transaction were erased and are not created again',
+            HINT = 'Begin a new transaction.';
+    END IF;
+    RETURN NEW;
+END
+$guard$;
+COMMENT ON FUNCTION "public"."no_recreation_of_face_templates"() IS 'retention-worker: no recreation of face templates, 53f1e806';
+DROP TRIGGER IF EXISTS "zz_no_recreation_face_templates" ON "public"."face_templates";
+CREATE TRIGGER "zz_no_recreation_face_templates" BEFORE INSERT OR UPDATE ON "public"."face_templates"
+    FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_templates"();
+ALTER TABLE "public"."face_templates" ENABLE ALWAYS TRIGGER "zz_no_recreation_face_templates";

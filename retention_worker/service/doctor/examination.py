@@ -25,6 +25,7 @@ from retention_worker.service.doctor.edges import edges
 from retention_worker.service.doctor.finding import Finding, Severity
 from retention_worker.service.doctor.needs import named_columns, needs
 from retention_worker.service.doctor.needs import privileges as wanted_privileges
+from retention_worker.service.doctor.recreation import recreation
 from retention_worker.settings import Settings
 from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
@@ -98,6 +99,7 @@ def examine(
     found += contents.own_schema(session)
     found += contents.unclaimed_rows(session, case)
     found += contents.activity(session, case)
+    found += recreation(session, case)
     if not any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found):
         # The last word is the server's, once every check is content.
         compiled = compile_map(session.conn, datamap, session.schema_name)
