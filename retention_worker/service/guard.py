@@ -18,7 +18,7 @@ from retention_worker.settings import Settings
 from retention_worker.store import accounts, control
 from retention_worker.store.approvals import Approval
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.pool import Connection, writing
+from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
 __all__ = ["Judge", "Verdict", "start_time"]
@@ -47,7 +47,7 @@ def start_time(
             "set the wrong one right"
         )
     start = min(ours, theirs)
-    with writing(conn):
+    with reading(conn):
         last = control.latest_start(Session(conn, settings.schema_name))
     if last is not None and last - start > skew:
         raise GuardRefused(

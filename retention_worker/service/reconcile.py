@@ -9,7 +9,7 @@ from retention_worker.service.decide import has_credentials
 from retention_worker.store import accounts, deferred, lanes
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.pool import Connection, writing
+from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
 __all__ = ["SLICE", "record", "scan"]
@@ -53,7 +53,7 @@ def scan(
     found: list[Key] = []
     place = lane.behind.cursor if lane.behind.digest == map_digest else None
     while True:
-        with writing(conn):
+        with reading(conn):
             session = Session(conn, schema_name)
             page = accounts.page(session, compiled, lane.tenant_id, bound, after=place, limit=size)
             found += _with_credentials(session, compiled, lane, [c.key for c in page], now)
