@@ -10,6 +10,10 @@ from tests.database import Database
 from tests.stage import NOW, UNGUARDED, Stage
 from tests.worker import MovingClock, open_worker
 
+# Helpers that assert say what they found, as tests do.
+for _helper in ("audit", "scene", "sweeper", "traffic"):
+    pytest.register_assert_rewrite(f"tests.integration.engine.{_helper}")
+
 LONG = "RETENTION_TEST_LONG"
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
 from pydantic import SecretStr
 
 from retention_worker import clock
 from retention_worker.domain.errors import DatabaseUnavailable
+from retention_worker.domain.lane import StopReason
 from retention_worker.service.sweep import sweep
 from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
@@ -109,13 +111,8 @@ class Sweeper:
 
 def main(order: Order) -> None:
     """Sweep until standard input ends."""
-    told = threading.Event()
-
-    def listen() -> None:
-        sys.stdin.buffer.read()
-        told.set()
-
-    threading.Thread(target=listen, daemon=True).start()
+    # Standard output is a pipe of which one byte is read.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     at = FastClock(datetime.fromisoformat(order.start), order.epoch)
     pool = Pool(order.dsn)
     worker = Worker(
@@ -130,13 +127,21 @@ def main(order: Order) -> None:
         database_clock=at,
         monotonic=clock.monotonic,
     )
-    while not told.wait(0.02):
+    threading.Thread(target=_listen, args=[worker.stop], daemon=True).start()
+    while not worker.stop.wait(0.02):
         try:
-            sweep(worker, progress=_say)
-            _say()
+            report = sweep(worker, progress=_say)
+            if all(each.stop_reason is not StopReason.BUSY for each in report.lanes):
+                _say()  # there was nothing to do
         except DatabaseUnavailable:
-            told.wait(0.1)
+            worker.stop.wait(0.1)
     pool.close()
+
+
+def _listen(stop: threading.Event) -> None:
+    """Have the worker stop after the batch in hand, as a signal does."""
+    sys.stdin.buffer.read()
+    stop.set()
 
 
 def _say(*_: object) -> None:

@@ -25,7 +25,7 @@ from tests.worker import MovingClock, open_worker
 SMALL, LARGE = 5_000, 50_000
 DUE = 10
 # What the sweep of ten due accounts may read beyond one with nothing to do.
-MOST_BUFFERS_OF_DUE = 1_500
+MOST_BUFFERS_OF_DUE = 2_000
 TOLERANCE = 0.2
 RUNS = 3
 

@@ -61,15 +61,13 @@ def kill_workers(scene: Scene, *, kills: int, threads: int, workers: int) -> Non
     random = Random(kills)
     with ExitStack() as stack:
         applications = start_traffic(stack, scene, threads, patient=False)
-        running = [
-            scene.sweeper(batch_deadline_ms=100, batch_max_accounts=4) for _ in range(workers)
-        ]
+        running = [scene.sweeper(batch_max_accounts=4) for _ in range(workers)]
         for _ in range(kills):
             victim = running.pop(0)
             victim.wait_until_busy()
             time.sleep(random.uniform(0, 0.4))
             victim.kill()
-            running.append(scene.sweeper(batch_deadline_ms=100, batch_max_accounts=4))
+            running.append(scene.sweeper(batch_max_accounts=4))
         for each in running:
             each.kill()
     records = [each.record for each in applications]
