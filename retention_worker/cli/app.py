@@ -26,6 +26,7 @@ from retention_worker.cli import (
     pause,
     plan,
     policy,
+    report,
     run,
     sweep,
     verify,
@@ -48,7 +49,20 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 a person is needed; 2 wrong use or configuration; "
     "3 a guard or an unreachable database refused. Times are UTC.",
 )
-for module in (run, sweep, plan, forecast, explain, approve, pause, migrate, doctor, demo, verify):
+for module in (
+    run,
+    sweep,
+    plan,
+    forecast,
+    explain,
+    approve,
+    pause,
+    migrate,
+    doctor,
+    demo,
+    verify,
+    report,
+):
     module.add_to(app)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.cli.app import main
 from retention_worker.domain.chain import hash_of
 from retention_worker.domain.erasure import digest_of
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
@@ -150,25 +149,6 @@ def test_no_receipt_from_a_ledger_that_was_changed(stage: Stage) -> None:
 
     with pytest.raises(NeedsPerson, match="run ledger verify"):
         issued(stage, account)
-
-
-def test_the_command_needs_no_database(
-    stage: Stage,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Whoever gets a receipt can check it with the program alone."""
-    paper = tmp_path / "receipt.json"
-    paper.write_text(text_of(issued(stage, fill(stage)[0].account)), "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RETENTION_DATABASE_URL", raising=False)
-
-    assert main(["ledger", "verify", "--receipt", str(paper)]) == 0
-    assert "Everything in the receipt fits together" in capsys.readouterr().out
-    paper.write_text(paper.read_text("utf-8").replace("acme", "acne"), "utf-8")
-    assert main(["ledger", "verify", "--receipt", str(paper), "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["proved"] is False
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

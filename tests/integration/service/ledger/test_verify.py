@@ -1,13 +1,19 @@
 """ledger verify: whatever is changed in the ledger, it is found and the row is named."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.finding import Change
+from retention_worker.domain.scope import Scope
 from retention_worker.service.ledger import export, verify
+from retention_worker.store import lanes, ledger
+from retention_worker.store.pool import writing
+from retention_worker.store.session import Session
 from tests.integration.service.ledger.books import checked, fill, found, ids
 from tests.stage import Stage
 
@@ -243,6 +249,58 @@ def _add_row(stage: Stage, batch: int) -> None:
         "UPDATE retention.erasure SET line_hash = decode(%s, 'hex') WHERE id = %s",
         (made.hash, row[0]),
     )
+
+
+ODD = (
+    'a "quoted" id',
+    "back\\slash",
+    "tab\tnew\nline\r\x01\x1f\x7f",
+    "Ünïcode 漢字 🙂 \u2028",
+    "a b 1 t null",
+    '["x", "1"]',
+    "",
+    "'; DROP TABLE x; --",
+)
+TIMES = (
+    "0044-03-15 12:00:00 BC",
+    "2026-01-01 00:00:00.1+00",
+    "2026-01-01 00:00:00.123456+05:30",
+    "12026-01-01 00:00:00+00",
+    "infinity",
+    "-infinity",
+    None,
+)
+
+
+def test_both_implementations_make_the_same_lines(stage: Stage) -> None:
+    """Whatever an id is made of, and whatever time the database can have."""
+    with stage.worker.pool.connection() as conn, writing(conn):
+        session = Session(conn, "retention")
+        lanes.register(session, ['odd "tenant"\n/all'])
+        number = ledger.next_batch(session)
+        record = BatchRecord(
+            batch=number,
+            sweep=1,
+            request=None,
+            tenant='odd "tenant"\n/all',
+            scope=Scope.ALL,
+            source="sweep",
+            cutoff=None,
+            policy_digest=None,
+            map_digest="0",
+            accounts=len(ODD) * len(TIMES),
+            counts={'an "entry"': 1, "ä": 2},
+            objects=0,
+            erased_at=stage.clock.now + timedelta(microseconds=120),
+            erasures="",
+            previous=None,
+        )
+        rows = [(subject, time) for subject in ODD for time in TIMES]
+        head = ledger.write(session, record, rows)
+        ledger.set_head(session, record.tenant, Scope.ALL, batch=number, head=head, spent=0)
+
+    assert found(stage) == ()
+    assert checked(stage).rows == len(ODD) * len(TIMES)
 
 
 def _swap(table: str, columns: str) -> str:
