@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap import (
     ACCOUNT,
@@ -26,7 +26,15 @@ from retention_worker.store.session import Session
 from retention_worker.store.verify.climb import climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.names import column, conjunction, id_text, joined, printed, table
+from retention_worker.store.verify.names import (
+    column,
+    conjunction,
+    id_text,
+    joined,
+    literal,
+    quoted,
+    table,
+)
 
 __all__ = ["SQLSTATE", "Guard", "State", "guards", "recreation_sql", "state"]
 
@@ -59,7 +67,7 @@ BEGIN
         WHEN undefined_table OR invalid_schema_name THEN
             RETURN NEW; -- the worker's own schema is not there yet
         WHEN insufficient_privilege THEN
-            RAISE WARNING 'the owner of trigger % on % may not read what was erased, so that '
+            RAISE WARNING 'the owner of trigger %% on %% may not read what was erased, so that '
                 'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
             RETURN NEW;
     END;
@@ -166,35 +174,37 @@ class _Builder:
         self._catalog = catalog
         self._entry = entry
         self._info = catalog.table(entry.table)
-        self._erasure = Identifier(schema_name, "erasure")
+        self._erasure = quoted(schema_name, "erasure")
         self._above = climb(datamap, catalog, _above_own_row(datamap, entry), "NEW")
 
     def guard(self) -> Guard:
         entry = self._entry
         name = _name(entry.name)
-        body = _text(self._body())
-        when = _text(self._when())
-        digest = hashlib.sha256(f"{entry.table}\n{when}\n{body}".encode()).hexdigest()[:_DIGEST]
+        body, when = self._body(), self._when()
+        said = f"{entry.table}\n{_text(when)}\n{_text(body)}"
+        digest = hashlib.sha256(said.encode()).hexdigest()[:_DIGEST]
         comment = f"{_MARK} {entry.name}, {digest}"
         trigger = f"{_TRIGGER}_{name}"
         script = SQL(_SCRIPT).format(
-            function=Identifier(entry.table.schema_name, f"{_FUNCTION}_{name}"),
-            tag=SQL(_tag(body)),
-            body=SQL(body),
-            comment=printed(comment),
-            trigger=Identifier(trigger),
+            function=quoted(entry.table.schema_name, f"{_FUNCTION}_{name}"),
+            tag=SQL(_tag(_text(body))),
+            body=body,
+            comment=literal(comment),
+            trigger=quoted(trigger),
             table=table(entry.table),
-            when=SQL(when),
+            when=when,
         )
-        return Guard(entry=entry, trigger=trigger, body=body, comment=comment, sql=_text(script))
+        return Guard(
+            entry=entry, trigger=trigger, body=_text(body), comment=comment, sql=_text(script)
+        )
 
     def _when(self) -> Composable:
         """Which rows are of the entry and hold anything: what blanks them is never refused."""
         parts = []
         if self._entry.where is not None:
-            parts.append(belongs(self._info, self._entry.where, "NEW", printed))
+            parts.append(belongs(self._info, self._entry.where, "NEW"))
         if isinstance(self._entry.erase, SetAndRemove):
-            parts.append(holds(self._info, self._entry, "NEW", printed))
+            parts.append(holds(self._info, self._entry, "NEW"))
         return SQL("\n    WHEN ({})").format(conjunction(parts)) if parts else SQL("")
 
     def _body(self) -> Composable:
@@ -204,7 +214,7 @@ class _Builder:
             conditions=self._above.conditions(),
             account=SQL(self._above.account.alias),
             stones=self._stones(),
-            sqlstate=printed(SQLSTATE),
+            sqlstate=literal(SQLSTATE),
         )
 
     def _unchanged(self) -> Composable:
@@ -228,7 +238,7 @@ class _Builder:
         parts = [self._stone("transaction", id_text(alias, found.id))]
         if found.created_at is not None:
             info = self._catalog.table(found.table)
-            began = instant(info, (found.created_at,), alias, printed)
+            began = instant(info, (found.created_at,), alias)
             parts.append(
                 SQL("{}\n               AND e.erased_at >= {})").format(
                     self._stone("account", id_text(account.alias, account.id), end=""), began
@@ -241,7 +251,7 @@ class _Builder:
             "EXISTS (\n            SELECT 1 FROM {} AS e\n"
             "             WHERE e.tenant_id = {} AND e.kind = {}\n"
             "               AND e.subject_id = {} AND e.complete{}"
-        ).format(self._erasure, self._tenant(), printed(kind), subject, SQL(end))
+        ).format(self._erasure, self._tenant(), literal(kind), subject, SQL(end))
 
     def _tenant(self) -> Composable:
         account = self._above.account
@@ -289,4 +299,5 @@ def _tag(body: str) -> str:
 
 
 def _text(composed: Composable) -> str:
-    return composed.as_string(None)
+    """As it is run without parameters."""
+    return composed.as_string(None).replace("%%", "%")

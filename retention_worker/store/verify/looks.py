@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import ActivitySource, Credential, DataMap, TableName
 from retention_worker.domain.scope import CredentialClass, Scope
@@ -21,7 +21,8 @@ from retention_worker.store.verify.names import (
     id_text,
     joined,
     key_equality,
-    parameter_safe,
+    literal,
+    quoted,
     table,
     type_of,
 )
@@ -43,7 +44,7 @@ class Looks:
         self._catalog = catalog
         self._accounts = datamap.accounts
         self._info = catalog.table(datamap.accounts.table)
-        self._own = Identifier(schema_name)
+        self._own = quoted(schema_name)
         self._active = instant(self._info, datamap.accounts.last_activity, "a")
         self._account = id_text("a", datamap.accounts.id)
 
@@ -169,7 +170,7 @@ class Looks:
         columns = dict.fromkeys(each for where in parts for each in where or ())
         kind = joined(
             SQL("{} || COALESCE(left({}::text, 40), 'NULL')").format(
-                parameter_safe(f"{each}="), column("c", each)
+                literal(f"{each}="), column("c", each)
             )
             for each in columns
         )

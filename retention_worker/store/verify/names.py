@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -11,46 +11,46 @@ from retention_worker.domain.datamap import TableName
 from retention_worker.store.catalog import Column
 
 __all__ = [
-    "Quote",
     "column",
     "conjunction",
     "constants",
     "id_text",
     "joined",
     "key_equality",
-    "parameter_safe",
-    "printed",
+    "literal",
+    "quoted",
     "table",
     "type_of",
 ]
 
-Quote = Callable[[str], Composable]
-"""Makes a literal of a text."""
+
+def quoted(*names: str) -> Composable:
+    """A quoted name; a percent sign is doubled, because statements run with parameters."""
+    return _doubled(Identifier(*names))
 
 
-def printed(text: str) -> Composable:
-    """A literal of a script that people run."""
-    return Literal(text)
+def literal(text: str) -> Composable:
+    """A text as a literal, its percent signs doubled."""
+    return _doubled(Literal(text))
 
 
-def parameter_safe(text: str) -> Composable:
-    """A literal of a statement that runs with parameters, which read a percent sign as theirs."""
-    return SQL(Literal(text).as_string(None).replace("%", "%%"))
+def _doubled(part: Composable) -> Composable:
+    return SQL(part.as_string(None).replace("%", "%%"))
 
 
 def table(name: TableName) -> Composable:
     """A quoted table."""
-    return Identifier(name.schema_name, name.name)
+    return quoted(name.schema_name, name.name)
 
 
 def column(alias: LiteralString, name: str) -> Composable:
     """A quoted column of an alias."""
-    return SQL("{}.{}").format(SQL(alias), Identifier(name))
+    return SQL("{}.{}").format(SQL(alias), quoted(name))
 
 
 def type_of(info: Column) -> Composable:
     """A column's quoted type, without its modifier."""
-    return Identifier(info.type_schema, info.type_name)
+    return quoted(info.type_schema, info.type_name)
 
 
 def joined(parts: Iterable[Composable], separator: LiteralString = ", ") -> Composed:
@@ -78,8 +78,8 @@ def id_text(alias: LiteralString, columns: Sequence[str]) -> Composable:
     texts = [SQL("{}::text").format(column(alias, name)) for name in columns]
     if len(texts) == 1:
         return texts[0]
-    quoted = [SQL("to_json({})::text").format(text) for text in texts]
-    return SQL("'[' || {} || ']'").format(joined(quoted, " || ', ' || "))
+    parts = [SQL("to_json({})::text").format(text) for text in texts]
+    return SQL("'[' || {} || ']'").format(joined(parts, " || ', ' || "))
 
 
 def constants(values: Iterable[Any]) -> list[str]:
