@@ -59,6 +59,7 @@ def walk(
     Erasure rows without a batch come with None in its place. Runs in one transaction, so that all
     pages see one snapshot.
     """
+    session.run("ledger_read.in_order")
     groups = groupby(_erasures(session, tenant, after), key=lambda row: row.erasure.batch)
     group = next(groups, None)
     for columns in _batches(session, tenant, after):

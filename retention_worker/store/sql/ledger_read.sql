@@ -1,3 +1,8 @@
+-- name: in_order
+-- Rows are read along the index, a page at a time: without statistics, as after a restore, every
+-- page would else be sorted out of all the rows that are left.
+SELECT set_config('enable_bitmapscan', 'off', true);
+
 -- name: batches
 -- The next batches in order of their numbers; times as texts, because a changed one may be none.
 SELECT id, sweep_id, request_id, tenant_id, scope, source, cutoff::text, policy_digest, map_digest,
