@@ -49,6 +49,8 @@ def temporary_database(server: Server, template: str | None = None) -> Iterator[
             conn.execute(
                 SQL("ALTER DATABASE {} SET deadlock_timeout = '10s'").format(Identifier(name))
             )
+            # A test that waits for itself ends, and says where.
+            conn.execute(SQL("ALTER DATABASE {} SET lock_timeout = '60s'").format(Identifier(name)))
         worker_dsn = rewrite_url(dsn, user=ROLE, password=PASSWORD)
         yield Database(name=name, dsn=dsn, worker_dsn=worker_dsn)
     finally:

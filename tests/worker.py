@@ -42,7 +42,7 @@ def open_worker(
     try:
         yield Worker(
             settings=Settings(
-                _env_file=None,  # type: ignore[call-arg]
+                _env_file=None,
                 database_url=SecretStr(dsn),
                 config_dir=config.path,
                 **chosen,

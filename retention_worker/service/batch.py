@@ -290,6 +290,9 @@ class Batch:
 
     def _is_due(self, each: Candidate, found: Found, result: _Sorted) -> bool:
         if not has_credentials(found, self.terms.scope):
+            # The last part may have been the rest; a row must still say that it is complete.
+            if self.done(each.key) is not None:
+                return True
             result.drop.append(found.id)
             return False
         blocked = block(each.key, found)
@@ -347,6 +350,7 @@ class Batch:
         batch = ledger.next_batch(self.session)
         self._remember([large.key])
         counts = self._erase_credentials([large.key], batch, part)
+        self._check_activity([large.key])
         complete = part.name is None
         if complete or counts.rows:
             self._write(lane, batch, [large.key], counts, complete=complete)
@@ -395,13 +399,7 @@ class Batch:
 
     def _check(self, keys: Sequence[Key]) -> None:
         """What only the database can prove: nothing is left, and erasing was no activity."""
-        if self.compiled.blanks_accounts(self.terms.scope):
-            now = accounts.activity_now(self.session, self.compiled, self.terms.tenant_id, keys)
-            if any(now.get(name) != self._locked[name].activity for name in map(id_text, keys)):
-                raise IncompleteErasure(
-                    "blanking columns of the accounts changed their last activity: a trigger "
-                    "touches it: run doctor"
-                )
+        self._check_activity(keys)
         if not self.prove:
             return
         left = self._look(keys).values()
@@ -409,6 +407,15 @@ class Batch:
             raise IncompleteErasure(
                 "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
             )
+
+    def _check_activity(self, keys: Sequence[Key]) -> None:
+        if self.compiled.blanks_accounts(self.terms.scope):
+            now = accounts.activity_now(self.session, self.compiled, self.terms.tenant_id, keys)
+            if any(now.get(name) != self._locked[name].activity for name in map(id_text, keys)):
+                raise IncompleteErasure(
+                    "blanking columns of the accounts changed their last activity: a trigger "
+                    "touches it: run doctor"
+                )
 
     def _write(
         self, lane: LaneState, batch: int, keys: Sequence[Key], counts: Counts, *, complete: bool

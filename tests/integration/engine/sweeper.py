@@ -117,7 +117,7 @@ def main(order: Order) -> None:
     pool = Pool(order.dsn)
     worker = Worker(
         settings=Settings(
-            _env_file=None,  # type: ignore[call-arg]
+            _env_file=None,
             database_url=SecretStr(order.dsn),
             config_dir=Path(order.config),
             **order.settings,

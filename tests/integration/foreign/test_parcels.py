@@ -160,7 +160,6 @@ def test_rows_of_every_partition(mapped: Site, variant: tuple[bool, str, str]) -
     assert len(mapped.uris()) == 20
 
 
-@pytest.mark.xfail(reason="no complete row where nothing hangs on the account itself")
 def test_a_large_account_by_a_composite_key(mapped: Site, variant: tuple[bool, str, str]) -> None:
     """A session at a time, whose key has two columns: everything, and each object once."""
     mapped.config.write_policy("fr", "60 days")

@@ -256,7 +256,6 @@ def test_an_accepted_trigger_that_makes_the_account_active(triggered: Site) -> N
     assert triggered.uris() == []
 
 
-@pytest.mark.xfail(reason="a part of a large account does not look at the activity again")
 @MAKES_ACTIVE
 def test_a_part_that_makes_the_account_active(triggered: Site) -> None:
     """The same for a part of a large account: it is not committed, and no row says complete."""

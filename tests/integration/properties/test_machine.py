@@ -88,6 +88,7 @@ class Person:
     activity: datetime
     rows: set[Row] = field(default_factory=set)
     held: bool = False
+    erased: bool = False
     seen: dict[Scope, datetime] = field(default_factory=dict)
 
     def newest(self, scope: Scope) -> datetime:
@@ -202,9 +203,14 @@ class Machine(RuleBasedStateMachine):
         """A template is made that the account's activity does not show."""
         _, person = self.person(data)
         transactions = sorted(row.transaction for row in person.rows if row.transaction)
-        if transactions:
+        if not transactions:
+            return
+        try:
             add_face_template(self.conn, transactions[0], self.clock.now - timedelta(days=age))
-            self.adopt()
+        except psycopg.Error as exc:  # biometrics that were erased are not created again
+            if exc.sqlstate != "RW001" or not person.erased:
+                raise
+        self.adopt()
 
     @rule(tenant=st.sampled_from(TENANTS), biometrics=st.integers(1, 60), more=st.integers(1, 100))
     def edit(self, tenant: str, biometrics: int, more: int) -> None:
@@ -279,6 +285,7 @@ class Machine(RuleBasedStateMachine):
 
     def gone(self, person: Person, scope: Scope) -> None:
         """The model's erasure: biometrics that were newer than activity are remembered."""
+        person.erased = True
         if scope is Scope.BIOMETRICS:
             made = [row.made for row in person.rows if row.made is not None]
             if made and max(made) > person.activity:
