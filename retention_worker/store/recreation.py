@@ -224,8 +224,11 @@ class _Builder:
             return SQL("")
         names = dict.fromkeys((*erase.columns, *self._entry.key))
         sides = [joined(column(alias, name) for name in names) for alias in ("NEW", "OLD")]
+        # As whole rows: `*=` compares their images, so that no column's type needs an equality.
         return SQL(
-            "    IF TG_OP = 'UPDATE' THEN\n        IF ROW({}) *= ROW({}) THEN\n"
+            "    IF TG_OP = 'UPDATE' THEN\n"
+            "        IF (SELECT n FROM (SELECT {}) AS n)\n"
+            "           *= (SELECT o FROM (SELECT {}) AS o) THEN\n"
             "            RETURN NEW;\n        END IF;\n    END IF;\n"
         ).format(*sides)
 
