@@ -24,6 +24,8 @@ from tests.integration.engine.traffic import People, Record
 from tests.stage import NOW, UNGUARDED
 from tests.worker import MovingClock, open_worker
 
+# The application's time: after every erasure, whose transactions take no new biometrics.
+APPLICATION_NOW = NOW + timedelta(days=1)
 BIOMETRICS_DAYS, ALL_DAYS = 90, 360
 # On a machine that does much else a batch gets nowhere in a tenth of a second.
 BUSY_DEADLINE_MS = 450

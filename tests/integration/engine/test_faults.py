@@ -16,7 +16,7 @@ from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.integration.engine import audit
 from tests.integration.engine.proxy import Cut, cutting_proxy
-from tests.integration.engine.scene import prepare_scene
+from tests.integration.engine.scene import APPLICATION_NOW, prepare_scene
 from tests.integration.engine.traffic import Application
 from tests.stage import NOW, UNGUARDED, Stage, lane
 from tests.worker import MovingClock, open_worker
@@ -35,7 +35,7 @@ def test_a_connection_is_cut_at_the_commit(
     with (
         cutting_proxy(database.worker_dsn) as proxy,
         open_worker(proxy.dsn, config_dir, clock, **small) as worker,
-        Application(database.dsn, scene.people, now=NOW, seed=1) as application,
+        Application(database.dsn, scene.people, now=APPLICATION_NOW, seed=1) as application,
     ):
         proxy.every, proxy.cut = 4, cut
         for _ in range(12):

@@ -14,9 +14,8 @@ from retention_worker.embedded import EmbeddedServer
 from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database
 from tests.integration.engine import audit
-from tests.integration.engine.scene import Scene, prepare_scene
+from tests.integration.engine.scene import APPLICATION_NOW, Scene, prepare_scene
 from tests.integration.engine.traffic import Application
-from tests.stage import NOW
 
 
 @pytest.fixture
@@ -40,7 +39,9 @@ def start_traffic(
     """The application's threads, ended with the stack."""
     return [
         stack.enter_context(
-            Application(scene.database.dsn, scene.people, now=NOW, seed=seed, patient=patient)
+            Application(
+                scene.database.dsn, scene.people, now=APPLICATION_NOW, seed=seed, patient=patient
+            )
         )
         for seed in range(threads)
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.config_folder import ConfigFolder
 from tests.database import Database
-from tests.integration.engine.scene import BUSY_DEADLINE_MS, Scene, prepare_scene
+from tests.integration.engine.scene import APPLICATION_NOW, BUSY_DEADLINE_MS, Scene, prepare_scene
 from tests.integration.engine.traffic import Application, LockWatch
 from tests.stage import NOW, UNGUARDED
 from tests.worker import MovingClock, open_worker
@@ -42,7 +42,7 @@ def run(scene: Scene, deadline_ms: int, *, workers: int, threads: int, seconds: 
                 Application(
                     scene.database.dsn,
                     scene.people,
-                    now=NOW,
+                    now=APPLICATION_NOW,
                     seed=number,
                     worker=holder if number == 0 else None,
                 )
