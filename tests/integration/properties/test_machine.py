@@ -4,11 +4,12 @@ The model knows accounts, credentials, periods, holds and the clock, and nothing
 watermarks or batches. After each sweep every credential row must be where the model says.
 """
 
+import itertools
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,12 +28,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from retention_worker.domain.errors import GuardRefused
+from retention_worker.domain.errors import (
+    BatchTimeout,
+    DatabaseUnavailable,
+    GuardRefused,
+    RetentionWorkerError,
+    StatementFailed,
+)
+from retention_worker.domain.lane import StopReason
+from retention_worker.domain.report import LanePlan
 from retention_worker.domain.scope import Scope
 from retention_worker.service import holds, pause
+from retention_worker.service.approve import approve
 from retention_worker.service.erase import Wanted, erase
 from retention_worker.service.sweep import sweep
 from retention_worker.service.worker import Worker
+from retention_worker.store.session import Session
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database
 from tests.factories import (
@@ -48,6 +59,7 @@ from tests.stage import NOW, UNGUARDED
 from tests.worker import MovingClock, open_worker
 
 TENANTS = ("acme", "birch")
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 BIOMETRIC = {"face_vectors", "face_templates", "authentication_vectors"}
 # What a credential row is, where it hangs, and (for templates) when it was made.
 CREDENTIALS = """
@@ -116,12 +128,14 @@ class Machine(RuleBasedStateMachine):
         self.people: dict[UUID, Person] = {}
         self.periods: dict[str, dict[Scope, int] | None] = {}
         self.paused = False
+        self.swept = False
         self.worker = self.new_worker()
 
-    def new_worker(self) -> Worker:
+    def new_worker(self, **settings: Any) -> Worker:
         """A worker of its own, as another replica would be."""
+        chosen = UNGUARDED | settings
         return self.stack.enter_context(
-            open_worker(self.database.worker_dsn, self.config, self.clock, **UNGUARDED)
+            open_worker(self.database.worker_dsn, self.config, self.clock, **chosen)
         )
 
     def teardown(self) -> None:
@@ -314,9 +328,78 @@ class Machine(RuleBasedStateMachine):
             # Whoever found a tenant busy left it to the other; one more pass ends the work.
             self.clock.forward(microseconds=1)
             sweep(self.worker, reconcile=True)
+        self.swept = True
         assert self.conn.execute(KEPT).fetchone() == kept
         for person in self.people.values():
             self.expect(person)
+
+    @rule(
+        after=st.integers(1, 150),
+        fault=st.sampled_from(
+            [DatabaseUnavailable("cut"), StatementFailed("no", "23514"), BatchTimeout("late")]
+        ),
+    )
+    def sweep_with_a_fault(self, after: int, fault: RetentionWorkerError) -> None:
+        """Some statement fails: what went had to go, and the next sweep ends the work."""
+        before = {account: set(person.rows) for account, person in self.people.items()}
+        statements = itertools.count(1)
+        execute = Session._execute
+
+        def failing(session: Session, *args: Any) -> Any:
+            if next(statements) == after:
+                raise fault
+            return execute(session, *args)
+
+        with pytest.MonkeyPatch.context() as patch, suppress(RetentionWorkerError):
+            patch.setattr(Session, "_execute", failing)
+            sweep(self.new_worker(), reconcile=True)
+        self.swept = True
+        found = self.read()
+        for account, person in self.people.items():
+            self.expect(person)
+            assert person.rows <= found[account] <= before[account]
+        self.clock.forward(hours=7)  # what failed is tried again in its own time
+        self.sweep_all(1)
+
+    @rule()
+    def sweep_under_the_guard(self) -> None:
+        """A guarded worker erases nothing else, and with approvals as much as an unguarded one."""
+        before = {account: set(person.rows) for account, person in self.people.items()}
+        worker = self.new_worker(guard_percent=5, guard_min_accounts=2)
+        report = sweep(worker, reconcile=True)
+        self.swept = True
+        found = self.read()
+        for account, person in self.people.items():
+            self.expect(person)
+            assert person.rows <= found[account] <= before[account]
+        waits = [
+            LanePlan(
+                tenant=lane.tenant,
+                scope=lane.scope,
+                cutoff=lane.cutoff,
+                policy_digest=lane.policy_digest,
+                due=1000,
+            )
+            for lane in report.lanes
+            if lane.stop_reason is StopReason.WAITING
+        ]
+        if waits:
+            lasts = timedelta(minutes=1)
+            approve(worker, waits, reason="looked", actor="test", lasts=lasts)
+        self.clock.forward(microseconds=1)
+        sweep(worker, reconcile=True)
+        for person in self.people.values():
+            self.expect(person)
+
+    @precondition(lambda self: self.swept)
+    @rule(hours=st.integers(2, 100_000))
+    def clock_runs_backwards(self, hours: int) -> None:
+        """A clock before the last sweep erases nothing."""
+        now = self.clock.now
+        self.clock.now = max(now - timedelta(hours=hours), EARLIEST)
+        with pytest.raises(GuardRefused):
+            sweep(self.worker, reconcile=True)
+        self.clock.now = now
 
     def expect(self, person: Person) -> None:
         """What the rules say of an account at this instant."""
