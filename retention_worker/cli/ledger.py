@@ -29,14 +29,27 @@ app = typer.Typer(
 _MOST_SHOWN = 50
 
 
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        "--against",
+        metavar="EXPORT",
+        help="What it has must be there: only so a ledger whose end was cut off shows.",
+    ),
+]
+ReceiptFile = Annotated[
+    Path | None,
+    typer.Option("--receipt", metavar="FILE", help="Check a receipt; needs no database."),
+]
+OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Default: all.")]
+To = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="FILE", help="Default: RETENTION_LEDGER_EXPORT."),
+]
+
+
 @app.command("export")
-def export(
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="FILE", help="Default: RETENTION_LEDGER_EXPORT."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+def export(to: To = None, as_json: AsJson = False) -> None:
     """Append what is new to a file of JSON Lines; keep it where the database's admins cannot write.
 
     FILE.state beside it remembers how far it goes; without it the file is read again.
@@ -50,14 +63,7 @@ def export(
             raise ConfigurationError("name the file: --to FILE, or set RETENTION_LEDGER_EXPORT")
         done = ledger.export(worker, path, progress=progress)
     if as_json:
-        print_json(
-            {
-                "file": str(done.path),
-                "appended": done.appended,
-                "batches": done.batches,
-                "chains": done.chains,
-            }
-        )
+        print_json(vars(done) | {"path": str(done.path)})
         return
     say(
         f"{_batches(done.appended)} appended to {done.path}, which has "
@@ -67,21 +73,9 @@ def export(
 
 @app.command("verify")
 def verify(
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            "--against",
-            metavar="EXPORT",
-            help="What it has must be there: only so a ledger whose end was cut off shows.",
-        ),
-    ] = None,
-    receipt: Annotated[
-        Path | None,
-        typer.Option("--receipt", metavar="FILE", help="Check a receipt; needs no database."),
-    ] = None,
-    tenant: Annotated[
-        str | None, typer.Option("--tenant", metavar="TENANT", help="Default: all.")
-    ] = None,
+    against: Against = None,
+    receipt: ReceiptFile = None,
+    tenant: OneTenant = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute every hash again and follow every chain; say which rows were changed.

@@ -51,9 +51,11 @@ class LaneReplay:
         rows = {
             parse_id(row.subject, len(self.prepared.compiled.accounts.id_columns)): row
             for row in self.line.erasures
-            if self.result.is_new(row)
+            if not self.result.is_going(row)
         }
         keys = self._eligible(rows)
+        for key in keys:
+            self.result.go(rows[key])
         if authority is None or not keys:
             self.result.add(self._tenant, self._scope, len(keys), self._shown)
             return

@@ -49,13 +49,14 @@ class RequestReplay:
     def run(self, authority: Authority | None, file: str) -> None:
         """Look at the subjects; with an authority, erase those that may go."""
         for row in self.line.erasures:
-            if not self.result.is_new(row):
+            if self.result.is_going(row):
                 continue
             with writing(self.conn):
                 session = Session(self.conn, self.worker.settings.schema_name)
                 subject = self._eligible(session, row)
                 if subject is None:
                     continue
+                self.result.go(row)
                 if authority is None:
                     self.result.add(row.tenant, Scope(row.scope), 1)
                     continue

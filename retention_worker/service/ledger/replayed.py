@@ -14,6 +14,8 @@ __all__ = ["Authority", "Kept", "Replay", "Shown", "is_later"]
 # YYYY-MM-DDTHH:MM:SS.ffffffZ: what sorts as text.
 _LENGTH = 27
 
+_Key = tuple[str, str, str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Authority:
@@ -48,7 +50,8 @@ class Replay:
 
     `accounts`: how many of each tenant and scope were erased (in a dry run: would be), ad-hoc ones
     and transactions included. `gone`: erasures of which nothing is left to erase. `known`, `lost`:
-    batches of the export that the ledger has, and that it has not.
+    batches of the export that the ledger has, and that it has not. Where a subject was erased
+    several times, the newest erasure decides whether it is kept.
     """
 
     dry_run: bool = True
@@ -56,9 +59,9 @@ class Replay:
     lost: int = 0
     gone: int = 0
     accounts: dict[tuple[str, Scope], int] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
     shown: dict[tuple[str, Scope], Shown] = field(default_factory=dict)
-    _seen: set[tuple[str, str, str, str]] = field(default_factory=set)
+    _kept: dict[_Key, Kept] = field(default_factory=dict)
+    _going: set[_Key] = field(default_factory=set)
 
     @property
     def total(self) -> int:
@@ -66,17 +69,23 @@ class Replay:
         return sum(self.accounts.values())
 
     @property
+    def kept(self) -> list[Kept]:
+        """What stays, and why."""
+        return list(self._kept.values())
+
+    @property
     def exit_code(self) -> int:
         """0, or 1 where something is kept that a person should look at."""
-        return int(bool(self.kept))
+        return int(bool(self._kept))
 
-    def is_new(self, row: Erasure) -> bool:
-        """Whether the subject comes for the first time with this scope."""
-        key = (row.tenant, row.kind, row.subject, row.scope)
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
+    def is_going(self, row: Erasure) -> bool:
+        """Whether the subject goes already, with this scope."""
+        return _key(row) in self._going
+
+    def go(self, row: Erasure) -> None:
+        """One goes; also where an older erasure of it alone would have kept it."""
+        self._going.add(_key(row))
+        self._kept.pop(_key(row), None)
 
     def add(self, tenant: str, scope: Scope, number: int, shown: Shown | None = None) -> None:
         """So many go."""
@@ -90,14 +99,12 @@ class Replay:
 
     def keep(self, row: Erasure, reason: str) -> None:
         """One stays."""
-        self.kept.append(
-            Kept(
-                tenant=row.tenant,
-                kind=row.kind,
-                subject=row.subject,
-                scope=row.scope,
-                reason=reason,
-            )
+        self._kept[_key(row)] = Kept(
+            tenant=row.tenant,
+            kind=row.kind,
+            subject=row.subject,
+            scope=row.scope,
+            reason=reason,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -113,6 +120,10 @@ class Replay:
             ],
             "kept": [vars(each) for each in self.kept],
         }
+
+
+def _key(row: Erasure) -> _Key:
+    return row.tenant, row.kind, row.subject, row.scope
 
 
 def is_later(now: str | None, then: str | None) -> bool:

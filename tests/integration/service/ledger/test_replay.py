@@ -16,7 +16,13 @@ from retention_worker.service.ledger import Authority, Replay, export, replay, v
 from retention_worker.service.ledger.replayed import is_later
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database
-from tests.factories import AccountIds, set_last_activity
+from tests.factories import (
+    AccountIds,
+    add_face_template,
+    add_image,
+    add_transaction,
+    set_last_activity,
+)
 from tests.integration.service.ledger.books import fill, found, request
 from tests.server import Server
 from tests.snapshot import diff, snapshot
@@ -42,6 +48,7 @@ class Drill:
     """After the restore: the old state, and the export of what happened since the backup."""
 
     restored: Stage
+    lost: Database
     book: Path
     accounts: list[AccountIds]
 
@@ -82,7 +89,7 @@ def drill(
             request(stage, "transaction", str(accounts[8].transactions[0]), Scope.BIOMETRICS)
             export(stage.worker, book)
         with opened(backup, config_dir, NOW + timedelta(days=11)) as restored:
-            yield Drill(restored, book, accounts)
+            yield Drill(restored, database, book, accounts)
 
 
 def test_a_dry_run_changes_nothing(drill: Drill) -> None:
@@ -180,6 +187,25 @@ def test_to_the_microsecond(drill: Drill, microseconds: int, goes: bool) -> None
     drill.replay()
 
     assert (drill.credentials()[5] == 0) == goes
+
+
+def test_the_newest_of_several_erasures_decides(drill: Drill) -> None:
+    """Erased, active again under the same id, erased again: an older erasure keeps nothing."""
+    due = drill.accounts[5]
+    stage = drill.restored
+    set_last_activity(stage.conn, due.account, NOW - timedelta(days=352))
+    with opened(drill.lost, stage.config, NOW + timedelta(days=20)) as later:
+        came_back = add_transaction(later.conn, due.account, NOW + timedelta(days=11))
+        add_face_template(later.conn, came_back, NOW - timedelta(days=352))
+        add_image(later.conn, came_back, NOW - timedelta(days=352))
+        set_last_activity(later.conn, due.account, NOW - timedelta(days=352))
+        later.sweep(reconcile=True)
+        export(later.worker, drill.book)
+
+    result = drill.replay()
+
+    assert drill.credentials()[5] == 0
+    assert result.kept == []
 
 
 def test_a_hold_wins(drill: Drill) -> None:
