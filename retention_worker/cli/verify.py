@@ -118,7 +118,7 @@ def _progress_bar() -> Iterator[Progress | None]:
         TextColumn("{task.description}", markup=False),
     )
     with Bar(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("", total=1)
 
         def begins(name: str, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, description=clean(name))

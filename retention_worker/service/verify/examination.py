@@ -54,6 +54,7 @@ def verify(
 class _Examination:
     def __init__(self, worker: Worker, tenant: str | None, progress: Progress | None) -> None:
         self._worker = worker
+        self._tenant = tenant
         self._progress = progress
         self._lanes: list[LaneLeft] = []
         self._population = rows.Population()
@@ -66,10 +67,10 @@ class _Examination:
         steps = list(self._steps())
         found: list[Observation] = []
         for number, step in enumerate(steps):
-            if self._progress is not None:
-                self._progress(step.name, number, len(steps))
+            self._tell(step.name, number, len(steps))
             found += self._look(step)
-        found += chains(self._worker, self._scene.only)
+        self._tell("chains of the ledger", len(steps), len(steps))
+        found += chains(self._worker, self._tenant)
         return Verification(
             at=self._scene.now,
             tenants=self._population.tenants,
@@ -78,6 +79,10 @@ class _Examination:
             lanes=tuple(self._lanes),
             observations=tuple(sorted(found, key=lambda each: not each.wrong)),
         )
+
+    def _tell(self, name: str, done: int, steps: int) -> None:
+        if self._progress is not None:
+            self._progress(name, done, steps + 1)
 
     def _look(self, step: _Step) -> list[Observation]:
         try:

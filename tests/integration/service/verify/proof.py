@@ -21,7 +21,7 @@ def wrong(stage: Stage, **options: Any) -> list[str]:
 def noted(stage: Stage, **options: Any) -> list[str]:
     """The checks that found something worth knowing; objects are queued after each erasure."""
     found = (each for each in proof(stage, **options).observations if not each.wrong)
-    return sorted({each.check for each in found} - {"objects", "chain"})
+    return sorted({each.check for each in found} - {"objects"})
 
 
 def only(found: Verification, check: str) -> Observation:
