@@ -148,6 +148,8 @@ class RequestRun:
         part = self._part(session, current, key, found)
         transaction = request.subject_key if request.kind == TRANSACTION else None
         self._remember(session, key, locked, found)
+        # The chain before the number: numbers grow along a chain.
+        previous = requests.lock_chain(session, request.tenant_id)
         batch = ledger.next_batch(session)
         counts = credentials.erase(
             session,
@@ -164,7 +166,7 @@ class RequestRun:
         if complete:
             self._prove(session, key, locked)
         if complete or counts.rows:
-            self._write(session, batch, counts, locked, complete=complete, now=now)
+            self._write(session, batch, previous, counts, locked, complete=complete, now=now)
         self._add(counts)
         if not complete:
             assert part is not None
@@ -221,6 +223,7 @@ class RequestRun:
         self,
         session: Session,
         batch: int,
+        previous: str | None,
         counts: Counts,
         locked: Locked,
         *,
@@ -243,7 +246,7 @@ class RequestRun:
             objects=counts.objects,
             erased_at=now,
             erasures="",
-            previous=requests.lock_chain(session, request.tenant_id),
+            previous=previous,
         )
         subjects = [(request.subject_id, locked.active_at)]
         head = ledger.write(session, record, subjects, kind=request.kind, complete=complete)
