@@ -8,7 +8,9 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap import DataMap
 from retention_worker.service.doctor import Finding, examine, refusals
 from retention_worker.settings import Settings
+from retention_worker.store import catalog
 from retention_worker.store.pool import reading
+from retention_worker.store.recreation import recreation_sql
 from retention_worker.store.session import Session
 from tests.config_folder import SAMPLES
 from tests.database import Database
@@ -58,6 +60,12 @@ class Patient:
             for statement in statements:
                 conn.execute(statement.encode())
             conn.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}".encode())
+
+    def guard(self) -> None:
+        """Renew the triggers against recreation for the map as it was changed."""
+        with self.database.connect() as conn:
+            found = catalog.read(conn, catalog.mapped_tables(self.datamap))
+            conn.execute(recreation_sql(self.datamap, found, SCHEMA).encode())
 
     def refusals(self, **options: Any) -> tuple[Finding, ...]:
         """What `run` and `sweep` would refuse, as the worker's role."""

@@ -65,6 +65,7 @@ def test_an_index_that_begins_with_the_tenant(patient: Patient, tenant: bool) ->
     )
     if tenant:
         patient.map["transactions"]["tenant"] = "tenant_id"
+    patient.guard()
     assert patient.warned() == ([] if tenant else [("index", "public.transactions")])
 
 
@@ -87,6 +88,7 @@ def test_activity_as_the_latest_of_several_columns(patient: Patient) -> None:
 def test_activity_without_a_tenant(patient: Patient) -> None:
     """In a database of one tenant the index begins with the activity."""
     del patient.map["accounts"]["tenant"]
+    patient.guard()
     _heals(patient, "public.accounts", "last_activity_at, id")
 
 
