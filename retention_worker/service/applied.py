@@ -13,7 +13,7 @@ from retention_worker.service.worker import Worker
 from retention_worker.store import lanes, policies
 from retention_worker.store.session import Session
 
-__all__ = ["apply_policy"]
+__all__ = ["apply_policy", "due_sooner"]
 
 _log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ def apply_policy(
     """Make the file's policy the one that is applied from now on.
 
     Args:
-        worker: remembers what this process applied last.
+        worker: knows what this process applied last; the caller notes it once it is committed.
         session: a transaction that may write.
         file: the policy.
         digest: of the policy that was applied last, by whichever replica.
@@ -43,18 +43,24 @@ def apply_policy(
         policies.log(session, policy, file.text, worker.settings.config_revision, now)
         lanes.set_policy_digest(session, policy.tenant_id, mine)
         _log.info("policy_applied", tenant=policy.tenant, digest=mine)
-    worker.applied[policy.tenant_id] = mine
     return True
 
 
 def _clamp(worker: Worker, session: Session, policy: Policy, now: datetime) -> None:
     """A policy that makes accounts due sooner than the last one waits already above the minimum."""
+    for scope in due_sooner(session, policy):
+        least = worker.settings.guard_min_accounts
+        lanes.clamp_allowance(session, policy.tenant_id, scope, least, now)
+
+
+def due_sooner(session: Session, policy: Policy) -> list[Scope]:
+    """The scopes in which the policy makes accounts due sooner than the one applied last."""
     before = policies.latest(session, policy.tenant_id)
     if before is None:
-        return
-    for scope in Scope:
-        old, new = before.get(scope), policy.period(scope)
-        sooner = new is not None and (old is None or not new.never_shorter_than(old))
-        if sooner:
-            least = worker.settings.guard_min_accounts
-            lanes.clamp_allowance(session, policy.tenant_id, scope, least, now)
+        return []
+    return [
+        scope
+        for scope in Scope
+        if (new := policy.period(scope)) is not None
+        and ((old := before.get(scope)) is None or not new.never_shorter_than(old))
+    ]

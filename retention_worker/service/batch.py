@@ -6,6 +6,7 @@ what was committed after the locks were taken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,8 +40,9 @@ class Terms:
     """What holds for all batches of a lane in one sweep.
 
     `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
-    accounts are counted against. `source` goes into the ledger: a `replay` belongs to no sweep, and
-    names the policy under which it was erased before, whichever is applied now.
+    accounts are counted against, and where there is none `spends` says whether the lane's allowance
+    is: the guard may be turned off. `source` goes into the ledger: a `replay` belongs to no sweep,
+    and names the policy under which it was erased before, whichever is applied now.
     """
 
     sweep: int | None
@@ -51,6 +53,7 @@ class Terms:
     policy_digest: str
     map_digest: str
     approval: int | None = None
+    spends: bool = False
     source: str = SWEEP
 
 
@@ -146,6 +149,9 @@ class Batch:
         lane = lanes.read(self.session, terms.tenant_id, terms.scope)
         if refused := self._refused(lane):
             return refused
+        if self.terms.spends and lane.allowance is not None:
+            # Several workers may have been allowed the same accounts.
+            self.permit = min(self.permit, math.floor(lane.allowance.accounts))
         self._waiting = self._deferred_rows()
         found = self._candidates(lane)
         if not found:
@@ -351,21 +357,36 @@ class Batch:
         self._remember([large.key])
         counts = self._erase_credentials([large.key], batch, part)
         self._check_activity([large.key])
-        complete = part.name is None
+        ended = part.name is None
+        complete = ended and not self._is_left([large.key])
         if complete or counts.rows:
             self._write(lane, batch, [large.key], counts, complete=complete)
         if complete:
             result.drop.append(name)
             return 1, counts
         result.defer.append(
-            Deferred(
+            self._from_the_start(large.key)
+            if ended
+            else Deferred(
                 key=large.key,
                 reason=DeferReason.PARTIAL,
                 retry_at=self.terms.now.isoformat(),
+                attempts=self.attempts(large.key),
                 done=part,
             )
         )
         return 0, counts
+
+    def _from_the_start(self, key: Key) -> Deferred:
+        """Rows came where the parts had been, such as those of an account that was merged."""
+        attempts = self.attempts(key) + 1
+        return Deferred(
+            key=key,
+            reason=DeferReason.ERROR,
+            detail="erased in parts, and rows are there again: they came meanwhile, or are kept",
+            retry_at=retry_time(self.terms.now, attempts),
+            attempts=attempts,
+        )
 
     def _remember(self, keys: Sequence[Key]) -> None:
         """A biometric that is newer than its account's activity counts as activity.
@@ -402,11 +423,14 @@ class Batch:
         self._check_activity(keys)
         if not self.prove:
             return
-        left = self._look(keys).values()
-        if any(has_credentials(found, self.terms.scope) for found in left):
+        if self._is_left(keys):
             raise IncompleteErasure(
                 "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
             )
+
+    def _is_left(self, keys: Sequence[Key]) -> bool:
+        scope = self.terms.scope
+        return any(has_credentials(found, scope) for found in self._look(keys).values())
 
     def _check_activity(self, keys: Sequence[Key]) -> None:
         if self.compiled.blanks_accounts(self.terms.scope):
@@ -440,7 +464,7 @@ class Batch:
         )
         erased = [(id_text(key), self._locked[id_text(key)].active_at) for key in keys]
         head = ledger.write(self.session, record, erased, complete=complete)
-        spent = len(keys) if complete and terms.approval is None else 0
+        spent = len(keys) if complete and terms.spends else 0
         ledger.set_head(
             self.session, terms.tenant_id, terms.scope, batch=batch, head=head, spent=spent
         )

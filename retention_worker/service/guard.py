@@ -90,21 +90,28 @@ class Judge:
     lanes: Sequence[LaneState]
     planned: int = 0
 
-    def lane(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
-        """Whether a lane may erase what is due now.
+    @property
+    def is_off(self) -> bool:
+        """Whether the operator has turned the guard off."""
+        return self.settings.guard_percent == 100
+
+    def lane(
+        self, session: Session, survey: Survey, approval: Approval | None, *, gone: int = 0
+    ) -> Verdict:
+        """Whether a lane may erase what is due now; `gone` of it by an approval before (a plan).
 
         An upper bound by the index is enough in nearly every sweep; only where that is too much is
         each account looked at, and no further than the allowance.
         """
-        if approval is None and self.settings.guard_percent == 100:  # turned off by the operator
+        if approval is None and self.is_off:
             return Verdict(permit=sys.maxsize)
-        due = due_at_most(session, survey, _COUNT_LIMIT)
+        due = due_at_most(session, survey, _COUNT_LIMIT) - gone
         if approval is not None:
             return self._approved(session, survey, approval, due)
         allowance = self._allowance(session, survey, due)
         limit = math.floor(allowance.accounts)
         if due > limit:
-            exact = count_up_to(session, survey, limit)
+            exact = count_up_to(session, survey, limit + gone) - gone
             if exact > limit:
                 return Verdict(permit=0, allowance=allowance, reason=_too_many(due, limit))
             due = exact

@@ -60,6 +60,7 @@ class Ending:
 
 
 _DONE = Ending(stop=StopReason.EXHAUSTED)
+_STOPPED = Ending(stop=StopReason.STOPPED, reason="the worker is stopping")
 
 
 @dataclass(kw_only=True)
@@ -89,6 +90,7 @@ class LaneRun:
     _parts: dict[str, int] = field(default_factory=dict)
     _failures: int = 0
     _erased: int = 0
+    _reserved: int = 0
     _last_failure: str = ""
     _proved: bool = False
 
@@ -101,7 +103,8 @@ class LaneRun:
         for attempt in range(1, _RECONNECTS + 1):
             try:
                 with self.worker.pool.connection() as conn:
-                    return self._run(conn)
+                    self._give_back(conn)  # what a connection that was lost had left
+                    return self._try(conn)
             except DatabaseUnavailable as exc:
                 _log.warning("connection_lost", attempt=attempt, error=str(exc))
                 if attempt == _RECONNECTS:
@@ -112,8 +115,19 @@ class LaneRun:
                 return Ending(stop=StopReason.FAILED, reason=str(exc))
         raise AssertionError("the loop returns or raises")
 
+    def _try(self, conn: Connection) -> Ending:
+        try:
+            return self._run(conn)
+        except DatabaseUnavailable:
+            raise
+        except RetentionWorkerError:  # of what all lanes have together nobody else may lack it
+            self._give_back(conn)
+            raise
+
     def _run(self, conn: Connection) -> Ending:
         """First what a person has approved, then what may go without one."""
+        if self.worker.stop.is_set():  # before anything is counted
+            return _STOPPED
         self._begin(conn)
         if (approval := self._approval(conn)) is not None:
             cutoff = min(self.terms.cutoff, approval.cutoff)
@@ -136,6 +150,8 @@ class LaneRun:
 
     def _approval(self, conn: Connection) -> Approval | None:
         terms = self.terms
+        if self.judge.is_off:
+            return None
         with writing(conn):
             return approvals.current(
                 self._session(conn), terms.tenant_id, terms.scope, terms.policy_digest, terms.now
@@ -153,11 +169,15 @@ class LaneRun:
             session = self._session(conn)
             if not lanes.lease(session, terms.tenant_id):
                 return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
+            # Another one may have spent of the allowance since the lane was read.
+            survey = replace(survey, lane=lanes.lock(session, terms.tenant_id, terms.scope))
             verdict = self._judge(session, survey, approval)
+        self._erased, self._reserved = 0, verdict.permit if verdict.total is not None else 0
         if verdict.reason is not None:
             return Ending(stop=StopReason.WAITING, reason=verdict.reason)
+        terms = replace(terms, spends=verdict.allowance is not None)
         ending = self._erase(conn, terms, verdict.permit, list(keys))
-        self._give_back(conn, verdict)
+        self._give_back(conn)
         if looked and ending.stop is StopReason.EXHAUSTED:
             with writing(conn):
                 reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
@@ -173,13 +193,14 @@ class LaneRun:
             left = replace(verdict.total, accounts=verdict.total.accounts - verdict.permit)
             waits = verdict.reason is not None
             control.set_total_allowance(session, left, waits=waits)
-        self._erased = 0
         return verdict
 
-    def _give_back(self, conn: Connection, verdict: Verdict) -> None:
-        if verdict.total is not None:
+    def _give_back(self, conn: Connection) -> None:
+        """What was reserved of the total and not used; once, however the lane ends."""
+        if self._reserved > self._erased:
             with writing(conn):
-                control.give_back(self._session(conn), verdict.permit - self._erased)
+                control.give_back(self._session(conn), self._reserved - self._erased)
+        self._reserved = 0
 
     def _look_behind(
         self, conn: Connection, lane: LaneState, terms: Terms
@@ -235,7 +256,7 @@ class LaneRun:
         """What ends a lane between two batches."""
         settings, worker = self.worker.settings, self.worker
         if worker.stop.is_set():
-            return Ending(stop=StopReason.STOPPED, reason="the worker is stopping")
+            return _STOPPED
         if settings.window is not None and not settings.window.contains(worker.clock()):
             return Ending(stop=StopReason.WINDOW_CLOSED, reason=f"outside {settings.window}")
         if self.until is not None and worker.monotonic() >= self.until:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from retention_worker.configfiles.policies import PolicyFile, load_policy_file
+from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LanePlan, PlanReport
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service import guard, reconcile
+from retention_worker.service.applied import due_sooner
 from retention_worker.service.prepare import Prepared, prepare
-from retention_worker.service.survey import Survey, eligible
+from retention_worker.service.survey import Survey, count_up_to, eligible
 from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, control, credentials, deferred, lanes
@@ -55,11 +57,14 @@ def plan(
             files = {tried.policy.tenant: tried}
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
         states, work = _work(worker, conn, prepared, chosen, now)
+        everyone = {f.policy.tenant_id: f for f in (*prepared.policies.files.values(), *chosen)}
+        with reading(conn):
+            together = _states(Session(conn, worker.settings.schema_name), everyone)
         judge = guard.Judge(
             compiled=prepared.compiled,
             settings=worker.settings,
-            days=days_of(chosen),
-            lanes=list(states.values()),
+            days=days_of(everyone.values()),
+            lanes=list(together.values()),
         )
         found: list[LanePlan] = []
         for file in _in_order(chosen, states):
@@ -88,10 +93,7 @@ def _work(
     files = {file.policy.tenant_id: file for file in chosen}
     with reading(conn):
         session = Session(conn, worker.settings.schema_name)
-        states = {(s.tenant_id, s.scope): s for s in lanes.of_tenants(session, files)}
-        for tenant in files:
-            for scope in Scope:
-                states.setdefault((tenant, scope), LaneState.new(tenant, scope))
+        states = _states(session, files)
         work = find_work(
             session,
             prepared,
@@ -102,6 +104,15 @@ def _work(
             reconcile=False,
         )
     return states, work
+
+
+def _states(session: Session, tenant_ids: Iterable[str]) -> dict[_LaneKey, LaneState]:
+    wanted = list(tenant_ids)
+    states = {(s.tenant_id, s.scope): s for s in lanes.of_tenants(session, wanted)}
+    for tenant in wanted:
+        for scope in Scope:
+            states.setdefault((tenant, scope), LaneState.new(tenant, scope))
+    return states
 
 
 def _in_order(chosen: Sequence[PolicyFile], states: dict[_LaneKey, LaneState]) -> list[PolicyFile]:
@@ -139,7 +150,7 @@ class _Tenant:
         survey = self._survey(scope, cutoff, reach)
         with reading(self.conn):
             session = Session(self.conn, self.worker.settings.schema_name)
-            stop, reason = self._stop(session, survey)
+            stop, reason = self._stop(session, self._as_applied(session, survey))
             counted = self._count(session, survey)
             blocked = deferred.counts(session, [policy.tenant_id])
         if stop is None and scope is Scope.BIOMETRICS:
@@ -175,6 +186,17 @@ class _Tenant:
             compiled=self.prepared.compiled, lane=state, cutoff=cutoff, now=self.now, behind=keys
         )
 
+    def _as_applied(self, session: Session, survey: Survey) -> Survey:
+        """The lane as a sweep would judge it, which applies a changed policy first."""
+        policy, lane = self.file.policy, survey.lane
+        if lane.policy_digest == policy.digest or lane.scope not in due_sooner(session, policy):
+            return survey
+        least: float = self.worker.settings.guard_min_accounts
+        if lane.allowance is not None:
+            least = min(least, lane.allowance.accounts)
+        clamped = replace(lane, allowance=Allowance(accounts=least, at=self.now))
+        return replace(survey, lane=clamped)
+
     def _stop(self, session: Session, survey: Survey) -> tuple[StopReason | None, str | None]:
         """Why a sweep would leave the lane alone."""
         policy, lane = self.file.policy, survey.lane
@@ -183,13 +205,20 @@ class _Tenant:
         pause = control.paused(session, self.now)
         if pause is not None:
             return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
+        gone = 0
         approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
-        verdict = self.judge.lane(session, survey, None)
-        if verdict.reason is not None and approval is not None:
-            verdict = self.judge.lane(session, survey, approval)
-        elif verdict.reason is None and verdict.total is not None:
+        if approval is not None and not self.judge.is_off:
+            approved = replace(survey, cutoff=min(survey.cutoff, approval.cutoff))
+            verdict = self.judge.lane(session, approved, approval)
+            if verdict.reason is not None:
+                return StopReason.WAITING, verdict.reason
+            gone = count_up_to(session, approved, verdict.permit)
+        verdict = self.judge.lane(session, survey, None, gone=gone)
+        if verdict.reason is not None:
+            return StopReason.WAITING, verdict.reason
+        if verdict.total is not None:
             self.judge.planned += verdict.permit
-        return (StopReason.WAITING, verdict.reason) if verdict.reason else (None, None)
+        return None, None
 
     def _count(self, session: Session, survey: Survey) -> _Counted:
         counted = _Counted()

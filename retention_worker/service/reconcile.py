@@ -40,7 +40,8 @@ def scan(
         compiled: the data map.
         lane: as it was read.
         now: the sweep's start.
-        full: go on to the end; otherwise one small slice.
+        full: everything, from where the slices are to the end and then up to there; otherwise
+            one small slice.
         map_digest: of the scope's entries; a pass that began under another one begins again.
 
     Returns:
@@ -51,15 +52,17 @@ def scan(
     bound = lane.watermark.activity
     size = _FULL_SLICE if full else SLICE
     found: list[Key] = []
-    place = lane.behind.cursor if lane.behind.digest == map_digest else None
+    begun = place = lane.behind.cursor if lane.behind.digest == map_digest else None
     while True:
         with reading(conn):
             session = Session(conn, schema_name)
             page = accounts.page(session, compiled, lane.tenant_id, bound, after=place, limit=size)
             found += _with_credentials(session, compiled, lane, [c.key for c in page], now)
         place = page[-1].position if len(page) == size else None
-        if place is None or not full or len(found) >= _MOST_FOUND:
-            return tuple(found), place
+        if place is None and full and begun is not None:
+            bound, begun = begun.activity, None
+        elif place is None or not full or len(found) >= _MOST_FOUND:
+            return tuple(dict.fromkeys(found)), place
 
 
 def _with_credentials(

@@ -37,6 +37,8 @@ ACCOUNT = "account"
 TRANSACTION = "transaction"
 # So many locks and time-outs in a row, and `run` or `sweep` go on with the request later.
 _ATTEMPTS = 20
+# So often a large account is gone through again before it is said that something keeps its rows.
+_WALKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class RequestRun:
         self._limit = self.worker.settings.batch_max_transactions
         self._rows: dict[str, int] = {}
         self._objects = 0
+        self._walks = 0
         self._finished_at: datetime | None = None
 
     def finish(self) -> Erased:
@@ -163,13 +166,14 @@ class RequestRun:
             transaction=transaction,
         )
         complete = part is None or part.name is None
+        if complete and part is not None and self._walks_again(session, key):
+            complete, part = False, None
         if complete:
             self._prove(session, key, locked)
         if complete or counts.rows:
             self._write(session, batch, previous, counts, locked, complete=complete, now=now)
         self._add(counts)
         if not complete:
-            assert part is not None
             requests.set_progress(session, request.id, part)
             return False
         requests.finish(session, request.id, "done", None, now)
@@ -190,6 +194,15 @@ class RequestRun:
             done=current.done,
             limit=self._limit,
         )
+
+    def _walks_again(self, session: Session, key: Key) -> bool:
+        """Whether rows came where the parts of a large account, which lives on, had been."""
+        if self._walks == _WALKS or not has_credentials(
+            self._look(session, key), self.request.scope
+        ):
+            return False
+        self._walks += 1
+        return True
 
     def _remember(self, session: Session, key: Key, locked: Locked, found: Found) -> None:
         """What stays must not go before its time, though its newest credential goes now."""

@@ -59,7 +59,7 @@ def sweep(
         chosen = _chosen(prepared, tenants)
         with writing(conn):
             session = Session(conn, worker.settings.schema_name)
-            lanes.register(session, [file.policy.tenant_id for file in chosen])
+            lanes.register(session, prepared.by_tenant_id())
             number = sweeps.begin(session, now, __version__, socket.gethostname())
         finish_open(worker, conn, prepared, tenants)
     with structlog.contextvars.bound_contextvars(sweep_id=number):
@@ -115,13 +115,19 @@ class _Sweep:
             )
             # A tenant that ever had something due has a watermark, so only the others are asked.
             new = {s.tenant_id for s in states} - {s.tenant_id for s in states if s.watermark}
+            # All lanes together are all of them, whichever tenants were named.
+            everyone = self.prepared.by_tenant_id()
+            together = lanes.of_tenants(session, everyone) if len(everyone) > len(files) else states
             self.empty = accounts.without_accounts(session, self.prepared.compiled, sorted(new))
+        for tenant in files.keys() - self.stale:  # by now that is committed
+            self.worker.applied[tenant] = files[tenant].policy.digest
         self.judge = Judge(
             compiled=self.prepared.compiled,
             settings=self.worker.settings,
-            days=days_of(chosen),
-            lanes=states,
+            days=days_of(everyone.values()),
+            lanes=together,
         )
+        self.waiting = {(s.tenant_id, s.scope) for s in states if s.waiting_since}
         order: dict[str, dict[Scope, Reach]] = {}
         for state in states:
             found = order.setdefault(state.tenant_id, {})
@@ -135,7 +141,8 @@ class _Sweep:
     ) -> None:
         self.stale = {
             tenant
-            for tenant, digest in {s.tenant_id: s.policy_digest for s in states}.items()
+            # In the order of their names, so that two replicas cannot deadlock.
+            for tenant, digest in sorted({s.tenant_id: s.policy_digest for s in states}.items())
             if not apply_policy(self.worker, session, files[tenant], digest, self.now)
         }
 
@@ -166,6 +173,8 @@ class _Sweep:
                 reason=f"no account has the tenant {policy.tenant_id!r}: see {file.path}",
             )
         if reach is None:
+            if (policy.tenant_id, scope) in self.waiting:
+                self._finish(policy.tenant_id, scope, Ending(stop=StopReason.EXHAUSTED))
             return Ending(stop=StopReason.EXHAUSTED)
         if policy.paused:
             due = "; accounts are due: see `plan`"
@@ -203,14 +212,15 @@ class _Sweep:
         level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
         with self.worker.pool.connection() as conn, writing(conn):
             session = Session(conn, self.worker.settings.schema_name)
-            lanes.finish(
-                session,
-                tenant_id,
-                scope,
-                stop_reason=ending.stop,
-                reason=ending.reason,
-                now=self.now,
-            )
+            if ending.stop is not StopReason.BUSY:  # how it ends, the other worker says
+                lanes.finish(
+                    session,
+                    tenant_id,
+                    scope,
+                    stop_reason=ending.stop,
+                    reason=ending.reason,
+                    now=self.now,
+                )
             lanes.served(session, tenant_id, self.now)
 
     def _reports(

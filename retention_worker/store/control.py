@@ -92,5 +92,7 @@ def latest_start(session: Session) -> datetime | None:
 
 
 def accept_clock(session: Session, actor: str, reason: str, now: datetime) -> None:
-    """Let the starts of all sweeps so far count no more."""
+    """Let the starts of all sweeps so far count no more, nor the times that they set."""
     session.run("control.accept_clock", {"actor": actor, "reason": reason, "now": now})
+    for name in ("accept_total", "accept_lanes", "accept_tenants", "accept_deferred"):
+        session.run(f"control.{name}", {"now": now})

@@ -17,6 +17,7 @@ __all__ = [
     "clamp_allowance",
     "finish",
     "lease",
+    "lock",
     "of_tenants",
     "read",
     "register",
@@ -47,6 +48,13 @@ def read(session: Session, tenant_id: str, scope: Scope) -> LaneState:
     """The lane, as committed by whoever had the lease before."""
     row = session.row("lanes.read", {"tenant": tenant_id, "scope": scope})
     assert row is not None  # registered at the sweep's start
+    return _state(row)
+
+
+def lock(session: Session, tenant_id: str, scope: Scope) -> LaneState:
+    """The lane, whose allowance nobody else changes until the transaction ends."""
+    row = session.row("lanes.lock", {"tenant": tenant_id, "scope": scope})
+    assert row is not None
     return _state(row)
 
 

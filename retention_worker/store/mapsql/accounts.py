@@ -245,12 +245,17 @@ class _Builder:
         )
 
     def _hold(self) -> Composable:
-        """The end of the longest active hold ('infinity' without one), NULL where there is none."""
+        """The end of the longest active hold ('infinity' without one), NULL where there is none.
+
+        Without a tenant column ids stand alone, and the name is only a file's: a hold counts under
+        whatever name it was placed.
+        """
+        tenant = SQL("TRUE") if self.accounts.tenant is None else SQL("h.tenant_id = %(tenant)s")
         return SQL(
             "(SELECT max(COALESCE(h.until, 'infinity'))::text FROM {}.hold h "
-            "WHERE h.tenant_id = %(tenant)s AND h.account_id = k.id AND h.released_at IS NULL "
+            "WHERE {} AND h.account_id = k.id AND h.released_at IS NULL "
             "AND (h.until IS NULL OR h.until > %(now)s))"
-        ).format(self.schema)
+        ).format(self.schema, tenant)
 
     def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
         names = [f"k{index}" for index in range(len(source.key))]

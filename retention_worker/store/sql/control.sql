@@ -38,6 +38,27 @@ UPDATE {schema}.control
        clock_accepted_reason = %(reason)s,
        clock_accepted_sweep = COALESCE((SELECT max(id) FROM {schema}.sweep), 0);
 
+-- name: accept_total
+-- What all lanes have together refills from now on.
+UPDATE {schema}.control SET total_allowance_at = LEAST(total_allowance_at, %(now)s);
+
+-- name: accept_lanes
+-- What a sweep dated in the future left in the lanes counts from now on.
+UPDATE {schema}.lane
+   SET allowance_at = LEAST(allowance_at, %(now)s), waiting_since = LEAST(waiting_since, %(now)s),
+       reconciled_at = LEAST(reconciled_at, %(now)s),
+       reconcile_started_at = LEAST(reconcile_started_at, %(now)s)
+ WHERE GREATEST(allowance_at, waiting_since, reconciled_at, reconcile_started_at) > %(now)s;
+
+-- name: accept_tenants
+-- It is no reason to serve a tenant last.
+UPDATE {schema}.tenant SET last_served_at = %(now)s WHERE last_served_at > %(now)s;
+
+-- name: accept_deferred
+-- What it deferred, or began to erase, is looked at again now: its times are none.
+UPDATE {schema}.deferred SET retry_at = %(now)s, looked_at = NULL, since = LEAST(since, %(now)s)
+ WHERE looked_at > %(now)s OR since > %(now)s OR (reason = 'partial' AND retry_at > %(now)s);
+
 -- name: latest_start
 -- The latest start of a sweep since the clock was accepted.
 SELECT s.started_at

@@ -29,6 +29,10 @@ SELECT 1 AS leased FROM {schema}.tenant WHERE tenant_id = %(tenant)s FOR UPDATE 
 -- A lane as it is after the lease was taken: a statement of its own, for a fresh snapshot.
 SELECT * FROM {schema}.lane WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
 
+-- name: lock
+-- The same, and nobody else changes its allowance until the transaction ends.
+SELECT * FROM {schema}.lane WHERE tenant_id = %(tenant)s AND scope = %(scope)s FOR UPDATE;
+
 -- name: advance
 -- The watermark only moves forward: past all candidates of the batch.
 UPDATE {schema}.lane
@@ -67,14 +71,16 @@ UPDATE {schema}.lane
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s;
 
 -- name: finish
--- How the lane ended; waiting_since keeps the first time of an unbroken wait, and an allowance
--- does not refill while the lane waits or is paused.
+-- How the lane ended; waiting_since keeps the first time of an unbroken wait, which a replica that
+-- did not get as far as the guard does not end, and an allowance does not refill while the lane
+-- waits or is paused.
 UPDATE {schema}.lane
    SET allowance_at = CASE WHEN %(stop_reason)s IN ('waiting', 'paused') AND allowance IS NOT NULL
                            THEN %(now)s ELSE allowance_at END,
        stop_reason = %(stop_reason)s, reason = %(reason)s,
-       waiting_since = CASE WHEN %(stop_reason)s = 'waiting'
-                            THEN COALESCE(waiting_since, %(now)s) END
+       waiting_since = CASE WHEN %(stop_reason)s = 'waiting' THEN COALESCE(waiting_since, %(now)s)
+                            WHEN %(stop_reason)s NOT IN ('exhausted', 'paused') THEN waiting_since
+                       END
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s
    AND (stop_reason IS DISTINCT FROM %(stop_reason)s OR reason IS DISTINCT FROM %(reason)s
         OR %(stop_reason)s IN ('waiting', 'paused'));

@@ -1,12 +1,13 @@
 -- name: add
--- A new request, or the same one that is open already: asked twice at once it is done once.
+-- A new request, or the same one that is open already: asked twice at once it is done once. Its
+-- transaction may have moved to another account meanwhile.
 INSERT INTO {schema}.request AS r
        (tenant_id, kind, subject_id, subject_key, account_id, scope, source, actor, reason,
         requested_at, due_by)
 VALUES (%(tenant)s, %(kind)s, %(subject)s, %(key)s::text[], %(account)s, %(scope)s, %(source)s,
         %(actor)s, %(reason)s, %(now)s, %(due_by)s)
 ON CONFLICT (tenant_id, kind, subject_id, scope) WHERE state = 'open'
-   DO UPDATE SET requested_at = r.requested_at
+   DO UPDATE SET account_id = EXCLUDED.account_id
 RETURNING *;
 
 -- name: latest
