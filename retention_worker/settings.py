@@ -21,7 +21,7 @@ __all__ = ["PREFIX", "Settings", "load"]
 
 PREFIX = "RETENTION_"
 # Read by the test suite alone, so a developer's shell may hold it.
-_FOREIGN = {"RETENTION_TEST_DATABASE_URL"}
+_FOREIGN = {"RETENTION_TEST_DATABASE_URL", "RETENTION_TEST_LONG"}
 
 
 def _period(value: Any) -> Any:

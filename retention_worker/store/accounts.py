@@ -28,6 +28,7 @@ __all__ = [
     "look",
     "page",
     "present",
+    "same_tenant",
     "without_accounts",
 ]
 
@@ -61,8 +62,9 @@ class Found:
 
     `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity`: the latest
     activity after the cutoff, as text. `newest_credential`: when it was made, as text; it
-    `credential_is_newer` where that is after the cutoff. `units`: how many rows hang
-    directly under the account, counted no further than asked.
+    `credential_is_newer` where that is after the cutoff. `has_other` is False where the scope is
+    biometrics. `units`: how many rows hang directly under the account, counted no further than
+    asked.
     """
 
     id: str
@@ -227,6 +229,19 @@ def count_live_lanes(
         },
     )
     return [row["live"] for row in rows]
+
+
+def same_tenant(
+    session: Session, compiled: CompiledMap, tenant_id: str, known: Sequence[str]
+) -> str:
+    """A tenant as the policies write it, or the column: a uuid may be written in capitals.
+
+    Everything that is kept by tenant is kept by that text.
+    """
+    if compiled.accounts.same_tenant is None:
+        return tenant_id
+    parameters = {"tenant": tenant_id, "tenants": list(known)}
+    return str(session.value(compiled.accounts.same_tenant, parameters))
 
 
 def without_accounts(

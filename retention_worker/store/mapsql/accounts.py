@@ -39,6 +39,7 @@ class AccountSql:
     due_lanes: Composed
     live_lanes: Composed
     without_accounts: Composed
+    same_tenant: Composed | None
 
 
 def account_sql(
@@ -66,6 +67,7 @@ def account_sql(
         due_lanes=many_lanes.due(datamap, catalog, builder.activity),
         live_lanes=many_lanes.live(datamap, catalog, builder.activity),
         without_accounts=many_lanes.without_accounts(datamap, catalog),
+        same_tenant=many_lanes.same_tenant(datamap, catalog),
     )
 
 
@@ -239,7 +241,8 @@ class _Builder:
             activity=_greatest([self._remembered(), *activities]),
             credential=_greatest(credentials),
             biometric=_any_of(entries, CredentialClass.BIOMETRIC),
-            other=_any_of(entries, CredentialClass.OTHER),
+            # What the scope does not erase is not looked for: a third of all that is read here.
+            other=SQL("(%(scope)s = 'all' AND {})").format(_any_of(entries, CredentialClass.OTHER)),
             units=self._units(entries),
             keys=account_keys(self.info, self.accounts.id),
         )
