@@ -65,6 +65,9 @@ def erase(worker: Worker, wanted: Wanted) -> Erased:
         prepared = prepare(worker, conn)
         single = prepared.datamap.datamap.accounts.tenant is None
         tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
+        tenant_id = subject.as_policies_write(
+            worker, conn, prepared.compiled, prepared.policies, tenant_id
+        )
         with writing(conn):
             session = subject.patient(worker, conn)
             found = _note(session, prepared.compiled, tenant_id, wanted, worker.clock())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.configfiles.policies import load_policies
+from retention_worker.configfiles.policies import PolicySet, load_policies
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
@@ -15,10 +15,10 @@ from retention_worker.store.accounts import Locked
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import Connection
+from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Deadline, Session
 
-__all__ = ["lock_account", "of_another_type", "patient", "tenant_of"]
+__all__ = ["as_policies_write", "lock_account", "of_another_type", "patient", "tenant_of"]
 
 # A batch holds an account for a tenth of a second: who waits longer has met something else.
 _PATIENCE_MS = 10_000
@@ -37,7 +37,18 @@ def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[Com
     policies = load_policies(settings.config_dir, settings.bounds)
     check(conn, settings.schema_name)
     compiled = compile_map(conn, datamap, settings.schema_name)
-    return compiled, tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)
+    tenant_id = tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)
+    return compiled, as_policies_write(worker, conn, compiled, policies, tenant_id)
+
+
+def as_policies_write(
+    worker: Worker, conn: Connection, compiled: CompiledMap, policies: PolicySet, tenant_id: str
+) -> str:
+    """The tenant's value as holds and the ledger keep it, however a person wrote it."""
+    known = [file.policy.tenant_id for file in policies.files.values()]
+    with reading(conn):
+        session = Session(conn, worker.settings.schema_name)
+        return accounts.same_tenant(session, compiled, tenant_id, known)
 
 
 def patient(worker: Worker, conn: Connection) -> Session:

@@ -20,7 +20,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = ["due", "live", "without_accounts"]
+__all__ = ["due", "live", "same_tenant", "without_accounts"]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
@@ -48,6 +48,20 @@ def without_accounts(datamap: DataMap, catalog: Catalog) -> Composed:
         "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
         "WHERE NOT EXISTS (SELECT 1 FROM {} WHERE {})"
     ).format(_accounts(datamap), all_of(_of_tenant(datamap, catalog)))
+
+
+def same_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    """Which of `tenants` is the same value of the column as `tenant`; else as the column has it."""
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return None
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    given = value_of(info, SQL("%(tenant)s::text"))
+    return SQL(
+        "SELECT COALESCE((SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
+        "WHERE {} = {} ORDER BY l.tenant = %(tenant)s DESC LIMIT 1), ({})::text, %(tenant)s::text) "
+        "AS tenant"
+    ).format(value_of(info, SQL("l.tenant")), given, given)
 
 
 def live(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:

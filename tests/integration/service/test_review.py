@@ -415,3 +415,24 @@ def test_one_tenant_swept_first_does_not_take_the_others_allowance(guarded: Stag
     guarded.clock.forward(minutes=15)
     assert planned(guarded.plan(tenants=["beta"]), Scope.BIOMETRICS, "beta").stop_reason is None
     assert lane(guarded.sweep(), Scope.BIOMETRICS, "beta").accounts == 4
+
+
+def test_a_hold_counts_however_the_tenant_was_written(stage: Stage) -> None:
+    """A uuid in capitals is the same tenant: what was acknowledged for it is kept."""
+    tenant = "7f0c41aa-0000-4000-8000-00000000abcd"
+    account = stage.account(idle_days=400)
+    kept = stage.biometrics(account), stage.others(account)
+    for table in ("accounts", "transactions"):
+        stage.conn.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_tenant_id_fkey")
+        stage.conn.execute(f"ALTER TABLE {table} ALTER tenant_id TYPE uuid USING '{tenant}'")
+    stage.config.write_policy("acme", all_credentials="360 days", tenant_id=tenant)
+    holds.place(
+        stage.worker,
+        str(account.account),
+        tenant=tenant.upper(),
+        reason="court",
+        actor="test",
+        until=None,
+    )
+    stage.sweep()
+    assert (stage.biometrics(account), stage.others(account)) == kept
