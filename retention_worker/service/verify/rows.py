@@ -37,34 +37,40 @@ class Population:
         self.accounts = sum(row["accounts"] for row in found.values())
         self.tenants = len(found)
         yield from _named(_without_policy(session, scene, counts))
-        yield from _named(
-            Observation(
+        yield from _named(_without_account(scene, counts))
+        yield from _named(_never_due(scene, counts, "absent", "no"))
+        yield from _named(_never_due(scene, counts, "infinite", "an infinite"))
+
+
+Counts = dict[str, dict[str, int]]
+"""By tenant_id: accounts, those with an absent activity, those with an infinite one."""
+
+
+def _without_account(scene: Scene, counts: Counts) -> Iterator[Observation]:
+    for tenant_id, policy in scene.in_force().items():
+        if tenant_id not in counts:
+            yield Observation(
                 check="no-account",
                 wrong=False,
                 tenant=policy.tenant,
                 count=0,
                 message=f"the policy matches no account: is tenant_id {tenant_id!r} right",
             )
-            for tenant_id, policy in scene.in_force().items()
-            if tenant_id not in counts
-        )
-        for what, text in (("absent", "no"), ("infinite", "an infinite")):
-            yield from _named(
-                Observation(
-                    check="no-activity",
-                    wrong=False,
-                    tenant=scene.name(tenant_id),
-                    count=row[what],
-                    message=f"{row[what]} account(s) have {text} last activity and are never due",
-                )
-                for tenant_id, row in counts.items()
-                if row[what]
+
+
+def _never_due(scene: Scene, counts: Counts, what: str, words: str) -> Iterator[Observation]:
+    for tenant_id, row in counts.items():
+        if row[what]:
+            yield Observation(
+                check="no-activity",
+                wrong=False,
+                tenant=scene.name(tenant_id),
+                count=row[what],
+                message=f"{row[what]} account(s) have {words} last activity and are never due",
             )
 
 
-def _without_policy(
-    session: Session, scene: Scene, counts: dict[str, dict[str, int]]
-) -> Iterator[Observation]:
+def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[Observation]:
     """Tenants that no file is about; a file that was there once is missed."""
     applied = book.applied_tenants(session)
     known = scene.in_force().keys()

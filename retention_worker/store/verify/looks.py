@@ -6,30 +6,19 @@ erase, so that a fault in those shows here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import ActivitySource, Credential, DataMap, TableName
+from retention_worker.domain.datamap import Credential, DataMap, TableName
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.climb import Climb, climb, same_tenant
-from retention_worker.store.verify.content import belongs, holds
-from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.names import (
-    column,
-    id_text,
-    joined,
-    key_equality,
-    literal,
-    quoted,
-    table,
-    type_of,
-)
+from retention_worker.store.verify.climb import Climb, climb
+from retention_worker.store.verify.content import belongs
+from retention_worker.store.verify.names import column, joined, literal, quoted, table, type_of
+from retention_worker.store.verify.rows import Rows
 
 __all__ = ["Looks"]
-
-_NO_TIME = SQL("NULL::timestamptz")
 
 
 class Looks:
@@ -45,8 +34,7 @@ class Looks:
         self._accounts = datamap.accounts
         self._info = catalog.table(datamap.accounts.table)
         self._own = quoted(schema_name)
-        self._active = instant(self._info, datamap.accounts.last_activity, "a")
-        self._account = id_text("a", datamap.accounts.id)
+        self._rows = Rows(datamap, catalog, schema_name)
 
     def population(self) -> Composed:
         """Accounts of each tenant, those without a last activity, those with an infinite one."""
@@ -56,7 +44,7 @@ class Looks:
             "SELECT value, count(*) AS accounts, count(*) FILTER (WHERE at IS NULL) AS absent, "
             "count(*) FILTER (WHERE at IN ('infinity', '-infinity')) AS infinite "
             "FROM (SELECT {} AS value, {} AS at FROM {} AS a) AS each_one GROUP BY value"
-        ).format(value, self._active, table(self._accounts.table))
+        ).format(value, self._rows.active, table(self._accounts.table))
 
     def values(self) -> Composed:
         """What each of `tenants` is in the tenant column."""
@@ -74,7 +62,8 @@ class Looks:
         One row a tenant. `newer`: activity elsewhere or a newer credential, as its rows say now or
         as they said before they were erased. Further parameters: scope, now.
         """
-        entries = self._datamap.entries(scope)
+        past = self._rows.past
+        there = (self._rows.there(entry, past) for entry in self._datamap.entries(scope))
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[], "
             "%(cutoffs)s::timestamptz[]) AS p (tenant_id, value, cutoff)), "
@@ -93,8 +82,10 @@ class Looks:
             "FILTER (WHERE NOT newer AND NOT held))[1:5] AS examples "
             "FROM judged GROUP BY tenant_id ORDER BY tenant_id"
         ).format(
-            found=joined((self._there(entry, self._past()) for entry in entries), " UNION ALL "),
-            evidence=joined(self._evidence(), " UNION ALL "),
+            found=joined(
+                (self._rows.there(entry, self._rows.past) for entry in entries), " UNION ALL "
+            ),
+            evidence=joined(self._rows.evidence(), " UNION ALL "),
             own=self._own,
         )
 
@@ -121,11 +112,11 @@ class Looks:
             "ON stone.tenant_id = r.tenant_id AND stone.kind = {kind} "
             "AND stone.subject_id = r.{subject} WHERE ({explained}) IS NOT TRUE"
         )
-        newer = SQL("r.active_at > stone.erased_at OR r.made_at > stone.erased_at")
+        newer = SQL("GREATEST(r.active_at, r.made_at, r.seen_at) > stone.erased_at")
         biometric = entry.class_ is CredentialClass.BIOMETRIC
         transactions = self._datamap.transactions
         opened = above.transaction is not None and transactions and transactions.created_at
-        there = self._there(entry)
+        there = self._rows.there(entry)
         yield wanted.format(
             there=there,
             kind=SQL("'account'"),
@@ -155,7 +146,7 @@ class Looks:
         ).format(
             self._own,
             table(self._accounts.table),
-            self._account,
+            self._rows.account,
             column("a", tenant),
             type_of(self._info.column(tenant)),
         )
@@ -183,7 +174,7 @@ class Looks:
     def orphans(self, name: TableName) -> Composed:
         """How many rows of credentials lead up to no account."""
         entries = [each for each in self._datamap.credentials if each.table == name]
-        mine = joined((self._mine(entry) for entry in entries), " OR ")
+        mine = joined((self._rows.mine(entry) for entry in entries), " OR ")
         ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
         found: list[Composable] = []
         for entry in ways.values():
@@ -196,85 +187,4 @@ class Looks:
         lost = joined((SQL("NOT {}").format(each) for each in found), " AND ")
         return SQL("SELECT count(*) AS rows FROM {} AS c WHERE ({}) AND {}").format(
             table(name), mine, lost
-        )
-
-    def _there(self, entry: Credential, *extra: Composable) -> Composable:
-        """Rows of an entry that hold something, with what tells whether they may."""
-        above = climb(self._datamap, self._catalog, entry)
-        transaction, mapped = above.transaction, self._datamap.transactions
-        opened: Composable = _NO_TIME
-        if transaction is not None and mapped is not None and mapped.created_at is not None:
-            info = self._catalog.table(transaction.table)
-            opened = instant(info, (mapped.created_at,), transaction.alias)
-        return SQL(
-            "SELECT p.tenant_id, {account} AS account, {active} AS active_at, {made} AS made_at, "
-            "{opened} AS opened_at, {transaction} AS transaction_id "
-            "FROM {entry} AS c {joins} JOIN p ON {tenant} WHERE {conditions}"
-        ).format(
-            account=self._account,
-            active=self._active,
-            made=self._made(entry),
-            opened=opened,
-            transaction=(
-                id_text(transaction.alias, transaction.id) if transaction else SQL("NULL::text")
-            ),
-            entry=table(entry.table),
-            joins=above.joins(),
-            tenant=self._tenant(),
-            conditions=joined([self._mine(entry), *extra], " AND "),
-        )
-
-    def _mine(self, entry: Credential) -> Composable:
-        info = self._catalog.table(entry.table)
-        parts = [belongs(info, entry.where, "c"), holds(info, entry, "c")]
-        return SQL("({})").format(joined(parts, " AND "))
-
-    def _made(self, entry: Credential) -> Composable:
-        if entry.created_at is None:
-            return _NO_TIME
-        return instant(self._catalog.table(entry.table), (entry.created_at,), "c")
-
-    def _tenant(self) -> Composable:
-        """Without a tenant column all accounts are of the one tenant."""
-        if self._accounts.tenant is None:
-            return SQL("TRUE")
-        kind = type_of(self._info.column(self._accounts.tenant))
-        return SQL("{} = p.value::{}").format(column("a", self._accounts.tenant), kind)
-
-    def _past(self) -> Composable:
-        return SQL("{0} <= p.cutoff AND {0} > '-infinity'").format(self._active)
-
-    def _evidence(self) -> Sequence[Composable]:
-        """Whatever says that an account was active after its cutoff, beside its own row."""
-        found: list[Composable] = [
-            SQL(
-                "SELECT d.tenant_id, d.account_id AS account FROM {}.deferred d JOIN p "
-                "ON p.tenant_id = d.tenant_id WHERE d.scope = %(scope)s AND d.active_at > p.cutoff"
-            ).format(self._own)
-        ]
-        for source in self._accounts.activity:
-            at = instant(self._catalog.table(source.table), (source.at,), "s")
-            found.append(self._seen(self._source(source), at))
-        for entry in self._datamap.credentials:
-            if entry.created_at is not None:
-                above = climb(self._datamap, self._catalog, entry)
-                rows = SQL("{} AS c {}").format(table(entry.table), above.joins())
-                found.append(self._seen(rows, self._made(entry), self._mine(entry)))
-        return found
-
-    def _source(self, source: ActivitySource) -> Composable:
-        """Rows elsewhere that count as activity, with their account."""
-        accounts = self._accounts
-        same = key_equality("s", source.key, "a", accounts.id)
-        if source.tenant is not None and accounts.tenant is not None:
-            upper = ("a", accounts.table, accounts.tenant)
-            same.append(same_tenant(self._catalog, upper, ("s", source.table, source.tenant)))
-        return SQL("{} AS s JOIN {} AS a ON {}").format(
-            table(source.table), table(accounts.table), joined(same, " AND ")
-        )
-
-    def _seen(self, rows: Composable, at: Composable, *extra: Composable) -> Composable:
-        conditions = [self._past(), SQL("{} > p.cutoff").format(at), *extra]
-        return SQL("SELECT p.tenant_id, {} AS account FROM {} JOIN p ON {} WHERE {}").format(
-            self._account, rows, self._tenant(), joined(conditions, " AND ")
         )

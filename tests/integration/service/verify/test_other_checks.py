@@ -33,6 +33,27 @@ def test_images_of_an_erased_account(stage: Stage) -> None:
     assert wrong(stage) == []
 
 
+def test_activity_elsewhere_explains_what_is_new(stage: Stage) -> None:
+    """A face seen at a login that counts as activity, after the account's biometrics went."""
+    stage.conn.execute(
+        "CREATE TABLE logins (account_id uuid, at timestamptz);"
+        "GRANT SELECT ON logins TO retention_worker"
+    )
+    text = stage.config.datamap.read_text()
+    line = "  activity: [{table: public.logins, key: account_id, at: at}]\n\ntransactions:"
+    stage.config.datamap.write_text(text.replace("\ntransactions:", line, 1))
+    account = stage.account(idle_days=100)
+    stage.sweep()
+    stage.clock.forward(minutes=1)
+    stage.conn.execute(
+        "INSERT INTO authentication_vectors (account_id, embedding) VALUES (%s, '\\x00')",
+        (account.account,),
+    )
+    assert wrong(stage) == ["back", "overdue"]
+    stage.conn.execute("INSERT INTO logins VALUES (%s, %s)", (account.account, stage.clock.now))
+    assert wrong(stage) == []
+
+
 def test_a_vector_on_a_transaction_that_was_opened_again(stage: Stage) -> None:
     """Wrong however active the account is; on a new transaction it is not."""
     account = stage.account(idle_days=100)
