@@ -82,9 +82,7 @@ class Looks:
             "FILTER (WHERE NOT newer AND NOT held))[1:5] AS examples "
             "FROM judged GROUP BY tenant_id ORDER BY tenant_id"
         ).format(
-            found=joined(
-                (self._rows.there(entry, self._rows.past) for entry in entries), " UNION ALL "
-            ),
+            found=joined(there, " UNION ALL "),
             evidence=joined(self._rows.evidence(), " UNION ALL "),
             own=self._own,
         )
