@@ -152,6 +152,9 @@ class Batch:
         if self.terms.spends and lane.allowance is not None:
             # Several workers may have been allowed the same accounts.
             self.permit = min(self.permit, math.floor(lane.allowance.accounts))
+        if terms.approval is not None:
+            left = approvals.remaining(self.session, terms.approval)
+            self.permit = min(self.permit, left)
         self._waiting = self._deferred_rows()
         found = self._candidates(lane)
         if not found:

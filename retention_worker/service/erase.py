@@ -65,6 +65,8 @@ def erase(worker: Worker, wanted: Wanted) -> Erased:
         prepared = prepare(worker, conn)
         single = prepared.datamap.datamap.accounts.tenant is None
         tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
+        if single and tenant_id not in prepared.by_tenant_id():
+            raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
         tenant_id = subject.as_policies_write(
             worker, conn, prepared.compiled, prepared.policies, tenant_id
         )

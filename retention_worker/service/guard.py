@@ -81,6 +81,7 @@ class Judge:
         settings: the operator's numbers.
         days: the longest length of each lane's period.
         lanes: the lanes' rows at the start, for what they have together.
+        reserves: a sweep takes what it lets go out of the total, one after the other.
         planned: what a plan has let go before, because it writes nothing.
     """
 
@@ -88,6 +89,7 @@ class Judge:
     settings: Settings
     days: Mapping[tuple[str, Scope], int]
     lanes: Sequence[LaneState]
+    reserves: bool = False
     planned: int = 0
 
     @property
@@ -143,6 +145,8 @@ class Judge:
 
     def _together(self, session: Session, due: int, allowance: Allowance, now: datetime) -> Verdict:
         """The allowance of the same kind that covers all lanes together."""
+        if self.reserves:  # after everything that takes long: the pause is in the same row
+            control.lock_total(session)
         known, waits = control.total_allowance(session)
         wanted = due + self.planned
         if known is None or wanted > known.accounts:
@@ -169,8 +173,8 @@ class Judge:
         """How many live accounts would be enough, so that no more of them are counted."""
         by_share = -(-due * 100 // self.settings.guard_percent)
         by_half = 2 * due
-        if known is None:
-            return max(by_share, by_half)
+        if known is None:  # full at first: once, all are counted
+            return _COUNT_LIMIT
         elapsed = max((now - known.at) / timedelta(days=1), 1 / 1440)
         by_flow = math.ceil((due - known.accounts) * days / (3 * elapsed))
         return min(max(by_share, by_half, by_flow), _COUNT_LIMIT)

@@ -185,7 +185,6 @@ class LaneRun:
 
     def _judge(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
         """Ask the guard, note the allowances, and reserve of the total what may go."""
-        control.lock_total(session)
         verdict = self.judge.lane(session, survey, approval)
         if verdict.allowance is not None:
             lanes.set_allowance(session, survey.lane, verdict.allowance)

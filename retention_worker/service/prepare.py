@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retention_worker.configfiles.datamap import DataMapFile, load_datamap
 from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
-from retention_worker.domain.errors import ConfigurationError, DriftError, UnknownSubject
+from retention_worker.domain.errors import (
+    ConfigurationError,
+    DriftError,
+    FileProblem,
+    UnknownSubject,
+)
 from retention_worker.domain.scope import Scope
 from retention_worker.service.doctor import refusals
 from retention_worker.service.worker import Worker
+from retention_worker.store import accounts
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import Connection, refuse_standby
@@ -62,7 +68,36 @@ def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepa
     check(conn, settings.schema_name)
     _refuse_unsafe(worker, conn, datamap, policies)
     compiled = compile_map(conn, datamap.datamap, settings.schema_name)
+    policies = _apart(Session(conn, settings.schema_name), compiled, policies)
     return Prepared(datamap=datamap, policies=policies, compiled=compiled)
+
+
+def _apart(session: Session, compiled: CompiledMap, policies: PolicySet) -> PolicySet:
+    """Two files for one tenant, written differently (`1` and `01`), are both wrong."""
+    files = {file.policy.tenant_id: name for name, file in policies.files.items()}
+    twice = {
+        files[each]: ", ".join(files[other] for other in group if other != each)
+        for group in accounts.one_tenant(session, compiled, list(files))
+        for each in group
+    }
+    if not twice:
+        return policies
+    problems = [
+        FileProblem(
+            str(policies.files[name].path),
+            1,
+            1,
+            "tenant_id",
+            f"is to the database the same tenant as that of {others}: keep one file",
+        )
+        for name, others in twice.items()
+    ]
+    return replace(
+        policies,
+        files={name: file for name, file in policies.files.items() if name not in twice},
+        problems=(*policies.problems, *problems),
+        broken=policies.broken | twice.keys(),
+    )
 
 
 def _require_known(only: Sequence[str], policies: PolicySet) -> None:

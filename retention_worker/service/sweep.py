@@ -126,6 +126,7 @@ class _Sweep:
             settings=self.worker.settings,
             days=days_of(everyone.values()),
             lanes=together,
+            reserves=True,
         )
         self.waiting = {(s.tenant_id, s.scope) for s in states if s.waiting_since}
         order: dict[str, dict[Scope, Reach]] = {}

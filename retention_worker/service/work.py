@@ -84,7 +84,9 @@ def find_work(
     lanes, cutoffs = [state for state, _ in goes], [cutoff for _, cutoff in goes]
     due = accounts.due_lanes(session, prepared.compiled, lanes, cutoffs)
     due |= deferred.ready_lanes(session, [(s.tenant_id, s.scope) for s in lanes], cutoffs, now)
-    slices = {(s.tenant_id, s.scope) for s in _longest_unseen(lanes)}
+    # A lane that is paused or waits records no pass: it would keep the others from theirs.
+    goes_on = [s for s in lanes if s.waiting_since is None and not files[s.tenant_id].policy.paused]
+    slices = {(s.tenant_id, s.scope) for s in _longest_unseen(goes_on)}
     found: dict[tuple[str, Scope], Reach] = {}
     for index, state in enumerate(lanes):
         key = (state.tenant_id, state.scope)

@@ -26,6 +26,7 @@ __all__ = [
     "lock",
     "lock_waiting",
     "look",
+    "one_tenant",
     "page",
     "present",
     "same_tenant",
@@ -229,6 +230,16 @@ def count_live_lanes(
         },
     )
     return [row["live"] for row in rows]
+
+
+def one_tenant(
+    session: Session, compiled: CompiledMap, tenant_ids: Sequence[str]
+) -> list[list[str]]:
+    """Groups of these that are one tenant to the database, such as `1` and `01` of a number."""
+    if compiled.accounts.one_tenant is None:
+        return []
+    rows = session.rows(compiled.accounts.one_tenant, {"tenants": list(tenant_ids)})
+    return [row["tenants"] for row in rows]
 
 
 def same_tenant(

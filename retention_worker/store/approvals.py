@@ -8,7 +8,7 @@ from datetime import datetime
 from retention_worker.domain.scope import Scope
 from retention_worker.store.session import Session
 
-__all__ = ["Approval", "add", "current", "spend"]
+__all__ = ["Approval", "add", "current", "remaining", "spend"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,12 @@ def current(
         {"tenant": tenant_id, "scope": scope, "digest": policy_digest, "now": now},
     )
     return Approval(**row) if row else None
+
+
+def remaining(session: Session, approval: int) -> int:
+    """How many accounts it still covers, as committed by now."""
+    found = session.value("approvals.remaining", {"approval": approval})
+    return int(found or 0)
 
 
 def spend(session: Session, approval: int, accounts: int) -> None:

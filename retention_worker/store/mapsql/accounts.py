@@ -40,6 +40,7 @@ class AccountSql:
     live_lanes: Composed
     without_accounts: Composed
     same_tenant: Composed | None
+    one_tenant: Composed | None
 
 
 def account_sql(
@@ -68,6 +69,7 @@ def account_sql(
         live_lanes=many_lanes.live(datamap, catalog, builder.activity),
         without_accounts=many_lanes.without_accounts(datamap, catalog),
         same_tenant=many_lanes.same_tenant(datamap, catalog),
+        one_tenant=many_lanes.one_tenant(datamap, catalog),
     )
 
 

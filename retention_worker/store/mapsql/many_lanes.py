@@ -20,7 +20,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = ["due", "live", "same_tenant", "without_accounts"]
+__all__ = ["due", "live", "one_tenant", "same_tenant", "without_accounts"]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
@@ -62,6 +62,22 @@ def same_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
         "WHERE {} = {} ORDER BY l.tenant = %(tenant)s DESC LIMIT 1), ({})::text, %(tenant)s::text) "
         "AS tenant"
     ).format(value_of(info, SQL("l.tenant")), given, given)
+
+
+def one_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    """Groups of `tenants` (text arrays) that are one value of the column, however they are written.
+
+    A text that can be no value of the column's type is in no group.
+    """
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return None
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    return SQL(
+        "SELECT array_agg(l.tenant ORDER BY l.tenant) AS tenants "
+        "FROM unnest(%(tenants)s::text[]) AS l (tenant) WHERE ({value}) IS NOT NULL "
+        "GROUP BY {value} HAVING count(*) > 1"
+    ).format(value=value_of(info, SQL("l.tenant")))
 
 
 def live(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:

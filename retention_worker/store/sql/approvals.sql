@@ -14,6 +14,10 @@ SELECT id, cutoff, at_most - spent AS remaining
    AND approved_at <= %(now)s AND expires_at > %(now)s AND spent < at_most
  ORDER BY id DESC LIMIT 1;
 
+-- name: remaining
+-- What an approval still covers; whoever erases under it does so one after the other.
+SELECT at_most - spent AS remaining FROM {schema}.approval WHERE id = %(approval)s FOR UPDATE;
+
 -- name: spend
 -- Accounts that were erased under an approval.
 UPDATE {schema}.approval SET spent = spent + %(accounts)s WHERE id = %(approval)s;

@@ -58,6 +58,26 @@ def test_a_policy_that_matches_no_account_is_reported(stage: Stage) -> None:
     assert lane(report, Scope.BIOMETRICS).reason is None
 
 
+def test_two_files_of_one_tenant_written_differently_stop_both(stage: Stage) -> None:
+    """`1` and `01` are one tenant to a numeric column: the shorter period must not win."""
+    stage.conn.execute("DROP INDEX IF EXISTS accounts_activity")
+    for table in ("accounts", "transactions"):
+        stage.conn.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_tenant_id_fkey")
+    account = stage.account(idle_days=400, tenant="1")
+    stage.conn.execute("ALTER TABLE accounts ALTER tenant_id TYPE integer USING tenant_id::integer")
+    stage.config.remove_policy("acme")
+    stage.config.write_policy("long", all_credentials="900 days", tenant_id="1")
+    stage.config.write_policy("short", all_credentials="300 days", tenant_id="01")
+
+    report = stage.sweep()
+
+    assert {each.tenant: each.stop_reason for each in report.lanes} == {
+        "long": StopReason.INVALID_POLICY,
+        "short": StopReason.INVALID_POLICY,
+    }
+    assert stage.others(account) > 0
+
+
 def test_a_stray_file_is_reported(stage: Stage) -> None:
     """A file that is no policy does not pass in silence."""
     (stage.config.tenants / "notes.txt").write_text("call acme")

@@ -199,6 +199,21 @@ def test_an_approval_covers_no_more_accounts_than_were_shown(guarded: Stage) -> 
     assert all(guarded.biometrics(each) > 0 for each in [*shown, *victims])
 
 
+def test_an_approval_is_not_spent_twice(guarded: Stage) -> None:
+    """What another worker has erased under it meanwhile is no longer covered."""
+    guarded.set(batch_max_accounts=1)
+    accounts = [guarded.account(idle_days=100) for _ in range(15)]
+    let_go(guarded)
+
+    def other(*_: object) -> None:
+        guarded.conn.execute("UPDATE retention.approval SET spent = at_most - 3 WHERE spent = 1")
+
+    report = guarded.sweep(progress=other)
+
+    assert lane(report, Scope.BIOMETRICS).accounts == 1 + 3
+    assert sum(guarded.biometrics(each) > 0 for each in accounts) == 11
+
+
 def test_an_approval_is_for_one_policy_and_ends(guarded: Stage) -> None:
     """After an edit of the policy, or after its time, an approval counts no more."""
     for _ in range(15):

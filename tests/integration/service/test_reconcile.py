@@ -105,6 +105,25 @@ def test_the_guard_holds_behind_the_watermark_too(swept: Stage) -> None:
     assert all(swept.others(each) > 0 for each in accounts)
 
 
+def test_a_paused_tenant_does_not_keep_the_others_from_their_slices(swept: Stage) -> None:
+    """Lanes that record no pass leave their turn to those that do."""
+    for name in ("ash", "beech"):
+        swept.config.write_policy(name, all_credentials="360 days", biometrics="90 days")
+        swept.account(idle_days=400, tenant=name)
+    swept.sweep()
+    for name in ("ash", "beech"):
+        swept.config.write_policy(
+            name, all_credentials="360 days", biometrics="90 days", paused=True
+        )
+    imported = swept.account(idle_days=500)
+
+    for _ in range(4):
+        swept.clock.forward(minutes=15)
+        swept.sweep()
+
+    assert swept.others(imported) == 0
+
+
 def test_a_pass_under_the_same_map_is_not_repeated(swept: Stage) -> None:
     """Once everything was looked through, the next sweep does not start over at once."""
     swept.sweep(reconcile=True)
