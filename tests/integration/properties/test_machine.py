@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
         self.people: dict[UUID, Person] = {}
         self.periods: dict[str, dict[Scope, int] | None] = {}
         self.paused = False
-        self.swept = False
+        self.swept_at: datetime | None = None
         self.worker = self.new_worker()
 
     def new_worker(self, **settings: Any) -> Worker:
@@ -328,7 +328,7 @@ class Machine(RuleBasedStateMachine):
             # Whoever found a tenant busy left it to the other; one more pass ends the work.
             self.clock.forward(microseconds=1)
             sweep(self.worker, reconcile=True)
-        self.swept = True
+        self.swept_at = self.clock.now
         assert self.conn.execute(KEPT).fetchone() == kept
         for person in self.people.values():
             self.expect(person)
@@ -353,7 +353,7 @@ class Machine(RuleBasedStateMachine):
         with pytest.MonkeyPatch.context() as patch, suppress(RetentionWorkerError):
             patch.setattr(Session, "_execute", failing)
             sweep(self.new_worker(), reconcile=True)
-        self.swept = True
+        self.swept_at = self.clock.now
         found = self.read()
         for account, person in self.people.items():
             self.expect(person)
@@ -367,7 +367,7 @@ class Machine(RuleBasedStateMachine):
         before = {account: set(person.rows) for account, person in self.people.items()}
         worker = self.new_worker(guard_percent=5, guard_min_accounts=2)
         report = sweep(worker, reconcile=True)
-        self.swept = True
+        self.swept_at = self.clock.now
         found = self.read()
         for account, person in self.people.items():
             self.expect(person)
@@ -391,12 +391,13 @@ class Machine(RuleBasedStateMachine):
         for person in self.people.values():
             self.expect(person)
 
-    @precondition(lambda self: self.swept)
+    @precondition(lambda self: self.swept_at is not None)
     @rule(hours=st.integers(2, 100_000))
     def clock_runs_backwards(self, hours: int) -> None:
         """A clock before the last sweep erases nothing."""
         now = self.clock.now
-        self.clock.now = max(now - timedelta(hours=hours), EARLIEST)
+        assert self.swept_at is not None
+        self.clock.now = max(self.swept_at - timedelta(hours=hours), EARLIEST)
         with pytest.raises(GuardRefused):
             sweep(self.worker, reconcile=True)
         self.clock.now = now
