@@ -309,9 +309,9 @@ class Machine(RuleBasedStateMachine):
             person.rows = set()
             person.seen = {}
 
-    @rule(workers=st.integers(1, 3))
+    @rule(workers=st.integers(1, 4))
     def sweep_all(self, workers: int) -> None:
-        """One to three workers sweep at once and look through everything."""
+        """One to four workers sweep at once and look through everything."""
         kept = self.conn.execute(KEPT).fetchone()
         if workers == 1:
             sweep(self.worker, reconcile=True)
