@@ -117,9 +117,9 @@ def test_postgresql_is_killed(
 def test_workers_are_killed_for_long(
     database: Database, config_dir: ConfigFolder, tmp_path: Path
 ) -> None:
-    """Forty kills."""
-    scene = prepare_scene(database, config_dir, tmp_path / "log", away=3000)
-    kill_workers(scene, kills=40, threads=3, workers=3)
+    """Two hundred kills."""
+    scene = prepare_scene(database, config_dir, tmp_path / "log", away=12_000)
+    kill_workers(scene, kills=200, threads=3, workers=3)
 
 
 @pytest.mark.long
