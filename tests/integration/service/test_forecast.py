@@ -232,7 +232,8 @@ def test_it_reads_an_index_entry_for_each_account_it_counts(stage: Stage) -> Non
     assert scans
     assert all(node["Node Type"] == "Index Only Scan" for node in scans)
     read = sum(node["Actual Rows"] * node["Actual Loops"] for node in scans)
-    assert read == pytest.approx(counted, abs=1)
+    # Before PostgreSQL 18 the rows of a loop are rounded, and each day is a loop.
+    assert read == pytest.approx(counted, abs=len(ends) / 2)
     assert all(not node.get("Rows Removed by Filter") for node in scans)
     assert sum(node["Heap Fetches"] for node in scans) == 0
 
