@@ -213,6 +213,8 @@ class _Sweep:
         level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
         with self.worker.pool.connection() as conn, writing(conn):
             session = Session(conn, self.worker.settings.schema_name)
+            # The tenant before the lane, as a batch takes them: otherwise two replicas deadlock.
+            lanes.served(session, tenant_id, self.now)
             if ending.stop is not StopReason.BUSY:  # how it ends, the other worker says
                 lanes.finish(
                     session,
@@ -222,7 +224,6 @@ class _Sweep:
                     reason=ending.reason,
                     now=self.now,
                 )
-            lanes.served(session, tenant_id, self.now)
 
     def _reports(
         self, chosen: list[PolicyFile], endings: dict[tuple[str, Scope], Ending]
