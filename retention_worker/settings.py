@@ -89,11 +89,19 @@ class Settings(BaseSettings):
     guard_min_accounts: int = Field(default=10, ge=0)
     max_clock_skew_seconds: int = Field(default=60, ge=1, le=3600)
     ledger_export: Path | None = None
+    object_drain: bool = True
+    object_schedule: str = "* * * * *"
+    object_grace_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)
+    object_concurrency: int = Field(default=4, ge=1, le=64)
+    object_rate: int = Field(default=3_000, ge=1, le=1_000_000)
+    object_timeout_seconds: int = Field(default=10, ge=1, le=300)
+    object_sample_days: int = Field(default=7, ge=0, le=365)
+    object_files_root: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=8081, ge=0, le=65_535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    _crons = field_validator("schedule", "reconcile")(_cron)
+    _crons = field_validator("schedule", "reconcile", "object_schedule")(_cron)
 
     @field_validator("schema_name")
     @classmethod
@@ -110,6 +118,11 @@ class Settings(BaseSettings):
             max_biometrics=self.max_biometrics,
             max_all_credentials=self.max_all_credentials,
         )
+
+    @property
+    def object_grace(self) -> timedelta:
+        """How long an object that rows share is not touched."""
+        return timedelta(seconds=self.object_grace_seconds)
 
     def dsn(self) -> str:
         """The database's address, with its password.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from retention_worker.domain.chain import SWEEP, BatchRecord
 from retention_worker.domain.errors import IncompleteErasure
@@ -118,6 +118,7 @@ class Batch:
         permit: how many accounts may still be erased; beyond it the lane ends.
         prove: look once more at what was erased.
         at: the time of the batch, for the ledger.
+        object_grace: how long nobody touches an object that rows share.
     """
 
     session: Session
@@ -131,6 +132,7 @@ class Batch:
     permit: int
     prove: bool
     at: datetime
+    object_grace: timedelta
     in_hand: Key | None = None
     _waiting: dict[str, Deferred] = field(default_factory=dict)
     _locked: dict[str, Locked] = field(default_factory=dict)
@@ -418,6 +420,7 @@ class Batch:
             keys,
             batch=batch,
             now=self.at,
+            shared_from=self.at + self.object_grace,
             part=part,
         )
 

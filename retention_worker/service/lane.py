@@ -283,6 +283,7 @@ class LaneRun:
             permit=permit,
             prove=not self._proved,
             at=worker.clock(),
+            object_grace=worker.settings.object_grace,
         )
         try:
             with writing(conn):

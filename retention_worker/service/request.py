@@ -162,6 +162,7 @@ class RequestRun:
             [key],
             batch=batch,
             now=now,
+            shared_from=now + self.worker.settings.object_grace,
             part=part,
             transaction=transaction,
         )

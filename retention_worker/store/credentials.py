@@ -48,16 +48,24 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     *,
     batch: int,
     now: datetime,
+    shared_from: datetime,
     part: Part | None = None,
     transaction: Key | None = None,
 ) -> Counts:
     """Erase the scope's credentials of locked accounts, children first, a statement an entry.
 
+    Objects are queued at `now`; those that rows share are not touched before `shared_from`.
+
     With a `part`, only those in its stretch, of the entries that are reached through its rows; at
     the end of the walk, only those that hang on the account itself. With a `transaction`, only
     those of it.
     """
-    parameters: dict[str, Any] = {"tenant": tenant_id, "batch": batch, "now": now}
+    parameters: dict[str, Any] = {
+        "tenant": tenant_id,
+        "batch": batch,
+        "now": now,
+        "shared_from": shared_from,
+    }
     parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
     if part is not None:
         parameters |= {

@@ -155,4 +155,5 @@ class LaneReplay:
             permit=len(keys),
             prove=True,
             at=worker.clock(),
+            object_grace=worker.settings.object_grace,
         )

@@ -247,8 +247,9 @@ class _Builder:
         ]
         return SQL(
             "INSERT INTO {}.object_deletion "
-            "(tenant_id, account_id, batch_id, entry, uri, shared, queued_at) "
-            "SELECT %(tenant)s, gone.account_id, %(batch)s, {}, o.uri, o.shared, %(now)s "
+            "(tenant_id, account_id, batch_id, entry, uri, shared, queued_at, retry_at) "
+            "SELECT %(tenant)s, gone.account_id, %(batch)s, {}, o.uri, o.shared, %(now)s, "
+            "CASE WHEN o.shared THEN %(shared_from)s ELSE %(now)s END "
             "FROM gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
             "WHERE o.uri IS NOT NULL RETURNING 1"
         ).format(self.schema, constant(self.entry.name), listed(rows))
