@@ -18,8 +18,8 @@ def worker_of(settings: Settings) -> Worker:
     """
     return Worker(
         settings=settings,
-        # One connection for the sweep, one beside it for whoever asks meanwhile.
-        pool=Pool(settings.dsn(), size=2),
+        # For the sweep and for the drain, and one beside each for what they ask meanwhile.
+        pool=Pool(settings.dsn(), size=4),
         clock=clock.utc_now,
         database_clock=database_now,
         monotonic=clock.monotonic,

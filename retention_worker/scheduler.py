@@ -1,4 +1,4 @@
-"""The long-running process: sweeps on schedule, one at a time, until it is told to stop."""
+"""The long-running process: sweeps and drains on schedule until it is told to stop."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 from retention_worker import __version__, health, stopping
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
+from retention_worker.service.drain import drain
 from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.prepare import prepare
 from retention_worker.service.sweep import sweep
@@ -33,7 +34,7 @@ _LONGEST_WAIT_SECONDS = 60.0
 # A batch and its pause end within seconds, and Kubernetes kills after 30.
 _PATIENCE_SECONDS = 25.0
 
-_SWEEP, _RECONCILE = "sweep", "reconcile"
+_SWEEP, _RECONCILE, _DRAIN = "sweep", "reconcile", "drain"
 
 
 def run(worker: Worker) -> int:
@@ -72,11 +73,16 @@ class _Service:
         self._worker = worker
         self._started_at = worker.clock()
         self._last: dict[str, Any] | None = None
+        self._objects: dict[str, Any] | None = None
         self._idle = threading.Event()
         self._idle.set()
+        self._drained = threading.Event()
+        self._drained.set()
+        self._under_way = (self._idle, self._drained)
         self._scheduler = BackgroundScheduler(
-            # One thread is the lock: a sweep and a reconcile never run at once.
-            executors={"default": ThreadPoolExecutor(1)},
+            # One thread is the lock: a sweep and a reconcile never run at once. Objects have their
+            # own: a store that is slow or down never keeps rows from going.
+            executors={"default": ThreadPoolExecutor(1), _DRAIN: ThreadPoolExecutor(1)},
             # A sweep that is late is due more than ever: without None it would be dropped after a
             # second, in silence.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -112,11 +118,17 @@ class _Service:
         scheduler.add_job(
             self._job, trigger(settings.reconcile), id=_RECONCILE, kwargs={"reconcile": True}
         )
+        if settings.object_drain:
+            scheduler.add_job(
+                self._drain, trigger(settings.object_schedule), id=_DRAIN, executor=_DRAIN
+            )
         scheduler.start()
         self._worker.stop.wait()
         _log.info("worker_stopping")
         scheduler.shutdown(wait=False)
-        if self._idle.wait(_PATIENCE_SECONDS):
+        end = self._worker.monotonic() + _PATIENCE_SECONDS
+        waits = (event.wait(max(0, end - self._worker.monotonic())) for event in self._under_way)
+        if all(waits):
             return 0
         _log.error("sweep_hangs", waited_seconds=_PATIENCE_SECONDS)
         return 1
@@ -131,6 +143,7 @@ class _Service:
             "started_at": stamp(self._started_at),
             "sweeping": not self._idle.is_set(),
             "last_sweep": self._last,
+            "objects": self._objects,
             "next_sweep": stamp(following) if following is not None else None,
         }
 
@@ -145,6 +158,16 @@ class _Service:
                 self._worker.stop.wait(wait)
         finally:
             self._idle.set()
+
+    def _drain(self) -> None:
+        """Delete queued objects once; whatever hinders is the next minute's."""
+        self._drained.clear()
+        try:
+            self._objects = drain(self._worker).to_json()
+        except RetentionWorkerError as exc:
+            _log.warning("objects_not_drained", error=str(exc))
+        finally:
+            self._drained.set()
 
     def _attempt(self, reconcile: bool) -> bool:
         """Sweep once; False where the database was not there."""
@@ -201,6 +224,8 @@ def _crashed(event: Any) -> None:
 
 
 def _still_running(event: Any) -> None:
+    if event.job_id == _DRAIN:  # the first drain after a backlog takes longer than a minute
+        return
     _log.warning("sweep_still_running", job=event.job_id)
 
 

@@ -23,6 +23,7 @@ from retention_worker.cli import (
     hold,
     ledger,
     migrate,
+    objects,
     pause,
     plan,
     policy,
@@ -67,6 +68,7 @@ for module in (
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(objects.app, name="objects")
 app.add_typer(policy.app, name="policy")
 app.add_typer(clock.app, name="clock")
 

@@ -1,4 +1,4 @@
-"""The progress of a sweep on a terminal."""
+"""The progress of a sweep, and of the drain after it, on a terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from retention_worker.cli.output import clean, console
 
 if TYPE_CHECKING:
+    from retention_worker.service.drain import DrainProgress
     from retention_worker.service.lane import Progress
 
-__all__ = ["progress_bar"]
+__all__ = ["drain_bar", "progress_bar"]
 
 
 @contextmanager
@@ -38,5 +39,30 @@ def progress_bar() -> Iterator[Progress | None]:
 
         def moved(tenant: str, scope: str, accounts: int) -> None:
             bar.update(task, advance=accounts, description=f"{clean(tenant)} {scope}")
+
+        yield moved
+
+
+@contextmanager
+def drain_bar() -> Iterator[DrainProgress | None]:
+    """A callback that moves a bar with an end; None where standard error is no terminal."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("objects"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("objects", total=None)
+
+        def moved(deleted: int, total: int) -> None:
+            bar.update(task, completed=deleted, total=total)
 
         yield moved

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from retention_worker.cli.lanes import in_words, sweep_table
 from retention_worker.cli.options import AsJson, Tenants
+from retention_worker.cli.outbox import show_objects
 from retention_worker.cli.output import complain, counted, instant, print_json, say
-from retention_worker.cli.progress import progress_bar
+from retention_worker.cli.progress import drain_bar, progress_bar
 from retention_worker.domain.report import SweepReport
 
 __all__ = ["add_to"]
@@ -34,23 +36,27 @@ def sweep(
     """
     from retention_worker import stopping
     from retention_worker.cli.context import open_worker
+    from retention_worker.service.drain import drain_after_sweep
     from retention_worker.service.ledger import export_after_sweep
     from retention_worker.service.sweep import sweep as run_sweep
 
-    with (
-        open_worker() as worker,
-        stopping.on_signals(worker.stop) as asked,
-        progress_bar() as progress,
-    ):
-        report = run_sweep(worker, tenants=tenant or (), reconcile=reconcile, progress=progress)
+    with open_worker() as worker, stopping.on_signals(worker.stop) as asked:
+        with progress_bar() as moved:
+            report = run_sweep(worker, tenants=tenant or (), reconcile=reconcile, progress=moved)
+        with drain_bar() as drained:
+            objects, not_drained = drain_after_sweep(worker, drained)
         not_exported = export_after_sweep(worker)
+    report = replace(report, objects=objects)
     if as_json:
         print_json(report.to_json())
     else:
         _show(report)
+    if not_drained is not None:
+        complain(f"no object was deleted: {not_drained}")
     if not_exported is not None:
         complain(f"the ledger was not exported: {not_exported}")
-    raise typer.Exit(asked.exit_code or report.exit_code or int(not_exported is not None))
+    failed = int(not_drained is not None or not_exported is not None)
+    raise typer.Exit(asked.exit_code or report.exit_code or failed)
 
 
 def _show(report: SweepReport) -> None:
@@ -61,6 +67,8 @@ def _show(report: SweepReport) -> None:
         f"{in_words(report.lanes)} in {seconds:.1f} s."
     )
     quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
+    if report.objects is not None:
+        show_objects(report.objects)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
     needing = sum(1 for lane in report.lanes if lane.stop_reason.needs_person)

@@ -16,6 +16,7 @@ from typing import Any
 __all__ = [
     "FORMAT",
     "LANE_SOURCES",
+    "OBJECTS",
     "REPLAY",
     "SWEEP",
     "BatchRecord",
@@ -26,7 +27,7 @@ __all__ = [
 
 FORMAT = 1
 
-SWEEP, REPLAY = "sweep", "replay"
+SWEEP, REPLAY, OBJECTS = "sweep", "replay", "objects"
 # Batches that hold the tenant's lease, and are in the chain of their lane.
 LANE_SOURCES = frozenset({SWEEP, REPLAY})
 
@@ -63,6 +64,8 @@ class BatchRecord:
     """What one committed batch says.
 
     `erasures` is the SHA-256 of the hashes of its erasure rows' lines, a line each, in order of id.
+    `completes`, of a batch that says which objects are gone: how many of those whose rows an
+    earlier batch erased, by that batch's number. Where it is None the body has no such key.
     """
 
     batch: int
@@ -80,6 +83,7 @@ class BatchRecord:
     erased_at: datetime
     erasures: str
     previous: str | None
+    completes: Mapping[str, int] | None = None
 
     def body(self) -> str:
         """The canonical text."""
@@ -89,4 +93,6 @@ class BatchRecord:
             "erased_at": stamp(self.erased_at),
             "counts": dict(self.counts),
         }
+        if self.completes is None:
+            del content["completes"]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

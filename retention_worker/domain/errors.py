@@ -22,6 +22,7 @@ __all__ = [
     "RetentionWorkerError",
     "SchemaError",
     "StatementFailed",
+    "StoreDown",
     "UnknownSubject",
 ]
 
@@ -110,3 +111,7 @@ class BatchTimeout(StatementFailed):
 
 class IncompleteErasure(RetentionWorkerError):
     """What was erased is still there when looked at again, so the batch was rolled back."""
+
+
+class StoreDown(RetentionWorkerError):
+    """A store of objects cannot be reached, or refuses to speak to us at all."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.lane import StopReason
+from retention_worker.domain.object import DrainReport
 from retention_worker.domain.scope import Scope
 
 __all__ = ["LanePlan", "LaneReport", "PlanReport", "SweepReport"]
@@ -51,17 +52,22 @@ class LaneReport:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepReport:
-    """A sweep: its lanes in the order in which they were served."""
+    """A sweep: its lanes in the order in which they were served.
+
+    `objects` is there where the outbox was drained at its end.
+    """
 
     sweep_id: int
     started_at: datetime
     finished_at: datetime
     lanes: tuple[LaneReport, ...]
+    objects: DrainReport | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where a lane needs a person."""
-        return int(any(lane.stop_reason.needs_person for lane in self.lanes))
+        """0, or 1 where a lane or an object needs a person."""
+        lanes = int(any(lane.stop_reason.needs_person for lane in self.lanes))
+        return max(lanes, self.objects.exit_code if self.objects else 0)
 
     def to_json(self) -> dict[str, Any]:
         """The report as `sweep --json` prints it."""
@@ -70,7 +76,7 @@ class SweepReport:
             "started_at": stamp(self.started_at),
             "finished_at": stamp(self.finished_at),
             "lanes": [lane.to_json() for lane in self.lanes],
-        }
+        } | ({"objects": self.objects.to_json()} if self.objects else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
 from retention_worker.store.mapsql.entries import EntrySql, entry_sql
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.live import LiveSql, live_sql
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
 from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
@@ -44,6 +45,7 @@ class CompiledMap:
     entries: tuple[EntrySql, ...]
     parts: tuple[PartSql, ...]
     transactions: TransactionSql | None
+    live: tuple[LiveSql, ...]
 
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
@@ -76,6 +78,7 @@ def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) ->
         entries=entries,
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
         transactions=transaction_sql(datamap, catalog, entries),
+        live=live_sql(datamap, catalog),
     )
 
 

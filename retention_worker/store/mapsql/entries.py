@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,12 +21,12 @@ from retention_worker.store.mapsql.fragments import (
     table,
 )
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
+from retention_worker.store.mapsql.uris import uri_of
 
 __all__ = ["EntrySql", "entry_sql"]
 
 # Types whose text is no name of one object.
 _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
-_FIELD = re.compile(r"(\{tenant\}|\{id\}|\{value\})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,22 +220,11 @@ class _Builder:
         names: list[Composable] = [SQL("k.id AS account_id")]
         for index, source in enumerate(self.entry.objects):
             alias = identifier(f"o{index}")
-            names.append(SQL("{} AS {}").format(self._uri(source.column, source.uri), alias))
+            names.append(SQL("{} AS {}").format(uri_of(source), alias))
         return listed(names)
 
     def _names_object(self, name: str) -> Composable:
         return SQL("COALESCE({}::text, '') <> ''").format(column("c", name))
-
-    def _uri(self, name: str, template: str | None) -> Composable:
-        value = SQL("NULLIF({}::text, '')").format(column("c", name))
-        fields: dict[str, Composable] = {
-            "{tenant}": SQL("%(tenant)s::text"),
-            "{id}": SQL("k.id"),
-            "{value}": value,
-        }
-        # Piece by piece, so that a value that itself reads {id} stays as it is.
-        pieces = [piece for piece in _FIELD.split(template or "{value}") if piece]
-        return listed([fields.get(piece) or constant(piece) for piece in pieces], " || ")
 
     def _queue(self) -> Composable:
         if not self.entry.objects:

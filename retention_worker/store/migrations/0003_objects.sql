@@ -5,12 +5,15 @@ ALTER TABLE {schema}.object_deletion ADD COLUMN store text GENERATED ALWAYS AS
     (COALESCE(substring(uri from '^[A-Za-z][A-Za-z0-9+.-]*://[^/]*'), '')) STORED;
 COMMENT ON COLUMN {schema}.object_deletion.store IS
     'What is asked together: s3://bucket, file://, or nothing before a bare path.';
+ALTER TABLE {schema}.object_deletion ADD COLUMN claimed_until timestamptz;
+COMMENT ON COLUMN {schema}.object_deletion.claimed_until IS
+    'A drain has it in hand until then; one that died leaves it to the next.';
 ALTER TABLE {schema}.object_deletion ADD COLUMN since timestamptz;
 COMMENT ON COLUMN {schema}.object_deletion.since IS 'Since when it is denied, failed or kept.';
 UPDATE {schema}.object_deletion SET retry_at = queued_at WHERE retry_at IS NULL;
 ALTER TABLE {schema}.object_deletion ALTER COLUMN retry_at SET NOT NULL;
 COMMENT ON COLUMN {schema}.object_deletion.retry_at IS
-    'Nobody asks before: a grace, a pause after an error, or the time that a drain has for it.';
+    'Nobody asks before: a grace, or a pause after an error.';
 ALTER TABLE {schema}.object_deletion ADD CONSTRAINT object_deletion_state
     CHECK (state IN ('queued', 'denied', 'failed', 'kept'));
 DROP INDEX {schema}.object_deletion_queued;

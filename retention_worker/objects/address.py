@@ -1,0 +1,54 @@
+"""A URI as the outbox has it: which store, and which object in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+__all__ = ["FILES", "S3", "Address", "address_of", "kind_of"]
+
+S3, FILES = "s3", "file"
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """`kind` s3 (`place` the bucket, `key` the object's key) or file (`key` a path)."""
+
+    kind: str
+    place: str
+    key: str
+
+
+def kind_of(store: str) -> tuple[str, str] | None:
+    """Kind and place of a store's name (`s3://bucket`, `file://`, or nothing for bare paths).
+
+    None where no store of ours is meant.
+    """
+    found = _URI.fullmatch(store)
+    if found is None:
+        return (FILES, "") if not store else None
+    scheme, place = found[1].lower(), found[2]
+    if scheme == S3 and place:
+        return S3, place
+    # RFC 8089: an empty authority, or localhost, is this host.
+    return (FILES, "") if scheme == FILES and place in {"", "localhost"} else None
+
+
+def address_of(uri: str) -> Address | None:
+    """Which object a URI names.
+
+    `s3://bucket/key` (the key as it stands, not decoded), `file:///path` (percent-decoded, RFC
+    8089), or a bare path. None where it is anything else.
+    """
+    found = _URI.match(uri)
+    if found is None:
+        named = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", uri)
+        return None if named or not uri else Address(kind=FILES, place="", key=uri)
+    store, rest = uri[: found.end()], uri[found.end() :]
+    known = kind_of(store)
+    if known is None or len(rest) < 2:
+        return None
+    kind, place = known
+    return Address(kind=kind, place=place, key=rest[1:] if kind == S3 else unquote(rest))

@@ -1,0 +1,140 @@
+"""Objects that are files under one folder, which no URI can leave."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from retention_worker.domain.errors import StoreDown
+from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.objects.store import Deleted
+
+__all__ = ["FileStore"]
+
+# Opens a folder and nothing else: a symbolic link on the way is an error, not a way out.
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _Refused(Exception):
+    """The path is none that may be followed; the text says why."""
+
+
+class FileStore:
+    """Deletes regular files below `root`.
+
+    A path is relative to the root, or absolute and inside it. It is walked folder by folder from
+    the root's own descriptor, so that neither `..` nor a symbolic link, not even one that appears
+    meanwhile, leads out.
+    """
+
+    chunk = 200
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+
+    def delete(self, keys: Sequence[str]) -> Deleted:
+        """Unlink each file; its folder is written to disk before it counts as gone."""
+        try:
+            with self._opened() as root:
+                return Deleted(verdicts={key: self._delete(root, key) for key in keys})
+        except StoreDown as exc:
+            return Deleted(down=str(exc))
+
+    def there(self, keys: Sequence[str]) -> set[str]:
+        """Which files are there."""
+        with self._opened() as root:
+            return {key for key in keys if self._is_there(root, key)}
+
+    def inspect(self) -> str | None:
+        """What is wrong with the root, or None."""
+        try:
+            with self._opened() as root:
+                return None if os.access(root, os.W_OK | os.X_OK) else "cannot be written"
+        except StoreDown as exc:
+            return str(exc)
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        if self._root is None:
+            raise StoreDown("RETENTION_OBJECT_FILES_ROOT is not set")
+        try:
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as exc:
+            raise StoreDown(f"RETENTION_OBJECT_FILES_ROOT: {exc.strerror}") from exc
+        try:
+            yield root
+        finally:
+            os.close(root)
+
+    def _delete(self, root: int, key: str) -> Verdict:
+        try:
+            with self._folder(root, key) as (folder, name):
+                self._require_plain(folder, name)
+                os.unlink(name, dir_fd=folder)
+                os.fsync(folder)
+        except FileNotFoundError:
+            return GONE
+        except _Refused as exc:
+            return Verdict(result=Result.FAILED, error=str(exc))
+        except PermissionError:
+            return Verdict(result=Result.DENIED, error="permission denied")
+        except OSError as exc:
+            return Verdict(result=Result.LATER, error=exc.strerror)
+        return GONE
+
+    def _is_there(self, root: int, key: str) -> bool:
+        try:
+            with self._folder(root, key) as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (OSError, _Refused):
+            return False
+        return True
+
+    @staticmethod
+    def _require_plain(folder: int, name: str) -> None:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            raise _Refused("not a regular file")
+        if found.st_nlink > 1:
+            # Unlinking one name would leave the bytes under the other.
+            raise _Refused("the file has another name (a hard link)")
+
+    @contextmanager
+    def _folder(self, root: int, key: str) -> Iterator[tuple[int, str]]:
+        """The descriptor of the folder that holds the file, and the file's name in it."""
+        parts = self._parts(key)
+        at = os.dup(root)
+        try:
+            for part in parts[:-1]:
+                below = _step(at, part)
+                os.close(at)
+                at = below
+            yield at, parts[-1]
+        finally:
+            os.close(at)
+
+    def _parts(self, key: str) -> tuple[str, ...]:
+        assert self._root is not None
+        if "\x00" in key:
+            raise _Refused("no path")
+        path = PurePosixPath(key)
+        if path.is_absolute():
+            try:
+                path = path.relative_to(PurePosixPath(self._root.absolute()))
+            except ValueError:
+                raise _Refused("the path leads out of the root") from None
+        # PurePosixPath drops `.` and doubled slashes, and keeps `..`.
+        if not path.parts or ".." in path.parts:
+            raise _Refused("the path leads out of the root")
+        return path.parts
+
+
+def _step(folder: int, name: str) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except NotADirectoryError:
+        # Linux says so of a link, too, where O_DIRECTORY is asked for.
+        raise _Refused("a part of the path is a symbolic link or no folder") from None

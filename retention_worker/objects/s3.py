@@ -1,0 +1,245 @@
+"""A bucket of S3, or of what speaks like it: objects go with all their versions and markers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from retention_worker.domain.errors import StoreDown
+from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.objects.store import Deleted
+from retention_worker.objects.throttle import Throttle
+
+__all__ = ["Bucket", "client", "code_of"]
+
+# What one DeleteObjects takes (Amazon S3 API Reference, DeleteObjects).
+_BULK = 1_000
+# Of a bucket with versions each key is listed by itself, so a chunk is smaller.
+_VERSIONED = 50
+# The longest key (Amazon S3 User Guide, "Naming Amazon S3 objects"), in bytes of UTF-8.
+_LONGEST_KEY = 1_024
+
+_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+# The store understood and refuses: a right that is missing, Object Lock, a legal hold.
+_DENIED = frozenset({"AccessDenied", "MethodNotAllowed", "ObjectLocked", "403"})
+# Stores that do not take many keys in one request say one of these.
+_NO_BULK = frozenset({"MalformedXML", "NotImplemented", "501"})
+_ABOUT_OBJECTS = _DENIED | _NOT_THERE | _NO_BULK
+
+
+def client(*, timeout: int, connections: int) -> Any:
+    """A client with credentials, region and address from the SDK's usual places.
+
+    Raises:
+        StoreDown: a profile or a region that is named does not exist.
+    """
+    try:
+        made = boto3.client(
+            "s3",
+            config=Config(
+                connect_timeout=min(timeout, 5),
+                read_timeout=timeout,
+                max_pool_connections=connections,
+                # Its own backoff with jitter, once; whatever lasts longer is the outbox's.
+                retries={"mode": "standard", "total_max_attempts": 2},
+                # Newer checksums are unknown to many stores that speak S3.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+    except (BotoCoreError, ValueError) as exc:
+        raise StoreDown(f"S3: {type(exc).__name__}: {exc}") from exc
+    made.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+    return made
+
+
+def _add_md5(request: Any, **_: Any) -> None:
+    """Stores that know no newer checksum refuse a bulk deletion without this one."""
+    body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+def code_of(exc: ClientError) -> str:
+    """The store's code, such as AccessDenied; its message may quote a key."""
+    return str(exc.response.get("Error", {}).get("Code") or "Unknown")
+
+
+class Bucket:
+    """One bucket. Whether it keeps versions is asked once, when it is first used."""
+
+    def __init__(self, name: str, *, timeout: int, connections: int, throttle: Throttle) -> None:
+        self._name = name
+        self._timeout = timeout
+        self._connections = connections
+        self._throttle = throttle
+        self._client: Any = None
+        self._versioned: bool | None = None
+
+    @property
+    def chunk(self) -> int:
+        """Keys of one call."""
+        return _VERSIONED if self._versioned else _BULK
+
+    def delete(self, keys: Sequence[str]) -> Deleted:
+        """Delete keys; an answer that was had before the store went down still counts."""
+        found: dict[str, Verdict] = {}
+        try:
+            self.open()
+            wanted = list(_possible(keys, found))
+            if self._versioned:
+                for key in wanted:
+                    found[key] = self._delete_versions(key)
+            else:
+                found |= self._delete_bulk([{"Key": key} for key in wanted])
+        except StoreDown as exc:
+            return Deleted(verdicts=found, down=str(exc))
+        return Deleted(verdicts=found)
+
+    def there(self, keys: Sequence[str]) -> set[str]:
+        """Which keys have an object, or versions of one."""
+        self.open()
+        with _translated():
+            if self._versioned:
+                return {key for key in keys if any(True for _ in self._versions(key))}
+            return {key for key in keys if self._has(key)}
+
+    def open(self) -> None:
+        """Connect and learn whether the bucket keeps versions.
+
+        Raises:
+            StoreDown: it cannot be asked, or does not say.
+        """
+        if self._client is None:
+            self._client = client(timeout=self._timeout, connections=self._connections)
+        if self._versioned is None:
+            with _translated():
+                self._versioned = self._keeps_versions()
+
+    def _keeps_versions(self) -> bool:
+        try:
+            status = self._client.get_bucket_versioning(Bucket=self._name).get("Status")
+        except ClientError as exc:
+            if code_of(exc) in _NO_BULK:  # a store that knows no versions at all
+                return False
+            if code_of(exc) not in _DENIED:
+                raise
+            # Without the right to ask: what lists versions shows them, too, where there are any.
+            self._client.list_object_versions(Bucket=self._name, MaxKeys=1)
+            return True
+        # A bucket whose versioning is suspended still has the versions from before.
+        return status in {"Enabled", "Suspended"}
+
+    def _has(self, key: str) -> bool:
+        try:
+            self._client.head_object(Bucket=self._name, Key=key)
+        except ClientError as exc:
+            if code_of(exc) in _NOT_THERE:
+                return False
+            raise
+        return True
+
+    def _delete_versions(self, key: str) -> Verdict:
+        """Every version and delete marker of one key."""
+        verdict = GONE
+        page: list[dict[str, str]] = []
+        with _translated():
+            for version in self._versions(key):
+                page.append(version)
+                if len(page) == _BULK:
+                    verdict = _worse(verdict, self._delete_bulk(page)[key])
+                    page = []
+        if page:
+            verdict = _worse(verdict, self._delete_bulk(page)[key])
+        return verdict
+
+    def _versions(self, key: str) -> Iterator[dict[str, str]]:
+        """Versions and markers of exactly this key; the listing is in order of the keys."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._name, Prefix=key, PaginationConfig={"PageSize": 100}
+        )
+        for page in pages:
+            listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            for each in listed:
+                if each["Key"] == key:
+                    yield {"Key": key, "VersionId": each["VersionId"]}
+            if any(each["Key"] != key for each in listed):
+                return
+
+    def _delete_bulk(self, objects: Sequence[Mapping[str, str]]) -> dict[str, Verdict]:
+        """One request for up to a thousand; the worst answer where a key has several versions."""
+        if not objects:
+            return {}
+        self._throttle.take(len(objects))
+        found = {each["Key"]: GONE for each in objects}
+        try:
+            with _translated(denied=False):
+                answer = self._client.delete_objects(
+                    Bucket=self._name, Delete={"Objects": list(objects), "Quiet": True}
+                )
+        except ClientError as exc:
+            if code_of(exc) in _NO_BULK:
+                return self._delete_one_by_one(objects)
+            return dict.fromkeys(found, _verdict(code_of(exc)))
+        for error in answer.get("Errors", ()):
+            key = error["Key"]
+            found[key] = _worse(found.get(key, GONE), _verdict(error.get("Code", "Unknown")))
+        return found
+
+    def _delete_one_by_one(self, objects: Sequence[Mapping[str, str]]) -> dict[str, Verdict]:
+        found: dict[str, Verdict] = {each["Key"]: GONE for each in objects}
+        for each in objects:
+            try:
+                with _translated(denied=False):
+                    self._client.delete_object(Bucket=self._name, **each)
+            except ClientError as exc:
+                key = each["Key"]
+                found[key] = _worse(found[key], _verdict(code_of(exc)))
+        return found
+
+
+@contextmanager
+def _translated(*, denied: bool = True) -> Iterator[None]:
+    """Raise StoreDown for what concerns the store as a whole.
+
+    With `denied=False` an answer about the objects of a request passes through as it is.
+    """
+    try:
+        yield
+    except ClientError as exc:
+        code = code_of(exc)
+        if not denied and code in _ABOUT_OBJECTS:
+            raise
+        raise StoreDown(code) from exc
+    except BotoCoreError as exc:
+        raise StoreDown(type(exc).__name__) from exc
+
+
+def _possible(keys: Sequence[str], found: dict[str, Verdict]) -> Iterator[str]:
+    """Keys that can be one; the others fail by themselves and not with the whole request."""
+    for key in keys:
+        if not key or len(key.encode()) > _LONGEST_KEY:
+            found[key] = Verdict(result=Result.FAILED, error="no key of S3")
+        else:
+            yield key
+
+
+def _verdict(code: str) -> Verdict:
+    if code in _NOT_THERE:
+        return GONE
+    result = Result.DENIED if code in _DENIED else Result.LATER
+    return Verdict(result=result, error=code)
+
+
+_ORDER = (Result.GONE, Result.LATER, Result.DENIED, Result.FAILED)
+
+
+def _worse(one: Verdict, other: Verdict) -> Verdict:
+    return max(one, other, key=lambda each: _ORDER.index(each.result))

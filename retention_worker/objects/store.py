@@ -1,0 +1,37 @@
+"""What a store of objects can do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from retention_worker.domain.object import Verdict
+
+__all__ = ["Deleted", "Store"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deleted:
+    """Answers by key; `down` says why the store could not be asked for the others."""
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    down: str | None = None
+
+
+class Store(Protocol):
+    """Deletes objects for good. Used by several threads at once."""
+
+    @property
+    def chunk(self) -> int:
+        """How many keys one call of `delete` should get at the most."""
+
+    def delete(self, keys: Sequence[str]) -> Deleted:
+        """Delete objects with everything that the store keeps of them; never raises."""
+
+    def there(self, keys: Sequence[str]) -> Collection[str]:
+        """Which of the objects the store still has, in any version.
+
+        Raises:
+            StoreDown: it cannot be asked.
+        """

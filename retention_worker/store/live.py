@@ -1,0 +1,53 @@
+"""Which objects live rows still name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from retention_worker.store import accounts
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.live import LiveSql
+from retention_worker.store.session import Session
+
+__all__ = ["named"]
+
+
+def named(session: Session, compiled: CompiledMap, uris: Mapping[str, Sequence[str]]) -> set[str]:
+    """Of these URIs, by the tenant whose row went, those that a row names now.
+
+    A column that holds the URI, or makes it without the tenant or an account, is asked for the
+    rows of all tenants; one whose template names the tenant, for those of each tenant that the URI
+    can be read as; one that names an account alone, for those of the tenant whose row went.
+    """
+    found: set[str] = set()
+    everything = sorted({uri for of_tenant in uris.values() for uri in of_tenant})
+    for sql in compiled.live:
+        if sql.by_tenant:
+            found |= _by_tenant(session, compiled, sql, uris)
+        else:
+            values = {split.value for uri in everything for split in sql.values(uri)}
+            found |= _asked(session, sql, values, None)
+    return found & set(everything)
+
+
+def _by_tenant(
+    session: Session, compiled: CompiledMap, sql: LiveSql, uris: Mapping[str, Sequence[str]]
+) -> set[str]:
+    values: dict[str, set[str]] = {}
+    for tenant, mine in uris.items():
+        for split in (split for uri in mine for split in sql.values(uri)):
+            values.setdefault(split.tenant or tenant, set()).add(split.value)
+    others = sorted(values.keys() - uris.keys())
+    # Most other ways to read a URI name no tenant that there is.
+    nobody = accounts.without_accounts(session, compiled, others) if others else set()
+    found: set[str] = set()
+    for tenant in sorted(values.keys() - nobody):
+        found |= _asked(session, sql, values[tenant], tenant)
+    return found
+
+
+def _asked(session: Session, sql: LiveSql, values: Collection[str], tenant: str | None) -> set[str]:
+    if not values:
+        return set()
+    rows = session.rows(sql.statement, {"values": sorted(values), "tenant": tenant})
+    return {row["uri"] for row in rows if row["uri"]}

@@ -1,0 +1,122 @@
+"""Which objects a live row still names: the statements, an entry's column each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Composed
+
+from retention_worker.domain.datamap import Credential, DataMap, ObjectSource
+from retention_worker.domain.uritemplate import Split, pieces_of, splits
+from retention_worker.store.catalog import Catalog, Column
+from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.paths import path_to, tenant_condition
+from retention_worker.store.mapsql.uris import uri_of
+
+__all__ = ["LiveSql", "live_sql"]
+
+_BITS = {"int2": 15, "int4": 31, "int8": 63}
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSql:
+    """Finds the URIs that rows name by one column, through the column's index.
+
+    `statement` takes `values` (text array) and, where `by_tenant`, `tenant`; rows of every kind
+    count, whether the entry's `where` takes them or not.
+    """
+
+    source: ObjectSource
+    info: Column
+    by_tenant: bool
+    statement: Composed
+
+    def values(self, uri: str) -> list[Split]:
+        """The column's values that would make this URI."""
+        return [each for each in splits(self.source.uri, uri) if self._can_be(each.value)]
+
+    def _can_be(self, value: str) -> bool:
+        """Whether the column's type writes a value like this: a cast of it must not fail."""
+        name = self.info.type_name
+        if name == "uuid":
+            return _UUID.fullmatch(value) is not None
+        if name in _BITS:
+            if _INTEGER.fullmatch(value) is None:
+                return False
+            limit: int = 2 ** _BITS[name]
+            return -limit <= int(value) < limit
+        return "\x00" not in value
+
+
+def live_sql(datamap: DataMap, catalog: Catalog) -> tuple[LiveSql, ...]:
+    """A statement for each column that names objects.
+
+    Raises:
+        DriftError: a table or a column is missing.
+    """
+    return tuple(
+        _statement(datamap, catalog, entry, source)
+        for entry in datamap.credentials
+        for source in entry.objects
+    )
+
+
+def _statement(
+    datamap: DataMap, catalog: Catalog, entry: Credential, source: ObjectSource
+) -> LiveSql:
+    info = catalog.table(entry.table).column(source.column)
+    by_tenant = bool({"{tenant}", "{id}"} & set(pieces_of(source.uri)))
+    named = _named(info, source)
+    rows: list[Composable] = [SQL("{} AS c").format(table(entry.table))]
+    conditions = [named]
+    if by_tenant:
+        path = path_to(datamap, catalog, entry.model_copy(update={"where": None}))
+        rows += [*path.others(), _accounts(datamap, catalog)]
+        conditions += path.conditions
+    return LiveSql(
+        source=source,
+        info=info,
+        by_tenant=by_tenant,
+        statement=SQL("SELECT DISTINCT {} AS uri FROM {} WHERE {}").format(
+            uri_of(source), listed(rows), all_of(conditions)
+        ),
+    )
+
+
+def _named(info: Column, source: ObjectSource) -> Composable:
+    """Compared in the column's own type where its index can serve, else as text."""
+    value = column("c", source.column)
+    if _is_text(info) or info.type_name in {"uuid", *_BITS}:
+        return SQL("{} = ANY (%(values)s::text[]::{})").format(value, type_of(info, array=True))
+    return SQL("{}::text = ANY (%(values)s::text[])").format(value)
+
+
+def _is_text(info: Column) -> bool:
+    return info.type_schema == "pg_catalog" and info.type_name in {"text", "varchar", "name"}
+
+
+def _accounts(datamap: DataMap, catalog: Catalog) -> Composable:
+    """`k`, all accounts of the tenant: found from the row upwards, not gone through."""
+    accounts = datamap.accounts
+    texts = [SQL("{}::text").format(column("x", name)) for name in accounts.id]
+    ids: Composable = texts[0]
+    if len(texts) > 1:
+        ids = SQL("json_build_array({})::text").format(listed(texts))
+    keys = [
+        SQL("{} AS {}").format(column("x", name), SQL(alias))
+        for name, alias in zip(accounts.id, _key_names(accounts.id), strict=True)
+    ]
+    conditions: list[Composable] = []
+    if accounts.tenant is not None:
+        conditions.append(tenant_condition(catalog, accounts.table, "x", accounts.tenant))
+    return SQL("(SELECT {} AS id, {} FROM {} AS x WHERE {}) AS k").format(
+        ids, listed(keys), table(accounts.table), all_of(conditions)
+    )
+
+
+def _key_names(columns: Iterable[str]) -> list[str]:
+    return [f"k{index}" for index, _ in enumerate(columns)]

@@ -1,0 +1,251 @@
+"""The outbox of objects whose rows are gone: claimed, put back, or noted as gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.object import ObjectCounts, ObjectState
+from retention_worker.domain.obstacle import day_and_time
+from retention_worker.store.session import Session
+
+__all__ = [
+    "Claimed",
+    "Gone",
+    "Listed",
+    "PutBack",
+    "Sampled",
+    "claim",
+    "counts",
+    "forget_uris",
+    "in_hand",
+    "listed",
+    "lock_chains",
+    "note_gone",
+    "of_batches",
+    "put_back",
+    "retry",
+    "sample",
+    "stores",
+    "stores_of_outbox",
+    "take",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """An object that this drain has in hand."""
+
+    id: int
+    tenant_id: str
+    account_id: str
+    batch_id: int
+    entry: str
+    uri: str
+    shared: bool
+    state: ObjectState
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PutBack:
+    """An object that is still there; `error` a code, `retry_at` when it is asked for again."""
+
+    id: int
+    state: ObjectState
+    error: str | None
+    attempts: int
+    retry_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """An object that left the outbox; `scope` is that of the batch that erased its row."""
+
+    id: int
+    tenant_id: str
+    account_id: str
+    batch_id: int
+    entry: str
+    uri: str
+    scope: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An object of the outbox as a person sees it."""
+
+    id: int
+    tenant_id: str
+    account_id: str
+    batch_id: int
+    entry: str
+    uri: str
+    state: ObjectState
+    attempts: int
+    error: str | None
+    queued_at: datetime
+    since: datetime | None
+    retry_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """An object that should be gone."""
+
+    id: int
+    tenant_id: str
+    uri: str
+    gone_at: datetime
+
+
+def stores(session: Session, now: datetime) -> list[str]:
+    """The names of the stores with an object whose time has come."""
+    return [row["store"] for row in session.rows("objects.stores", {"now": now})]
+
+
+def stores_of_outbox(session: Session) -> list[str]:
+    """The names of the stores of all objects in the outbox."""
+    return [row["store"] for row in session.rows("objects.stores_of_outbox")]
+
+
+def claim(
+    session: Session, store: str, *, now: datetime, until: datetime, limit: int
+) -> list[Claimed]:
+    """Take the next objects of a store in hand."""
+    rows = session.rows(
+        "objects.claim", {"store": store, "now": now, "until": until, "limit": limit}
+    )
+    found = [Claimed(**(row | {"state": ObjectState(row["state"])})) for row in rows]
+    return sorted(found, key=lambda each: each.id)
+
+
+def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:
+    """Note what became of objects that are still there."""
+    if objects:
+        session.run(
+            "objects.put_back",
+            {
+                "ids": [each.id for each in objects],
+                "states": [each.state for each in objects],
+                "errors": [each.error for each in objects],
+                "attempts": [each.attempts for each in objects],
+                "times": [each.retry_at for each in objects],
+                "now": now,
+            },
+        )
+
+
+def lock_chains(session: Session, tenants: Iterable[str]) -> dict[str, str | None]:
+    """The hashes of the heads of the tenants' chains of requests, locked."""
+    names = sorted(set(tenants))
+    session.run("objects.make_chains", {"tenants": names})
+    rows = session.rows("objects.lock_chains", {"tenants": names})
+    return {row["tenant_id"]: row["head_hash"] for row in rows}
+
+
+def take(session: Session, ids: Sequence[int]) -> list[Gone]:
+    """Take objects that are gone out of the outbox; only those that nobody took before."""
+    rows = session.rows("objects.take", {"ids": list(ids)})
+    return [Gone(**row) for row in rows]
+
+
+def note_gone(
+    session: Session,
+    tenant_id: str,
+    gone: Sequence[Gone],
+    *,
+    gone_batch: int,
+    now: datetime,
+    keep_uri: bool,
+) -> None:
+    """Remember objects of one tenant that left the outbox."""
+    session.run(
+        "objects.note_gone",
+        {
+            "tenant": tenant_id,
+            "gone_batch": gone_batch,
+            "now": now,
+            "keep_uri": keep_uri,
+            "ids": [each.id for each in gone],
+            "accounts": [each.account_id for each in gone],
+            "batches": [each.batch_id for each in gone],
+            "entries": [each.entry for each in gone],
+            "uris": [each.uri for each in gone],
+        },
+    )
+
+
+def forget_uris(session: Session, before: datetime, limit: int) -> int:
+    """Forget the URIs of what was gone before a time; how many."""
+    return session.run("objects.forget_uris", {"before": before, "limit": limit})
+
+
+def counts(session: Session, tenant_id: str | None = None) -> dict[ObjectState, int]:
+    """The outbox by state."""
+    rows = session.rows("objects.counts", {"tenant": tenant_id})
+    return {ObjectState(row["state"]): row["objects"] for row in rows}
+
+
+def in_hand(session: Session, now: datetime) -> datetime | None:
+    """Until when drains have objects in hand, at the latest; None: none has."""
+    found = session.value("objects.in_hand", {"now": now})
+    assert found is None or isinstance(found, datetime)
+    return found
+
+
+def listed(
+    session: Session, *, tenant_id: str | None, state: ObjectState | None, limit: int
+) -> list[Listed]:
+    """Objects of the outbox, those that need a person first."""
+    rows = session.rows("objects.listed", {"tenant": tenant_id, "state": state, "limit": limit})
+    return [Listed(**(row | {"state": ObjectState(row["state"])})) for row in rows]
+
+
+def retry(
+    session: Session,
+    *,
+    tenant_id: str | None,
+    state: ObjectState | None,
+    ids: Sequence[int] | None,
+    now: datetime,
+) -> int:
+    """Have objects asked for again at once; how many. A grace that runs is not cut short."""
+    return session.run(
+        "objects.retry",
+        {
+            "tenant": tenant_id,
+            "state": state,
+            "ids": list(ids) if ids is not None else None,
+            "now": now,
+        },
+    )
+
+
+def of_batches(
+    session: Session, tenant_id: str, batches: Sequence[int], account: str | None
+) -> dict[int, ObjectCounts]:
+    """What is gone and what is left of the objects whose rows batches erased.
+
+    Of one account, where one is named: others may have been in the same batch.
+    """
+    parameters = {"tenant": tenant_id, "batches": list(batches), "account": account}
+    rows = session.rows("objects.of_batches", parameters)
+    return {batch: _counts(rows, batch) for batch in batches}
+
+
+def _counts(rows: Sequence[Mapping[str, Any]], batch: int) -> ObjectCounts:
+    mine = [row for row in rows if row["batch_id"] == batch]
+    return ObjectCounts(
+        gone=sum(row["objects"] for row in mine if row["state"] == "gone"),
+        left={row["state"]: row["objects"] for row in mine if row["state"] != "gone"},
+        since={row["state"]: day_and_time(row["since"]) for row in mine if row["since"]},
+    )
+
+
+def sample(session: Session, limit: int, tenant_id: str | None) -> list[Sampled]:
+    """Some objects that are gone, at random, whose URIs are still known."""
+    rows = session.rows("objects.sample", {"limit": limit, "tenant": tenant_id})
+    return [Sampled(**row) for row in rows]

@@ -1,0 +1,126 @@
+-- name: stores
+-- The stores with an object whose time has come: from store to store through the index.
+WITH RECURSIVE found AS (
+    (SELECT store FROM {schema}.object_deletion WHERE state <> 'failed' ORDER BY store LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.store FROM {schema}.object_deletion o
+             WHERE o.state <> 'failed' AND o.store > f.store ORDER BY o.store LIMIT 1)
+      FROM found f WHERE f.store IS NOT NULL
+)
+SELECT f.store FROM found f
+ WHERE f.store IS NOT NULL
+   AND EXISTS (SELECT 1 FROM {schema}.object_deletion o
+                WHERE o.store = f.store AND o.state <> 'failed' AND o.retry_at <= %(now)s)
+ ORDER BY f.store;
+
+-- name: claim
+-- The next objects of a store, in hand until a time: nobody else asks for them meanwhile.
+UPDATE {schema}.object_deletion o
+   SET claimed_until = %(until)s, attempts = o.attempts + 1
+  FROM (SELECT id FROM {schema}.object_deletion
+         WHERE store = %(store)s AND state <> 'failed' AND retry_at <= %(now)s
+           AND (claimed_until IS NULL OR claimed_until <= %(now)s)
+         ORDER BY retry_at, id LIMIT %(limit)s
+           FOR UPDATE SKIP LOCKED) AS c
+ WHERE o.id = c.id
+RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state,
+          o.attempts;
+
+-- name: put_back
+-- Objects that are still there: in which state, why, and when they are asked for again.
+UPDATE {schema}.object_deletion o
+   SET state = g.state, error = g.error, retry_at = g.retry_at, attempts = g.attempts,
+       claimed_until = NULL,
+       since = CASE WHEN g.state = 'queued' THEN NULL
+                    WHEN g.state = o.state THEN o.since ELSE %(now)s END
+  FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(errors)s::text[], %(attempts)s::int[],
+              %(times)s::timestamptz[]) AS g (id, state, error, attempts, retry_at)
+ WHERE o.id = g.id;
+
+-- name: lock_chains
+-- The heads of the tenants' chains, locked in the order of their names.
+SELECT tenant_id, head_hash FROM {schema}.request_chain
+ WHERE tenant_id = ANY (%(tenants)s::text[]) ORDER BY tenant_id FOR UPDATE;
+
+-- name: make_chains
+-- The rows of the tenants' chains, where they have none yet.
+INSERT INTO {schema}.request_chain (tenant_id)
+SELECT t.tenant_id FROM unnest(%(tenants)s::text[]) AS t (tenant_id) ORDER BY t.tenant_id
+ON CONFLICT DO NOTHING;
+
+-- name: take
+-- Objects that are gone leave the outbox; who comes second finds none.
+DELETE FROM {schema}.object_deletion o
+ WHERE o.id = ANY (%(ids)s::bigint[])
+RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri,
+          (SELECT b.scope FROM {schema}.batch b WHERE b.id = o.batch_id) AS scope;
+
+-- name: note_gone
+-- What is gone: which batch erased its row, and which says that it is gone.
+INSERT INTO {schema}.object_deleted
+       (id, tenant_id, account_id, batch_id, entry, gone_batch, gone_at, uri)
+SELECT g.id, %(tenant)s, g.account_id, g.batch_id, g.entry, %(gone_batch)s, %(now)s,
+       CASE WHEN %(keep_uri)s THEN g.uri END
+  FROM unnest(%(ids)s::bigint[], %(accounts)s::text[], %(batches)s::bigint[], %(entries)s::text[],
+              %(uris)s::text[]) AS g (id, account_id, batch_id, entry, uri);
+
+-- name: forget_uris
+-- URIs of what has been gone for long.
+UPDATE {schema}.object_deleted SET uri = NULL
+ WHERE id IN (SELECT id FROM {schema}.object_deleted
+               WHERE uri IS NOT NULL AND gone_at < %(before)s LIMIT %(limit)s);
+
+-- name: counts
+-- The outbox by state.
+SELECT state, count(*) AS objects FROM {schema}.object_deletion
+ WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
+ GROUP BY state;
+
+-- name: in_hand
+-- Until when drains have objects in hand.
+SELECT max(claimed_until) AS until FROM {schema}.object_deletion
+ WHERE claimed_until > %(now)s AND state <> 'failed';
+
+-- name: listed
+-- Objects of the outbox, those that need a person first.
+SELECT id, tenant_id, account_id, batch_id, entry, uri, state, attempts, error, queued_at, since,
+       retry_at
+  FROM {schema}.object_deletion
+ WHERE (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+   AND (%(state)s::text IS NULL OR state = %(state)s)
+ ORDER BY array_position(ARRAY['failed', 'denied', 'kept', 'queued'], state), id
+ LIMIT %(limit)s;
+
+-- name: retry
+-- Ask for objects again at once.
+UPDATE {schema}.object_deletion
+   SET state = 'queued', attempts = 0, since = NULL, error = NULL, retry_at = %(now)s
+ WHERE (claimed_until IS NULL OR claimed_until <= %(now)s)
+   AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+   AND (%(state)s::text IS NULL OR state = %(state)s)
+   AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
+   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued');
+
+-- name: of_batches
+-- Objects whose rows batches erased: what is gone and what is left, by batch, account and state.
+SELECT o.batch_id, o.state, count(*) AS objects, min(o.since) AS since
+  FROM {schema}.object_deletion o
+ WHERE o.tenant_id = %(tenant)s AND o.batch_id = ANY (%(batches)s::bigint[])
+   AND (%(account)s::text IS NULL OR o.account_id = %(account)s)
+ GROUP BY o.batch_id, o.state
+ UNION ALL
+SELECT d.batch_id, 'gone', count(*), NULL
+  FROM {schema}.object_deleted d
+ WHERE d.tenant_id = %(tenant)s AND d.batch_id = ANY (%(batches)s::bigint[])
+   AND (%(account)s::text IS NULL OR d.account_id = %(account)s)
+ GROUP BY d.batch_id;
+
+-- name: sample
+-- Some of the objects that are gone, whose URI is still known.
+SELECT id, tenant_id, uri, gone_at FROM {schema}.object_deleted
+ WHERE uri IS NOT NULL AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+ ORDER BY random() LIMIT %(limit)s;
+
+-- name: stores_of_outbox
+-- The stores of all objects in the outbox.
+SELECT DISTINCT store FROM {schema}.object_deletion ORDER BY store;
