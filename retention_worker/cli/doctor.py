@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retention_worker.cli.options import AsJson
-from retention_worker.cli.output import counted, print_json, say
+from retention_worker.cli.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
+    from retention_worker.objects.inspection import Inspection
     from retention_worker.service.diagnose import Diagnosis
 
 __all__ = ["add_to"]
@@ -49,6 +50,20 @@ def doctor(
 
 
 def _show(found: Diagnosis) -> None:
+    if found.stores:
+        table(
+            ("objects in", "versions", "Object Lock", "lifecycle", "may delete"),
+            (
+                (
+                    each.store,
+                    each.error or each.versions,
+                    each.object_lock,
+                    each.lifecycle,
+                    _rights(each),
+                )
+                for each in found.stores
+            ),
+        )
     for finding in found.findings:
         refuses = finding.severity == "refuse"
         say(
@@ -67,9 +82,16 @@ def _show(found: Diagnosis) -> None:
         say(f"The data map is safe on this database; {counted(warned, 'warning')}.", "green")
 
 
+def _rights(store: Inspection) -> str:
+    if store.may_delete_versions == "yes":
+        return "objects and versions"
+    return "objects" if store.may_delete == "yes" else store.may_delete_versions
+
+
 def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
     document: dict[str, object] = {
         "safe": not found.refused,
         "findings": [asdict(finding) for finding in found.findings],
+        "stores": [store.to_json() for store in found.stores],
     }
     return document | ({"sql": found.sql} if sql else {})

@@ -174,7 +174,7 @@ def _show_checked(found: CheckedReceipt, against: Path | None) -> None:
 
 def _show_receipt(receipt: Receipt) -> None:
     table(
-        ("erased", "scope", "last activity", "batch", "hash", "objects not deleted"),
+        ("erased", "scope", "last activity", "batch", "hash", "objects"),
         (
             (
                 proof.erasure.erased_at + ("" if proof.erasure.complete else "\na part"),
@@ -182,12 +182,12 @@ def _show_receipt(receipt: Receipt) -> None:
                 proof.erasure.last_activity or "–",
                 str(proof.erasure.batch),
                 proof.hash[:16],
-                count(proof.objects_not_deleted),
+                proof.objects.in_words() if proof.objects.total else "–",
             )
             for proof in receipt.proofs
         ),
         title=f"{receipt.kind} {receipt.subject} of tenant {receipt.tenant}",
-        numbers=("batch", "objects not deleted"),
+        numbers=("batch",),
     )
 
 

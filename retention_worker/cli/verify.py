@@ -43,6 +43,15 @@ def verify(
             help="Only this tenant; what only the whole database can tell is left out then.",
         ),
     ] = None,
+    objects: Annotated[
+        int,
+        typer.Option(
+            "--objects",
+            metavar="N",
+            min=0,
+            help="Also ask the stores for so many objects that are noted as gone.",
+        ),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Prove that what was due is gone and nothing else is, without asking the sweep.
@@ -55,7 +64,7 @@ def verify(
     from retention_worker.service.verify import verify as examine
 
     with open_worker() as worker, _progress_bar() as progress:
-        found = examine(worker, tenant=tenant, progress=progress)
+        found = examine(worker, tenant=tenant, sample=objects, progress=progress)
     if as_json:
         print_json(found.to_json())
     else:

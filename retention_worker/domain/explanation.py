@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from retention_worker.domain.object import ObjectCounts, ObjectState
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import CredentialClass, Scope
 
@@ -169,7 +170,7 @@ def _state(
 class Entry:
     """One entry of the data map: what is there of the account, and what went.
 
-    `objects` are named by rows that are there; `outbox` are those of erased rows, by state.
+    `objects` are named by rows that are there; `outbox` are those of erased rows.
     `erased_at`: when rows of it last went together with the account.
     """
 
@@ -178,7 +179,7 @@ class Entry:
     class_: CredentialClass
     rows: int
     objects: int = 0
-    outbox: Mapping[str, int] = field(default_factory=dict)
+    outbox: ObjectCounts = field(default_factory=ObjectCounts)
     erased_at: datetime | None = None
 
 
@@ -264,4 +265,10 @@ class Explanation:
         """0, or 1 where a person has to do something before it goes on."""
         orphaned = any(entry.state is State.ORPHANED for entry in self.entries)
         waits = any(lane.overdue or lane.state.needs_person for lane in self.lanes)
-        return int(orphaned or waits)
+        stuck = any(
+            entry.entry.outbox.left.get(state)
+            for entry in self.entries
+            for state in ObjectState
+            if state.needs_person
+        )
+        return int(orphaned or waits or stuck)

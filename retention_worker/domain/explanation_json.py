@@ -82,7 +82,7 @@ def _entry(found: EntryExplained) -> dict[str, Any]:
         "scope": lane.scope if lane else None,
         "due_at": _time(lane.due_at) if lane else None,
         "erased_at": _time(entry.erased_at),
-        "outbox": dict(entry.outbox),
+        "outbox": entry.outbox.to_json(),
     }
 
 

@@ -20,8 +20,6 @@ __all__ = ["distance", "in_short", "sentences"]
 
 _NOUNS = {Scope.BIOMETRICS: "Biometrics", Scope.ALL: "All credentials"}
 _SHORT_DIGEST = 12
-_OPEN = "queued"
-_DONE = frozenset({"done", "deleted"})
 
 
 def sentences(found: Explanation) -> list[str]:
@@ -41,10 +39,8 @@ def in_short(found: EntryExplained, at: datetime) -> str:
     """One entry's state in a few words, for a table."""
     entry, lane = found.entry, found.lane
     if found.state is State.ERASED:
-        still = sum(entry.outbox.get(state, 0) for state in entry.outbox if state not in _DONE)
-        total = sum(entry.outbox.values())
-        queued = f", {still} of {total} objects still queued" if still else ""
-        return f"erased{queued}"
+        objects = "" if entry.outbox.is_complete else f", {entry.outbox.in_words()}"
+        return f"erased{objects}"
     if found.state is State.NOT_DUE and lane and lane.due_at:
         return f"goes in {distance(lane.due_at - at)}"
     return _SHORT[found.state]
@@ -166,16 +162,7 @@ def _under(erasure: Erasure) -> str:
 
 def _outbox(found: EntryExplained) -> str | None:
     outbox = found.entry.outbox
-    still = sum(number for state, number in outbox.items() if state not in _DONE)
-    if not still:
+    if outbox.is_complete:
         return None
-    total = sum(outbox.values())
-    other = [
-        f"{number} {state}" for state, number in outbox.items() if state not in {*_DONE, _OPEN}
-    ]
-    note = f" ({', '.join(other)})" if other else ""
     when = f" {day_and_time(found.entry.erased_at)}" if found.entry.erased_at else ""
-    return (
-        f"{found.entry.name}: rows erased{when}, {still} of {total} objects still queued, "
-        f"not deleted yet{note}."
-    )
+    return f"{found.entry.name}: rows erased{when}, {outbox.in_words()}."

@@ -80,6 +80,18 @@ class ObjectCounts:
             "since": dict(self.since),
         }
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ObjectCounts:
+        """What `to_json` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is anything else.
+        """
+        found = cls(gone=content["gone"], left=content["left"], since=content["since"])
+        if found.to_json() != content:
+            raise ValueError("no counts of objects")
+        return found
+
     def in_words(self) -> str:
         """`3 of 4 objects gone, 1 denied since 2026-06-01 12:00`."""
         noun = "object" if self.total == 1 else "objects"

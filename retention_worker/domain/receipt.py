@@ -16,11 +16,24 @@ from typing import Any
 from retention_worker.domain.audit import body_of
 from retention_worker.domain.chain import hash_of
 from retention_worker.domain.erasure import Erasure, digest_of, padded
+from retention_worker.domain.object import ObjectCounts
 
 __all__ = ["FORMAT", "Proof", "Receipt", "read", "text_of"]
 
 FORMAT = 1
-_PROOF = frozenset({"erasure", "body", "hash", "previous", "rows", "place", "objects_not_deleted"})
+_PROOF = frozenset(
+    {
+        "erasure",
+        "body",
+        "hash",
+        "previous",
+        "rows",
+        "place",
+        "objects_not_deleted",
+        "objects",
+        "completions",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +41,9 @@ class Proof:
     """One erasure row with what binds it to its batch.
 
     `rows` are the hashes of all rows of the batch, in order; `place` is this row's in it.
-    `objects_not_deleted` was true when the receipt was issued, and no hash covers it: an erasure
-    is complete only when its objects are gone.
+    `objects` was true when the receipt was issued, and no hash
+    covers it: an erasure is complete only when its objects are gone. `completions` are the bodies
+    and hashes of the batches that say which of the objects are gone that this batch queued.
     """
 
     erasure: Erasure
@@ -37,7 +51,13 @@ class Proof:
     hash: str
     rows: tuple[str, ...]
     place: int
-    objects_not_deleted: int
+    objects: ObjectCounts
+    completions: tuple[tuple[str, str], ...]
+
+    @property
+    def objects_not_deleted(self) -> int:
+        """How many of the subject's objects were still there."""
+        return sum(self.objects.left.values())
 
     def to_json(self) -> dict[str, Any]:
         """The proof in the document."""
@@ -50,6 +70,8 @@ class Proof:
             "rows": list(self.rows),
             "place": self.place,
             "objects_not_deleted": self.objects_not_deleted,
+            "objects": self.objects.to_json(),
+            "completions": [{"body": body, "hash": hash_} for body, hash_ in self.completions],
         }
 
     def wrong(self) -> str | None:
@@ -64,6 +86,17 @@ class Proof:
         said = (body["batch"], body["tenant"], body["scope"], body["erased_at"])
         if (row.batch, row.tenant, row.scope, padded(row.erased_at)) != said:
             return "the erasure row is not one of this batch"
+        return self._wrong_completion(body)
+
+    def _wrong_completion(self, body: Mapping[str, Any]) -> str | None:
+        """What is wrong with what is said about its objects, or None."""
+        for text, hash_ in self.completions:
+            said = body_of(text)
+            if said is None or hash_of(text) != hash_:
+                return "the hash is not that of the batch that completes it"
+            completes = said.get("completes") or {}
+            if said["tenant"] != body["tenant"] or str(body["batch"]) not in completes:
+                return "a batch that completes it is another's"
         return None
 
 
@@ -140,7 +173,8 @@ def _proof(content: Mapping[str, Any]) -> Proof:
         hash=content["hash"],
         rows=tuple(rows),
         place=content["place"],
-        objects_not_deleted=content["objects_not_deleted"],
+        objects=ObjectCounts.from_json(content["objects"]),
+        completions=tuple((each["body"], each["hash"]) for each in content["completions"]),
     )
 
 

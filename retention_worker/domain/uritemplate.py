@@ -64,6 +64,8 @@ def _read(pieces: Sequence[str], rest: str, fields: dict[str, str]) -> Iterator[
 
 def _ends(others: Sequence[str], rest: str) -> Iterator[int]:
     """Where a field that is not empty may end: before the next literal, or at the end."""
+    if not rest:
+        return
     if not others:
         yield len(rest)
         return

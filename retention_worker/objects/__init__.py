@@ -1,7 +1,8 @@
 """Everything that speaks to object storage: S3 and what speaks like it, and files."""
 
 from retention_worker.objects.address import Address, address_of
+from retention_worker.objects.files import FileStore
 from retention_worker.objects.store import Deleted, Store
 from retention_worker.objects.stores import Stores
 
-__all__ = ["Address", "Deleted", "Store", "Stores", "address_of"]
+__all__ = ["Address", "Deleted", "FileStore", "Store", "Stores", "address_of"]

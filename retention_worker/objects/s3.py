@@ -41,7 +41,7 @@ def client(*, timeout: int, connections: int) -> Any:
         StoreDown: a profile or a region that is named does not exist.
     """
     try:
-        made = boto3.client(
+        made = boto3.session.Session().client(
             "s3",
             config=Config(
                 connect_timeout=min(timeout, 5),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
+from retention_worker.objects.inspection import Inspection
+from retention_worker.service import storecheck
 from retention_worker.service.doctor import Finding, Severity, examine, mending_sql
 from retention_worker.service.worker import Worker
 from retention_worker.store import examine as facts_of
+from retention_worker.store.live import stores_named
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 
@@ -17,10 +21,14 @@ __all__ = ["Diagnosis", "diagnose"]
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What was found, refusals first; `sql` is a script: what mends it, then the role's grants."""
+    """What was found, refusals first; `sql` is a script: what mends it, then the role's grants.
+
+    `stores` are those that hold objects, as they were seen.
+    """
 
     findings: tuple[Finding, ...]
     sql: str
+    stores: tuple[Inspection, ...]
 
     @property
     def refused(self) -> int:
@@ -47,4 +55,15 @@ def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
         findings = examine(session, datamap, settings, policies=count)
         facts = facts_of.read(session, datamap)
         script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
-    return Diagnosis(findings=findings, sql=script)
+        names = []
+        if settings.object_drain and not _refused(findings):
+            names = stores_named(session, datamap, facts.catalog)
+    stores = storecheck.inspect(names, settings)
+    return Diagnosis(
+        findings=(*findings, *storecheck.warnings(stores)), sql=script, stores=tuple(stores)
+    )
+
+
+def _refused(findings: Sequence[Finding]) -> bool:
+    """Then the map's columns may not even be there to be read."""
+    return any(each.severity is Severity.REFUSE for each in findings)

@@ -21,6 +21,7 @@ from retention_worker.domain.explanation import (
     explain_entry,
     explain_lane,
 )
+from retention_worker.domain.object import ObjectCounts
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
@@ -137,7 +138,7 @@ class _Case:
                 class_=each.class_,
                 rows=counts[each.name][0],
                 objects=counts[each.name][1],
-                outbox=outbox.get(each.name, {}),
+                outbox=outbox.get(each.name, ObjectCounts()),
                 erased_at=erased.get(each.name),
             )
             for each in self.compiled.datamap.credentials

@@ -9,12 +9,14 @@ from typing import Any
 
 from retention_worker.domain.explanation import Request
 from retention_worker.domain.lane import DeferReason, Position, StopReason
+from retention_worker.domain.object import ObjectCounts
 from retention_worker.domain.scope import Scope
 from retention_worker.store.holds import Hold
 from retention_worker.store.keys import Key, id_text, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.mapsql.reached import instant, reached
+from retention_worker.store.objects import counted
 from retention_worker.store.session import Session
 
 __all__ = [
@@ -260,12 +262,10 @@ def requests(session: Session, tenant_id: str, subject: str) -> list[Request]:
     ]
 
 
-def objects(session: Session, tenant_id: str, subject: str) -> dict[str, dict[str, int]]:
-    """The account's objects in the outbox: how many in each state, by entry."""
-    found: dict[str, dict[str, int]] = {}
-    for row in session.rows("explain.objects", {"tenant": tenant_id, "account": subject}):
-        found.setdefault(row["entry"], {})[row["state"]] = row["objects"]
-    return found
+def objects(session: Session, tenant_id: str, subject: str) -> dict[str, ObjectCounts]:
+    """The account's objects whose rows are gone, by entry."""
+    rows = session.rows("objects.of_account", {"tenant": tenant_id, "account": subject})
+    return {name: counted(rows, "entry", name) for name in {row["entry"] for row in rows}}
 
 
 def _this(compiled: CompiledMap, tenant_id: str, key: Key) -> dict[str, Any]:

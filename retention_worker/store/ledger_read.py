@@ -18,7 +18,6 @@ __all__ = [
     "hashes",
     "heads",
     "last",
-    "objects_left",
     "of_subject",
     "proof",
     "rows_of",
@@ -118,12 +117,6 @@ def proof(session: Session, batch: int) -> tuple[str, str, list[int], list[str]]
     if row is None:
         return None
     return row["body"], row["hash"], row["ids"] or [], [h or "" for h in row["line_hashes"] or []]
-
-
-def objects_left(session: Session, batch: int, tenant: str, account: str | None) -> int:
-    """How many objects that the batch queued are not deleted yet."""
-    parameters = {"batch": batch, "tenant": tenant, "account": account}
-    return int(session.value("ledger_read.objects_left", parameters))
 
 
 def heads(session: Session, tenant: str | None) -> dict[str, Head]:

@@ -18,6 +18,8 @@ __all__ = [
     "PutBack",
     "Sampled",
     "claim",
+    "completions",
+    "counted",
     "counts",
     "forget_uris",
     "in_hand",
@@ -99,6 +101,7 @@ class Sampled:
     tenant_id: str
     uri: str
     gone_at: datetime
+    store: str
 
 
 def stores(session: Session, now: datetime) -> list[str]:
@@ -233,11 +236,21 @@ def of_batches(
     """
     parameters = {"tenant": tenant_id, "batches": list(batches), "account": account}
     rows = session.rows("objects.of_batches", parameters)
-    return {batch: _counts(rows, batch) for batch in batches}
+    return {batch: counted(rows, "batch_id", batch) for batch in batches}
 
 
-def _counts(rows: Sequence[Mapping[str, Any]], batch: int) -> ObjectCounts:
-    mine = [row for row in rows if row["batch_id"] == batch]
+def completions(
+    session: Session, tenant_id: str, batch: int, account: str | None
+) -> list[tuple[str, str]]:
+    """Bodies and hashes of the batches that say which of a batch's objects are gone."""
+    parameters = {"tenant": tenant_id, "batch": batch, "account": account}
+    rows = session.rows("objects.completions", parameters)
+    return [(row["body"], row["hash"]) for row in rows]
+
+
+def counted(rows: Sequence[Mapping[str, Any]], column: str, value: object) -> ObjectCounts:
+    """The counts in those rows that have a value in a column."""
+    mine = [row for row in rows if row[column] == value]
     return ObjectCounts(
         gone=sum(row["objects"] for row in mine if row["state"] == "gone"),
         left={row["state"]: row["objects"] for row in mine if row["state"] != "gone"},

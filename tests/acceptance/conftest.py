@@ -17,7 +17,12 @@ def bare(tmp_path: Path, config_dir: ConfigFolder) -> Program:
     config_dir.write_policy("acme", all_credentials="360 days", biometrics="90 days")
     folder = tmp_path / "folder"
     folder.mkdir()
-    return Program(folder=folder, environment={"RETENTION_CONFIG_DIR": str(config_dir.path)})
+    environment = {
+        "RETENTION_CONFIG_DIR": str(config_dir.path),
+        # Where objects are not the subject there is no store to ask.
+        "RETENTION_OBJECT_DRAIN": "false",
+    }
+    return Program(folder=folder, environment=environment)
 
 
 @pytest.fixture

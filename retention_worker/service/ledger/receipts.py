@@ -16,6 +16,7 @@ from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import ledger_read
+from retention_worker.store import objects as outbox
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
@@ -96,7 +97,8 @@ def _proof(session: Session, row: Erasure) -> Proof:
         hash=hash_,
         rows=tuple(hashes),
         place=ids.index(row.id),
-        objects_not_deleted=ledger_read.objects_left(session, row.batch, row.tenant, account),
+        objects=outbox.of_batches(session, row.tenant, [row.batch], account)[row.batch],
+        completions=tuple(outbox.completions(session, row.tenant, row.batch, account)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is still to be done: objects, requests of people; and the ledger's chains."""
+"""What people asked for and is still to be done."""
 
 from __future__ import annotations
 
@@ -9,20 +9,7 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["objects", "requests"]
-
-
-def objects(session: Session, scene: Scene) -> Iterator[Observation]:
-    """Objects whose rows are gone, and that are still there."""
-    for each in book.objects(session, scene.only):
-        yield Observation(
-            check="objects",
-            wrong=False,
-            tenant=scene.name(each.tenant_id),
-            count=each.count,
-            oldest=each.oldest,
-            message=f"{each.count} object(s) are queued, not deleted",
-        )
+__all__ = ["requests"]
 
 
 def requests(session: Session, scene: Scene) -> Iterator[Observation]:

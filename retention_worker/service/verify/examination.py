@@ -9,7 +9,7 @@ from functools import partial
 from retention_worker.domain.errors import BatchTimeout
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.verification import LaneLeft, Observation, Verification
-from retention_worker.service.verify import asked, erased, left, rows
+from retention_worker.service.verify import asked, erased, left, objects, rows
 from retention_worker.service.verify.chains import chains
 from retention_worker.service.verify.scene import Scene, read_scene
 from retention_worker.service.worker import Worker
@@ -32,7 +32,11 @@ class _Step:
 
 
 def verify(
-    worker: Worker, *, tenant: str | None = None, progress: Progress | None = None
+    worker: Worker,
+    *,
+    tenant: str | None = None,
+    sample: int = 0,
+    progress: Progress | None = None,
 ) -> Verification:
     """Prove from the rows themselves that what was due is gone, and that nothing else is.
 
@@ -42,18 +46,22 @@ def verify(
     Args:
         worker: the parts.
         tenant: the name of a policy file, or a tenant_id; None: all.
+        sample: so many objects that are noted as gone are asked for in their stores.
         progress: told before each check.
 
     Raises:
         ConfigurationError: the data map is wrong or does not fit; nobody knows the tenant.
         DatabaseUnavailable: no connection.
     """
-    return _Examination(worker, tenant, progress).run()
+    return _Examination(worker, tenant, sample, progress).run()
 
 
 class _Examination:
-    def __init__(self, worker: Worker, tenant: str | None, progress: Progress | None) -> None:
+    def __init__(
+        self, worker: Worker, tenant: str | None, sample: int, progress: Progress | None
+    ) -> None:
         self._worker = worker
+        self._sample = sample
         self._tenant = tenant
         self._progress = progress
         self._lanes: list[LaneLeft] = []
@@ -69,6 +77,9 @@ class _Examination:
         for number, step in enumerate(steps):
             self._tell(step.name, number, len(steps))
             found += self._look(step)
+        if self._sample:
+            self._tell("objects that are gone", len(steps), len(steps))
+            found += objects.still_there(self._scene, self._sample)
         self._tell("chains of the ledger", len(steps), len(steps))
         found += chains(self._worker, self._tenant)
         return Verification(
@@ -110,7 +121,8 @@ class _Examination:
         yield _Step("erased too early", self._early.look)
         yield _Step("erased while on hold", erased.held)
         yield _Step("erased for another tenant", erased.strangers)
-        yield _Step("objects", asked.objects)
+        yield _Step("objects", objects.left)
+        yield _Step("objects astray", objects.astray)
         yield _Step("requests", asked.requests)
         if scene.only is None:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):

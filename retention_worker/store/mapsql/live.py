@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import Credential, DataMap, ObjectSource
-from retention_worker.domain.uritemplate import Split, pieces_of, splits
+from retention_worker.domain.uritemplate import FIELDS, Split, pieces_of, splits
 from retention_worker.store.catalog import Catalog, Column
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    constant,
+    listed,
+    table,
+    type_of,
+)
 from retention_worker.store.mapsql.paths import path_to, tenant_condition
 from retention_worker.store.mapsql.uris import uri_of
 
-__all__ = ["LiveSql", "live_sql"]
+__all__ = ["LiveSql", "live_sql", "stores_sql"]
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -120,3 +127,29 @@ def _accounts(datamap: DataMap, catalog: Catalog) -> Composable:
 
 def _key_names(columns: Iterable[str]) -> list[str]:
     return [f"k{index}" for index, _ in enumerate(columns)]
+
+
+def stores_sql(datamap: DataMap, catalog: Catalog, rows: int) -> list[Composed]:
+    """Statements that name the stores of some objects; of a template its beginning is enough."""
+    found = []
+    for entry in datamap.credentials:
+        for source in entry.objects:
+            catalog.table(entry.table).column(source.column)
+            first = pieces_of(source.uri)[0]
+            some: Composable = SQL("SELECT {} AS uri").format(constant(first))
+            if first in FIELDS:
+                some = SQL(
+                    "SELECT {}::text AS uri FROM {} AS c WHERE {} IS NOT NULL LIMIT {}"
+                ).format(
+                    column("c", source.column),
+                    table(entry.table),
+                    column("c", source.column),
+                    constant(rows),
+                )
+            found.append(
+                SQL(
+                    "SELECT DISTINCT COALESCE(substring(uri from "
+                    "'^[A-Za-z][A-Za-z0-9+.-]*://[^/]*'), '') AS store FROM ({}) AS named"
+                ).format(some)
+            )
+    return found

@@ -52,9 +52,3 @@ SELECT n.name, max(e.erased_at) AS erased_at
 SELECT kind, subject_id, scope, requested_at, due_by FROM {schema}.request
  WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND state = 'open'
  ORDER BY id;
-
--- name: objects
--- The account's objects in the outbox, by entry and state.
-SELECT entry, state, count(*) AS objects FROM {schema}.object_deletion
- WHERE tenant_id = %(tenant)s AND account_id = %(account)s
- GROUP BY entry, state;

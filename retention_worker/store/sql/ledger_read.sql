@@ -36,13 +36,6 @@ SELECT b.body, b.hash,
           FROM {schema}.erasure e WHERE e.batch_id = b.id) AS line_hashes
   FROM {schema}.batch b WHERE b.id = %(batch)s;
 
--- name: objects_left
--- How many objects that a batch queued, of one account where one is named, are not deleted yet.
-SELECT count(*) AS left FROM {schema}.object_deletion
- WHERE batch_id = %(batch)s AND tenant_id = %(tenant)s
-   AND (%(account)s::text IS NULL OR account_id = %(account)s)
-   AND state NOT IN ('deleted', 'done');
-
 -- name: heads
 -- The heads of all chains: of the lanes, and of what is not a lane's.
 SELECT tenant_id, scope, 'sweep' AS source, head_batch, head_hash FROM {schema}.lane

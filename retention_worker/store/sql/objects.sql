@@ -115,11 +115,39 @@ SELECT d.batch_id, 'gone', count(*), NULL
    AND (%(account)s::text IS NULL OR d.account_id = %(account)s)
  GROUP BY d.batch_id;
 
+-- name: of_account
+-- The account's objects whose rows are gone, by entry: what is gone and what is left.
+SELECT o.entry, o.state, count(*) AS objects, min(o.since) AS since
+  FROM {schema}.object_deletion o
+ WHERE o.tenant_id = %(tenant)s AND o.account_id = %(account)s
+ GROUP BY o.entry, o.state
+ UNION ALL
+SELECT d.entry, 'gone', count(*), NULL
+  FROM {schema}.object_deleted d
+ WHERE d.tenant_id = %(tenant)s AND d.account_id = %(account)s
+ GROUP BY d.entry;
+
+-- name: completions
+-- The batches that say that objects are gone whose rows a batch erased.
+SELECT b.body, b.hash FROM {schema}.batch b
+ WHERE b.id IN (SELECT d.gone_batch FROM {schema}.object_deleted d
+                 WHERE d.tenant_id = %(tenant)s AND d.batch_id = %(batch)s
+                   AND (%(account)s::text IS NULL OR d.account_id = %(account)s))
+ ORDER BY b.id;
+
 -- name: sample
 -- Some of the objects that are gone, whose URI is still known.
-SELECT id, tenant_id, uri, gone_at FROM {schema}.object_deleted
+SELECT id, tenant_id, uri, gone_at,
+       COALESCE(substring(uri from '^[A-Za-z][A-Za-z0-9+.-]*://[^/]*'), '') AS store
+  FROM {schema}.object_deleted
  WHERE uri IS NOT NULL AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
  ORDER BY random() LIMIT %(limit)s;
+
+-- name: is_there
+-- Whether the outbox exists, in a form that has stores.
+SELECT EXISTS (SELECT 1 FROM pg_attribute
+                WHERE attrelid = to_regclass(format('%%I.object_deletion', %(schema_name)s::text))
+                  AND attname = 'store') AS found;
 
 -- name: stores_of_outbox
 -- The stores of all objects in the outbox.

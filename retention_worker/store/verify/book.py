@@ -132,9 +132,19 @@ def held_erasures(session: Session, tenant_id: str | None) -> list[Counted]:
     return list(_counted(rows, "accounts"))
 
 
-def objects(session: Session, tenant_id: str | None) -> list[Counted]:
-    """Objects that are queued, not deleted."""
-    return list(_counted(session.rows("verify.objects", {"tenant": tenant_id}), "objects"))
+def objects(session: Session, tenant_id: str | None) -> list[tuple[str, Counted]]:
+    """Objects that are not deleted, with their state; examples are the stores' errors."""
+    rows = session.rows("verify.objects", {"tenant": tenant_id})
+    for row in rows:
+        row["examples"] = [each for each in row["examples"] if each]
+    states = [row["state"] for row in rows]
+    return list(zip(states, _counted(rows, "objects"), strict=True))
+
+
+def objects_astray(session: Session, tenant_id: str | None) -> list[Counted]:
+    """Batches whose objects are neither queued nor gone; examples are their numbers."""
+    rows = session.rows("verify.objects_astray", {"tenant": tenant_id})
+    return list(_counted(rows, "batches"))
 
 
 def requests(session: Session, tenant_id: str | None, now: datetime) -> list[Counted]:

@@ -20,6 +20,7 @@ from retention_worker.domain.explanation import (
 )
 from retention_worker.domain.explanation_words import distance, in_short, sentences
 from retention_worker.domain.lane import DeferReason, StopReason
+from retention_worker.domain.object import ObjectCounts
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.domain.window import Window
@@ -155,15 +156,19 @@ def test_what_the_log_of_policies_does_not_know() -> None:
 def test_objects_that_are_still_queued() -> None:
     """Rows are gone, objects are not yet: both numbers, and no word once they are."""
     found = explanation(rows=0)
-    outbox = {"queued": 2, "denied": 1, "done": 1}
+    outbox = ObjectCounts(
+        gone=1, left={"queued": 2, "denied": 1}, since={"denied": "2026-05-31 12:00:00 UTC"}
+    )
     gone = replace(ENTRY, rows=0, erased_at=NOW - DAY, outbox=outbox)
     entries = (explain_entry(gone, found.lanes),)
     assert sentences(replace(found, entries=entries))[-1] == (
-        "images: rows erased 2026-05-31 12:00:00 UTC, 3 of 4 objects still queued, "
-        "not deleted yet (1 denied)."
+        "images: rows erased 2026-05-31 12:00:00 UTC, 1 of 4 objects gone, 2 queued, "
+        "1 denied since 2026-05-31 12:00:00 UTC."
     )
-    assert in_short(entries[0], NOW) == "erased, 3 of 4 objects still queued"
-    done = (explain_entry(replace(gone, outbox={"done": 4}), found.lanes),)
+    assert in_short(entries[0], NOW) == (
+        "erased, 1 of 4 objects gone, 2 queued, 1 denied since 2026-05-31 12:00:00 UTC"
+    )
+    done = (explain_entry(replace(gone, outbox=ObjectCounts(gone=4)), found.lanes),)
     assert "objects" not in " ".join(sentences(replace(found, entries=done)))
     assert in_short(done[0], NOW) == "erased"
 

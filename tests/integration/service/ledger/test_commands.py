@@ -19,6 +19,7 @@ def program(stage: Stage, tmp_path: Path) -> Program:
         "RETENTION_CONFIG_DIR": str(stage.config.path),
         "RETENTION_GUARD_PERCENT": "100",
         "RETENTION_BATCH_DEADLINE_MS": "4000",
+        "RETENTION_OBJECT_DRAIN": "false",
     }
     return Program(folder=tmp_path, environment=environment)
 

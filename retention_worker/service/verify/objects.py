@@ -1,0 +1,114 @@
+"""Objects outside the database: what is not deleted yet, and whether what is gone is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retention_worker.domain.errors import StoreDown
+from retention_worker.domain.object import ObjectState
+from retention_worker.domain.verification import Observation
+from retention_worker.objects import address_of
+from retention_worker.service.drain import open_stores
+from retention_worker.service.verify.scene import Scene
+from retention_worker.store import objects as outbox
+from retention_worker.store.objects import Sampled
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+from retention_worker.store.verify import book
+
+__all__ = ["astray", "left", "still_there"]
+
+_WORDS = {
+    ObjectState.QUEUED: "queued, not deleted",
+    ObjectState.DENIED: "not deleted: their store denies it",
+    ObjectState.FAILED: "not deleted: they failed",
+    ObjectState.KEPT: "kept: a row still names them",
+}
+
+
+def left(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Objects whose rows are gone, and that are still there."""
+    late = scene.now - scene.worker.settings.overdue_after
+    for name, each in book.objects(session, scene.only):
+        state = ObjectState(name)
+        is_late = each.oldest is not None and each.oldest < late
+        yield Observation(
+            check="objects",
+            wrong=state.needs_person or (state is ObjectState.QUEUED and is_late),
+            tenant=scene.name(each.tenant_id),
+            count=each.count,
+            oldest=each.oldest,
+            examples=each.examples,
+            message=f"{each.count} object(s) are {_WORDS[state]}: see objects list",
+        )
+
+
+def astray(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Every object that a batch queued is queued still, or gone and in the ledger as gone."""
+    for each in book.objects_astray(session, scene.only):
+        yield Observation(
+            check="objects_astray",
+            wrong=True,
+            tenant=scene.name(each.tenant_id),
+            count=each.count,
+            examples=each.examples,
+            message=f"{each.count} batch(es) queued objects that are neither queued nor noted as "
+            "gone: rows of the outbox were removed by somebody else",
+        )
+
+
+def still_there(scene: Scene, number: int) -> Iterator[Observation]:
+    """Ask the stores for some of the objects that are noted as gone.
+
+    No transaction is open meanwhile.
+    """
+    worker = scene.worker
+    with worker.pool.connection() as conn, reading(conn):
+        sample = outbox.sample(Session(conn, worker.settings.schema_name), number, scene.only)
+    stores = open_stores(worker)
+    for name in sorted({each.store for each in sample}):
+        store = stores.get(name)
+        assert store is not None  # an object of no store is never noted as gone
+        keys = {_key(each): each for each in sample if each.store == name}
+        try:
+            found = [keys[key] for key in store.there(list(keys))]
+        except StoreDown as exc:
+            yield _not_looked(name, len(keys), exc)
+            continue
+        yield from _back(scene, found)
+    yield Observation(
+        check="objects_sampled",
+        wrong=False,
+        count=len(sample),
+        message=f"{len(sample)} object(s) noted as gone were looked for in their stores",
+    )
+
+
+def _key(each: Sampled) -> str:
+    address = address_of(each.uri)
+    assert address is not None
+    return address.key
+
+
+def _not_looked(store: str, number: int, exc: StoreDown) -> Observation:
+    return Observation(
+        check="objects_sampled",
+        wrong=True,
+        count=number,
+        message=f"{store or 'files'} could not be asked for {number} object(s): {exc}",
+    )
+
+
+def _back(scene: Scene, found: list[Sampled]) -> Iterator[Observation]:
+    for tenant in sorted({each.tenant_id for each in found}):
+        mine = [each for each in found if each.tenant_id == tenant]
+        yield Observation(
+            check="objects_sampled",
+            wrong=True,
+            tenant=scene.name(tenant),
+            count=len(mine),
+            oldest=min(each.gone_at for each in mine),
+            examples=tuple(str(each.id) for each in mine[:5]),
+            message=f"{len(mine)} object(s) noted as gone are there (numbers of object_deleted): "
+            "they were written again, or restored",
+        )
