@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     guard_percent: int = Field(default=5, ge=1, le=100)
     guard_min_accounts: int = Field(default=10, ge=0)
     max_clock_skew_seconds: int = Field(default=60, ge=1, le=3600)
-    ledger_export: Path | None = None
+    ledger_export: str | None = None
     object_drain: bool = True
     object_schedule: str = "* * * * *"
     object_grace_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)

@@ -30,7 +30,7 @@ _MOST_SHOWN = 50
 
 
 Against = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--against",
         metavar="EXPORT",
@@ -43,8 +43,12 @@ ReceiptFile = Annotated[
 ]
 OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Default: all.")]
 To = Annotated[
-    Path | None,
-    typer.Option("--to", metavar="FILE", help="Default: RETENTION_LEDGER_EXPORT."),
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="PLACE",
+        help="A file, or s3://bucket/prefix. Default: RETENTION_LEDGER_EXPORT.",
+    ),
 ]
 
 
@@ -52,7 +56,8 @@ To = Annotated[
 def export(to: To = None, as_json: AsJson = False) -> None:
     """Append what is new to a file of JSON Lines; keep it where the database's admins cannot write.
 
-    FILE.state beside it remembers how far it goes; without it the file is read again.
+    FILE.state beside it remembers how far it goes; without it the file is read again. Below
+    s3://bucket/prefix each run adds a segment; put together in order they are the file.
     """
     from retention_worker.cli.context import open_worker
     from retention_worker.service import ledger
@@ -60,10 +65,10 @@ def export(to: To = None, as_json: AsJson = False) -> None:
     with open_worker() as worker, _bar("exporting") as progress:
         path = to or worker.settings.ledger_export
         if path is None:
-            raise ConfigurationError("name the file: --to FILE, or set RETENTION_LEDGER_EXPORT")
+            raise ConfigurationError("name the place: --to PLACE, or set RETENTION_LEDGER_EXPORT")
         done = ledger.export(worker, path, progress=progress)
     if as_json:
-        print_json(vars(done) | {"path": str(done.path)})
+        print_json(vars(done))
         return
     say(
         f"{_batches(done.appended)} appended to {done.path}, which has "
@@ -114,7 +119,7 @@ def _verified(found: Verified) -> dict[str, Any]:
     }
 
 
-def _show_verified(found: Verified, against: Path | None) -> None:
+def _show_verified(found: Verified, against: str | None) -> None:
     for each in found.findings:
         say(str(each), "red")
     said = (
@@ -137,7 +142,7 @@ def _show_verified(found: Verified, against: Path | None) -> None:
     )
 
 
-def _verify_receipt(path: Path, against: Path | None, as_json: bool) -> None:
+def _verify_receipt(path: Path, against: str | None, as_json: bool) -> None:
     from retention_worker.service import ledger
 
     found = ledger.check_receipt(path, against)
@@ -160,7 +165,7 @@ def _checked(found: CheckedReceipt) -> dict[str, Any]:
     }
 
 
-def _show_checked(found: CheckedReceipt, against: Path | None) -> None:
+def _show_checked(found: CheckedReceipt, against: str | None) -> None:
     for problem in found.problems:
         say(problem, "red")
     if found.problems or found.receipt is None:
@@ -217,7 +222,9 @@ def receipt(
 
 @app.command("replay")
 def replay(  # noqa: PLR0917 - typer's way to declare options
-    file: Annotated[Path, typer.Argument(metavar="EXPORT", help="From before the restore.")],
+    file: Annotated[
+        str, typer.Argument(metavar="EXPORT", help="From before the restore: a file or s3://…")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Erase; --reason is required.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing. That is the default.")

@@ -126,6 +126,9 @@ def _unless_same(tenant: TenantMonth) -> str:
 
 def _paragraphs(tenant: TenantMonth) -> Iterator[str]:
     yield _groups(tenant.erased) if tenant.erased else "Nothing was erased."
+    queued = sum(group.objects for group in tenant.erased)
+    if queued or tenant.objects_deleted:
+        yield f"Objects: {count(queued)} queued, {count(tenant.objects_deleted)} deleted."
     holds = tenant.holds
     yield (
         f"Holds: {holds['placed']} placed, {holds['released']} released, {holds['in_force']} in "

@@ -98,6 +98,7 @@ class TenantMonth:
     tenant_id: str
     tenant: str
     erased: tuple[ErasedGroup, ...]
+    objects_deleted: int
     holds: Mapping[str, int]
     approvals: tuple[Mapping[str, Any], ...]
     requests: tuple[RequestGroup, ...]
@@ -108,6 +109,7 @@ class TenantMonth:
             "tenant_id": self.tenant_id,
             "tenant": self.tenant,
             "erased": [group.to_json() for group in self.erased],
+            "objects_deleted": self.objects_deleted,
             "holds": dict(self.holds),
             "approvals": [
                 {

@@ -64,6 +64,7 @@ class _Tenants:
     def __init__(self, month: Month, allowed: timedelta) -> None:
         self._erased = month.erased()
         self._rows = month.rows()
+        self._objects = month.objects()
         self._transactions = month.transactions()
         self._holds = month.holds()
         self._approvals = month.approvals()
@@ -72,6 +73,7 @@ class _Tenants:
         self._ids = sorted(
             {group.tenant_id for group in self._erased}
             | self._holds.keys()
+            | self._objects.keys()
             | {row["tenant_id"] for row in (*self._approvals, *self._requests)}
         )
         policies = month.policies(sorted(digests), self._ids)
@@ -92,6 +94,7 @@ class _Tenants:
                 for group, row in self._erased.items()
                 if group.tenant_id == tenant_id
             ),
+            objects_deleted=self._objects.get(tenant_id, 0),
             holds=self._holds.get(tenant_id, _NO_HOLDS),
             approvals=tuple(row for row in self._approvals if row["tenant_id"] == tenant_id),
             requests=tuple(

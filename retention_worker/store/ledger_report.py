@@ -41,6 +41,10 @@ class Month:
             found.setdefault(_group(row), {})[row["entry"]] = row["number"]
         return found
 
+    def objects(self) -> dict[str, int]:
+        """Objects that were deleted, by tenant."""
+        return {row["tenant_id"]: row["deleted"] for row in self._rows("objects")}
+
     def transactions(self) -> dict[Group, int]:
         """Transactions that were erased by themselves."""
         return {group: row["number"] for group, row in self._by_group("transactions").items()}

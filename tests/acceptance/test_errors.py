@@ -30,6 +30,13 @@ WRONG_SETTINGS = {
     "RETENTION_GUARD_PERCENT": "101",
     "RETENTION_GUARD_MIN_ACCOUNTS": "-1",
     "RETENTION_MAX_CLOCK_SKEW_SECONDS": "0",
+    "RETENTION_OBJECT_DRAIN": "perhaps",
+    "RETENTION_OBJECT_SCHEDULE": "* * * * 0",
+    "RETENTION_OBJECT_GRACE_SECONDS": "-1",
+    "RETENTION_OBJECT_CONCURRENCY": "0",
+    "RETENTION_OBJECT_RATE": "0",
+    "RETENTION_OBJECT_TIMEOUT_SECONDS": "0",
+    "RETENTION_OBJECT_SAMPLE_DAYS": "-1",
     "RETENTION_HEALTH_PORT": "65536",
     "RETENTION_LOG_LEVEL": "loud",
 }
@@ -39,6 +46,7 @@ TRIED = {
     "RETENTION_DATABASE_URL",
     "RETENTION_HEALTH_HOST",
     "RETENTION_LEDGER_EXPORT",
+    "RETENTION_OBJECT_FILES_ROOT",
 }
 
 
@@ -152,7 +160,7 @@ def test_help_and_version_need_nothing(tmp_path: Path) -> None:
 
 def test_doctor_finds_says_and_mends(program: Program, conn: psycopg.Connection) -> None:
     """Safe: 0. Unsafe: 2, what to do, and the SQL; a warning alone is no failure."""
-    assert program.json("doctor") == {"safe": True, "findings": []}
+    assert program.json("doctor") == {"safe": True, "findings": [], "stores": []}
     conn.execute("DROP INDEX face_templates_by_transaction")
     warned = program.run("doctor")
     assert warned.code == 0

@@ -15,11 +15,11 @@ _log = structlog.get_logger()
 
 def export_after_sweep(worker: Worker) -> str | None:
     """Append what is new to `RETENTION_LEDGER_EXPORT`; what went wrong comes back, or None."""
-    path = worker.settings.ledger_export
-    if path is None:
+    location = worker.settings.ledger_export
+    if location is None:
         return None
     try:
-        done = export(worker, path)
+        done = export(worker, location)
     except RetentionWorkerError as exc:
         _log.warning("ledger_not_exported", error=str(exc))
         return str(exc)

@@ -1,9 +1,13 @@
-"""Appends what is new in the ledger to an export; a killed run is gone on with."""
+"""Appends what is new in the ledger to an export; a killed run is gone on with.
+
+An export is a file, or a prefix of a bucket to which each run adds a segment.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +17,10 @@ from typing import BinaryIO
 from retention_worker.domain.audit import BatchRow, body_of
 from retention_worker.domain.chain import chain_of, hash_of
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
-from retention_worker.domain.export import line_of
+from retention_worker.domain.export import HEADER, line_of
+from retention_worker.objects.shelf import is_shelf
 from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
+from retention_worker.service.ledger.segments import Segments
 from retention_worker.service.ledger.verify import Progress
 from retention_worker.service.worker import Worker
 from retention_worker.store import ledger_read
@@ -32,20 +38,56 @@ _PAGE = 10_000
 class Exported:
     """What a run appended, and what the file has now."""
 
-    path: Path
+    path: str
     appended: int
     batches: int
     chains: int
 
 
-def export(worker: Worker, path: Path, *, progress: Progress | None = None) -> Exported:
-    """Append every batch that the file has not, in the order of each chain; on disk at the end.
+def export(worker: Worker, location: Path | str, *, progress: Progress | None = None) -> Exported:
+    """Append every batch that the export has not, in the order of each chain; durable at the end.
+
+    Args:
+        worker: the parts.
+        location: a path, or `s3://bucket/prefix`.
+        progress: told after each batch.
 
     Raises:
         ConfigurationError: the file is something else, cannot be written, or another process is
             writing it.
         NeedsPerson: the file is not this ledger's, or was changed; or the ledger itself was.
+        StoreDown: the bucket cannot be written.
     """
+    if is_shelf(str(location)):
+        return _to_segments(worker, str(location), progress)
+    return _to_file(worker, Path(location), progress)
+
+
+def _to_segments(worker: Worker, location: str, progress: Progress | None) -> Exported:
+    segments = Segments(location)
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        resume = segments.resume(Path(folder))
+        before = resume.lines
+        path = Path(folder) / "segment.jsonl"
+        with path.open("w+b") as file, worker.pool.connection() as conn:
+            if not before:
+                file.write(HEADER.encode())
+                resume.lines = 1
+            check(conn, worker.settings.schema_name)
+            _append(worker, conn, file, location, resume, progress)
+        added = None
+        if resume.lines > before:
+            added = segments.add(path, before)
+        segments.save(resume, added)
+    return Exported(
+        path=location,
+        appended=resume.lines - max(before, 1),
+        batches=resume.lines - 1,
+        chains=len(resume.heads),
+    )
+
+
+def _to_file(worker: Worker, path: Path, progress: Progress | None) -> Exported:
     try:
         with _locked(path) as file:
             resume = prepared(file, path)
@@ -53,8 +95,9 @@ def export(worker: Worker, path: Path, *, progress: Progress | None = None) -> E
             with worker.pool.connection() as conn:
                 check(conn, worker.settings.schema_name)
                 _append(worker, conn, file, path, resume, progress)
+            save(file, path, resume)
             return Exported(
-                path=path,
+                path=str(path),
                 appended=resume.lines - before,
                 batches=resume.lines - 1,
                 chains=len(resume.heads),
@@ -85,7 +128,7 @@ def _append(  # noqa: PLR0917
     worker: Worker,
     conn: Connection,
     file: BinaryIO,
-    path: Path,
+    path: Path | str,
     resume: Resume,
     progress: Progress | None,
 ) -> None:
@@ -103,10 +146,9 @@ def _append(  # noqa: PLR0917
     finally:  # what was read is right whatever came after it
         file.flush()
         os.fsync(file.fileno())
-    save(file, path, resume)
 
 
-def _require_same(session: Session, path: Path, resume: Resume) -> None:
+def _require_same(session: Session, path: Path | str, resume: Resume) -> None:
     """Every chain of the file must be in this ledger up to where the file has it."""
     ends = {head.batch: (chain, head.hash) for chain, head in resume.heads.items() if head.batch}
     numbers = sorted(ends)
@@ -133,7 +175,7 @@ def _new(session: Session, resume: Resume, progress: Progress | None) -> Iterato
         yield row
 
 
-def _write(file: BinaryIO, path: Path, resume: Resume, row: BatchRow) -> None:
+def _write(file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow) -> None:
     body = body_of(row.body)
     if body is None or hash_of(row.body) != row.hash or body["batch"] != row.id:
         raise NeedsPerson(f"{path}: batch {row.id} was changed: run ledger verify")

@@ -13,6 +13,7 @@ from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
 from retention_worker.domain.receipt import Proof, Receipt, read
 from retention_worker.service.ledger.exportfile import whole
+from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import ledger_read
@@ -102,7 +103,7 @@ def _proof(session: Session, row: Erasure) -> Proof:
     )
 
 
-def check_receipt(path: Path, against: Path | None = None) -> CheckedReceipt:
+def check_receipt(path: Path, against: Path | str | None = None) -> CheckedReceipt:
     """Check a receipt without a database.
 
     Args:
@@ -121,7 +122,8 @@ def check_receipt(path: Path, against: Path | None = None) -> CheckedReceipt:
         return CheckedReceipt(receipt=None, problems=(_said(exc),))
     problems = receipt.wrong()
     if against is not None:
-        problems += _missing(receipt.proofs, against)
+        with fetched(against) as export:
+            problems += _missing(receipt.proofs, export)
     return CheckedReceipt(receipt=receipt, problems=tuple(problems))
 
 

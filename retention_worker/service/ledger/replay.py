@@ -21,6 +21,7 @@ from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.replay_lane import LaneReplay
 from retention_worker.service.ledger.replay_request import RequestReplay
 from retention_worker.service.ledger.replayed import Authority, Kept, Replay
+from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, lanes, ledger_read
@@ -34,12 +35,13 @@ _log = structlog.get_logger()
 _PAGE = 200
 
 
-def replay(worker: Worker, path: Path, *, authority: Authority | None = None) -> Replay:
+def replay(worker: Worker, location: Path | str, *, authority: Authority | None = None) -> Replay:
     """Erase again what the ledger of this database has no more.
 
     Args:
         worker: the parts.
-        path: an export of the ledger as it was before the restore.
+        location: an export of the ledger as it was before the restore: a path, or
+            `s3://bucket/prefix`.
         authority: who says so and why; None: say what would be erased, and change nothing.
 
     Raises:
@@ -47,6 +49,11 @@ def replay(worker: Worker, path: Path, *, authority: Authority | None = None) ->
         ConfigurationError: it is no export, or the data map does not fit.
         GuardRefused: everything is paused, or another worker is at work.
     """
+    with fetched(location) as path:
+        return _replay(worker, path, authority)
+
+
+def _replay(worker: Worker, path: Path, authority: Authority | None) -> Replay:
     for _ in whole(path):  # to the end, before anything goes
         pass
     with worker.pool.connection() as conn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -13,6 +14,7 @@ from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.export import Line
 from retention_worker.domain.finding import Change, Finding
 from retention_worker.service.ledger.exportfile import audited
+from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import ledger_read
@@ -52,7 +54,7 @@ def verify(
     worker: Worker,
     *,
     tenant: str | None = None,
-    against: Path | None = None,
+    against: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Verified:
     """Check the ledger of a tenant, or of all.
@@ -64,11 +66,12 @@ def verify(
         progress: told on the way.
     """
     tenant_id = _tenant_id(worker, tenant)
-    with worker.pool.connection() as conn:
+    exported = fetched(against) if against is not None else nullcontext()
+    with exported as path, worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            return _Verification(session, tenant_id, progress).run(against)
+            return _Verification(session, tenant_id, progress).run(path)
 
 
 def _tenant_id(worker: Worker, tenant: str | None) -> str | None:

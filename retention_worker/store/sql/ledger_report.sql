@@ -3,7 +3,7 @@
 SELECT tenant_id, scope, source, policy_digest, count(*) AS batches,
        sum(accounts)::bigint AS accounts, sum(objects)::bigint AS objects
   FROM {schema}.batch
- WHERE erased_at >= %(start)s AND erased_at < %(end)s
+ WHERE erased_at >= %(start)s AND erased_at < %(end)s AND source <> 'objects'
    AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
  GROUP BY tenant_id, scope, source, policy_digest
  ORDER BY tenant_id, scope DESC, source, min(id);
@@ -13,10 +13,18 @@ SELECT tenant_id, scope, source, policy_digest, count(*) AS batches,
 SELECT b.tenant_id, b.scope, b.source, b.policy_digest, c.key AS entry,
        sum(c.value::bigint)::bigint AS number
   FROM {schema}.batch b CROSS JOIN LATERAL jsonb_each_text(b.counts) AS c
- WHERE b.erased_at >= %(start)s AND b.erased_at < %(end)s
+ WHERE b.erased_at >= %(start)s AND b.erased_at < %(end)s AND b.source <> 'objects'
    AND (%(tenant)s::text IS NULL OR b.tenant_id = %(tenant)s)
  GROUP BY b.tenant_id, b.scope, b.source, b.policy_digest, c.key
  ORDER BY c.key;
+
+-- name: objects
+-- Objects that a month's drains found gone, or deleted.
+SELECT tenant_id, sum(objects)::bigint AS deleted
+  FROM {schema}.batch
+ WHERE erased_at >= %(start)s AND erased_at < %(end)s AND source = 'objects'
+   AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+ GROUP BY tenant_id;
 
 -- name: transactions
 -- The same by transactions that were erased by themselves.

@@ -51,7 +51,7 @@ def test_export_and_verify(stage: Stage, program: Program, tmp_path: Path) -> No
 def test_wrong_use(program: Program) -> None:
     """Exit 2, and one line that says what to write."""
     for words, said in (
-        (("ledger", "export"), "--to FILE"),
+        (("ledger", "export"), "--to PLACE"),
         (("ledger", "replay", "x", "--yes"), "--reason TEXT"),
         (("ledger", "replay", "x", "--yes", "--dry-run"), "one of them"),
         (("ledger", "replay", "x"), "cannot be read"),
