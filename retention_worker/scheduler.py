@@ -159,6 +159,11 @@ class _Service:
         finally:
             self._idle.set()
 
+    def _drain_soon(self) -> None:
+        """What a sweep has just queued need not wait for the next minute."""
+        if self._scheduler.get_job(_DRAIN) is not None:
+            self._scheduler.modify_job(_DRAIN, next_run_time=self._worker.clock())
+
     def _drain(self) -> None:
         """Delete queued objects once; whatever hinders is the next minute's."""
         self._drained.clear()
@@ -175,6 +180,7 @@ class _Service:
         code = 1  # what /health says of a defect
         try:
             code = sweep(self._worker, reconcile=reconcile).exit_code
+            self._drain_soon()
             if export_after_sweep(self._worker) is not None:
                 code = max(code, 1)
         except DatabaseUnavailable as exc:

@@ -36,9 +36,9 @@ _log = structlog.get_logger()
 DrainProgress = Callable[[int, int], None]
 """Told how many objects are gone so far, and how many there were in all."""
 
-# Longer than the requests for one claim take; what a drain that was killed had in hand is free
-# again after it.
-_IN_HAND = timedelta(seconds=30)
+# What is in hand is free again for others so long after the time that a request and its one
+# repetition may take: a drain that was killed holds nothing back for longer.
+_MARGIN_SECONDS = 5
 _FIRST_RETRY = timedelta(seconds=30)
 _LAST_RETRY = timedelta(hours=1)
 # So often an object fails by itself, while its store answers, before a person has to look.
@@ -118,6 +118,12 @@ class _Drain:
         if self.progress is not None:
             self._total = sum(_left(self.worker, self.conn).values())
 
+    @property
+    def _in_hand(self) -> timedelta:
+        """How long a claim is this drain's alone; two at once would only do the same twice."""
+        seconds = 2 * self.worker.settings.object_timeout_seconds + _MARGIN_SECONDS
+        return timedelta(seconds=seconds)
+
     @cached_property
     def _datamap(self) -> DataMap:
         """Read when there is something to do: most passes have nothing."""
@@ -150,7 +156,7 @@ class _Drain:
 
     def wait_for_others(self) -> bool:
         """Wait until nobody has anything in hand, or whoever had is given up; True: look again."""
-        end = self.worker.monotonic() + _IN_HAND.total_seconds() + 1
+        end = self.worker.monotonic() + self._in_hand.total_seconds() + 1
         waited = False
         while self.worker.monotonic() < end:
             with reading(self.conn):
@@ -206,7 +212,9 @@ class _Drain:
     def _claim(self, name: str, limit: int) -> list[Claimed]:
         now = self.worker.clock()
         with writing(self.conn):
-            return outbox.claim(self._session(), name, now=now, until=now + _IN_HAND, limit=limit)
+            return outbox.claim(
+                self._session(), name, now=now, until=now + self._in_hand, limit=limit
+            )
 
     def _sort_out(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """Keep what a live row names, and what is no address; the rest comes back."""

@@ -23,6 +23,7 @@ from retention_worker.domain.errors import (
     RetentionWorkerError,
     SchemaError,
 )
+from retention_worker.domain.object import DrainReport
 from retention_worker.service.worker import Worker
 
 
@@ -80,7 +81,10 @@ class Play:
         self.running = 0
         self.most_at_once = 0
         self.starts: list[Exception] = []
+        self.drains: list[Any] = []
+        self.drained = 0
         monkeypatch.setattr(scheduler, "sweep", self._sweep)
+        monkeypatch.setattr(scheduler, "drain", self._drain)
         monkeypatch.setattr(scheduler, "prepare", self._prepare)
         monkeypatch.setattr(scheduler, "trigger", lambda _: IntervalTrigger(seconds=0.05))
         monkeypatch.setattr(scheduler, "_FIRST_WAIT_SECONDS", 0.01)
@@ -94,14 +98,24 @@ class Play:
             schedule="sweep",
             reconcile="reconcile",
             ledger_export=None,
+            object_drain=True,
+            object_schedule="drain",
         )
         pool = SimpleNamespace(connection=self._connection)
-        worker = SimpleNamespace(settings=settings, pool=pool, stop=self.stop, clock=utc_now)
+        worker = SimpleNamespace(
+            settings=settings, pool=pool, stop=self.stop, clock=utc_now, monotonic=time.monotonic
+        )
         return scheduler.run(cast("Worker", worker))
 
     @contextmanager
     def _connection(self) -> Iterator[None]:
         yield None
+
+    def _drain(self, _: Any) -> DrainReport:
+        self.drained += 1
+        if self.drains and (answer := self.drains.pop(0)) is not None:
+            raise answer
+        return DrainReport(drained=True, deleted=self.drained)
 
     def _prepare(self, *_: Any) -> None:
         if self.starts:
@@ -167,6 +181,35 @@ def test_a_database_that_is_away_is_asked_again(play: Play) -> None:
     events = [each["event"] for each in logs]
     assert events.count("database_unavailable") == 4
     assert len(play.calls) == 3
+
+
+def test_a_drain_that_hangs_never_keeps_a_sweep(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects have a thread of their own: sweeps come while a store does not answer."""
+    play.last = 5
+    began = threading.Event()
+
+    def hang(_: Any) -> DrainReport:
+        began.set()
+        play.stop.wait(30)
+        return DrainReport(drained=True)
+
+    monkeypatch.setattr(scheduler, "drain", hang)
+    assert play.run() == 0
+    assert began.is_set()
+    assert len(play.calls) == 5
+
+
+def test_a_drain_that_fails_comes_again(play: Play) -> None:
+    """Whatever hinders one is said, and the next one is tried."""
+    play.last = 12
+    play.drains = [RetentionWorkerError("the data map does not fit")]
+    with capture_logs() as logs:
+        assert play.run() == 0
+    said = [each["error"] for each in logs if each["event"] == "objects_not_drained"]
+    assert said == ["the data map does not fit"]
+    assert play.drained > 1
 
 
 def test_a_wrong_schema_at_the_start_ends_it(play: Play) -> None:
