@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     object_schedule: str = "* * * * *"
     object_grace_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)
     object_concurrency: int = Field(default=4, ge=1, le=64)
-    object_rate: int = Field(default=3_000, ge=1, le=1_000_000)
+    object_rate: int | None = Field(default=None, ge=1, le=1_000_000)
     object_timeout_seconds: int = Field(default=10, ge=1, le=300)
     object_sample_days: int = Field(default=7, ge=0, le=365)
     object_files_root: Path | None = None

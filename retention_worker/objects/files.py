@@ -35,6 +35,11 @@ class FileStore:
     def __init__(self, root: Path | None) -> None:
         self._root = root
 
+    def open(self) -> None:
+        """See that the root is there."""
+        with self._opened():
+            pass
+
     def delete(self, keys: Sequence[str]) -> Deleted:
         """Unlink each file; its folder is written to disk before it counts as gone."""
         try:

@@ -26,6 +26,13 @@ class Store(Protocol):
     def chunk(self) -> int:
         """How many keys one call of `delete` should get at the most."""
 
+    def open(self) -> None:
+        """Connect and learn what has to be known before the first deletion.
+
+        Raises:
+            StoreDown: it cannot be asked.
+        """
+
     def delete(self, keys: Sequence[str]) -> Deleted:
         """Delete objects with everything that the store keeps of them; never raises."""
 

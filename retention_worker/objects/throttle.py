@@ -12,13 +12,13 @@ class Throttle:
     """Hands out turns at a steady rate, to several threads.
 
     Args:
-        rate: objects a second.
+        rate: objects a second; None: as many as the stores take.
         monotonic: seconds that never run backwards.
         wait: sleeps for seconds; True: stop waiting, the process ends.
     """
 
     def __init__(
-        self, rate: int, monotonic: Callable[[], float], wait: Callable[[float], bool]
+        self, rate: int | None, monotonic: Callable[[], float], wait: Callable[[float], bool]
     ) -> None:
         self._rate = rate
         self._monotonic = monotonic
@@ -28,6 +28,8 @@ class Throttle:
 
     def take(self, objects: int) -> None:
         """Wait until so many may be asked for."""
+        if self._rate is None:
+            return
         with self._lock:
             now = self._monotonic()
             turn = max(self._free_at, now)

@@ -11,7 +11,7 @@ from retention_worker.domain.chain import OBJECTS, BatchRecord
 from retention_worker.domain.scope import Scope
 from retention_worker.store import ledger, requests
 from retention_worker.store import objects as outbox
-from retention_worker.store.objects import Claimed, Gone
+from retention_worker.store.objects import Claimed
 from retention_worker.store.session import Session
 
 __all__ = ["Completion"]
@@ -38,24 +38,36 @@ class Completion:
         if not objects:
             return 0
         heads = outbox.lock_chains(session, (each.tenant_id for each in objects))
-        gone = outbox.take(session, [each.id for each in objects])
-        groups: dict[tuple[str, Scope], list[Gone]] = {}
-        for each in gone:
-            groups.setdefault((each.tenant_id, Scope(each.scope)), []).append(each)
-        for (tenant, scope), mine in sorted(groups.items()):
-            heads[tenant] = self._batch(session, tenant, scope, mine, heads[tenant], now)
-        return len(gone)
+        scopes = outbox.scopes(session, {each.batch_id for each in objects})
+        groups: dict[tuple[str, Scope], list[int]] = {}
+        for each in objects:
+            key = each.tenant_id, Scope(scopes[each.batch_id])
+            groups.setdefault(key, []).append(each.id)
+        noted = 0
+        for (tenant, scope), ids in sorted(groups.items()):
+            head, number = self._batch(session, tenant, scope, ids, heads[tenant], now)
+            heads[tenant] = head
+            noted += number
+        return noted
 
     def _batch(  # noqa: PLR0917 - the parts of one batch
         self,
         session: Session,
         tenant: str,
         scope: Scope,
-        gone: Sequence[Gone],
+        ids: Sequence[int],
         previous: str | None,
         now: datetime,
-    ) -> str:
+    ) -> tuple[str | None, int]:
+        """The chain's head, and how many objects the batch notes; none: there is no batch."""
         number = ledger.next_batch(session)
+        gone = outbox.take(session, ids, gone_batch=number, now=now, keep_uri=self.keep_uri)
+        if not gone:
+            return previous, 0
+        entries, batches = Counter[str](), Counter[int]()
+        for batch, entry, objects in gone:
+            entries[entry] += objects
+            batches[batch] += objects
         record = BatchRecord(
             batch=number,
             sweep=None,
@@ -67,17 +79,13 @@ class Completion:
             policy_digest=None,
             map_digest=self.map_digests(scope),
             accounts=0,
-            counts=dict(sorted(Counter(each.entry for each in gone).items())),
-            objects=len(gone),
+            counts=dict(sorted(entries.items())),
+            objects=entries.total(),
             erased_at=now,
             erasures="",
             previous=previous,
-            completes={
-                str(batch): objects
-                for batch, objects in sorted(Counter(each.batch_id for each in gone).items())
-            },
+            completes={str(batch): objects for batch, objects in sorted(batches.items())},
         )
         head = ledger.write(session, record, [])
         requests.set_chain_head(session, tenant, number, head)
-        outbox.note_gone(session, tenant, gone, gone_batch=number, now=now, keep_uri=self.keep_uri)
-        return head
+        return head, entries.total()

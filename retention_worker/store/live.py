@@ -30,6 +30,8 @@ def named(session: Session, compiled: CompiledMap, uris: Mapping[str, Sequence[s
     for sql in compiled.live:
         if sql.by_tenant:
             found |= _by_tenant(session, compiled, sql, uris)
+        elif sql.source.uri is None and sql.is_text:
+            found |= _asked(session, sql, everything, None)
         else:
             values = {split.value for uri in everything for split in sql.values(uri)}
             found |= _asked(session, sql, values, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from retention_worker.store.session import Session
 
 __all__ = [
     "Claimed",
-    "Gone",
     "Listed",
     "PutBack",
     "Sampled",
@@ -25,20 +24,23 @@ __all__ = [
     "in_hand",
     "listed",
     "lock_chains",
-    "note_gone",
     "of_batches",
     "put_back",
     "retry",
     "sample",
+    "scopes",
     "stores",
     "stores_of_outbox",
     "take",
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+_STATES = {state.value: state for state in ObjectState}
+
+
+@dataclass(kw_only=True, slots=True)
 class Claimed:
-    """An object that this drain has in hand."""
+    """An object that this drain has in hand. Not frozen: there are many, and that is dear."""
 
     id: int
     tenant_id: str
@@ -60,19 +62,6 @@ class PutBack:
     error: str | None
     attempts: int
     retry_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gone:
-    """An object that left the outbox; `scope` is that of the batch that erased its row."""
-
-    id: int
-    tenant_id: str
-    account_id: str
-    batch_id: int
-    entry: str
-    uri: str
-    scope: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +110,10 @@ def claim(
     rows = session.rows(
         "objects.claim", {"store": store, "now": now, "until": until, "limit": limit}
     )
-    found = [Claimed(**(row | {"state": ObjectState(row["state"])})) for row in rows]
-    return sorted(found, key=lambda each: each.id)
+    return sorted(
+        (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),
+        key=lambda each: each.id,
+    )
 
 
 def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:
@@ -149,36 +140,25 @@ def lock_chains(session: Session, tenants: Iterable[str]) -> dict[str, str | Non
     return {row["tenant_id"]: row["head_hash"] for row in rows}
 
 
-def take(session: Session, ids: Sequence[int]) -> list[Gone]:
-    """Take objects that are gone out of the outbox; only those that nobody took before."""
-    rows = session.rows("objects.take", {"ids": list(ids)})
-    return [Gone(**row) for row in rows]
+def take(
+    session: Session, ids: Sequence[int], *, gone_batch: int, now: datetime, keep_uri: bool
+) -> list[tuple[int, str, int]]:
+    """Take objects that are gone out of the outbox; only those that nobody took before.
 
-
-def note_gone(
-    session: Session,
-    tenant_id: str,
-    gone: Sequence[Gone],
-    *,
-    gone_batch: int,
-    now: datetime,
-    keep_uri: bool,
-) -> None:
-    """Remember objects of one tenant that left the outbox."""
-    session.run(
-        "objects.note_gone",
-        {
-            "tenant": tenant_id,
-            "gone_batch": gone_batch,
-            "now": now,
-            "keep_uri": keep_uri,
-            "ids": [each.id for each in gone],
-            "accounts": [each.account_id for each in gone],
-            "batches": [each.batch_id for each in gone],
-            "entries": [each.entry for each in gone],
-            "uris": [each.uri for each in gone],
-        },
+    Returns:
+        How many, by the batch that erased their rows and by entry: (batch, entry, objects).
+    """
+    rows = session.rows(
+        "objects.take",
+        {"ids": list(ids), "gone_batch": gone_batch, "now": now, "keep_uri": keep_uri},
     )
+    return [(row["batch_id"], row["entry"], row["objects"]) for row in rows]
+
+
+def scopes(session: Session, batches: Collection[int]) -> dict[int, str]:
+    """Which scope each batch erased."""
+    rows = session.rows("objects.scopes", {"batches": list(batches)})
+    return {row["id"]: row["scope"] for row in rows}
 
 
 def forget_uris(session: Session, before: datetime, limit: int) -> int:

@@ -42,6 +42,11 @@ class LiveSql:
     by_tenant: bool
     statement: Composed
 
+    @property
+    def is_text(self) -> bool:
+        """Whether every text can be a value of the column."""
+        return _is_text(self.info)
+
     def values(self, uri: str) -> list[Split]:
         """The column's values that would make this URI."""
         return [each for each in splits(self.source.uri, uri) if self._can_be(each.value)]

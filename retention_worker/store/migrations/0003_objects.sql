@@ -16,6 +16,8 @@ COMMENT ON COLUMN {schema}.object_deletion.retry_at IS
     'Nobody asks before: a grace, or a pause after an error.';
 ALTER TABLE {schema}.object_deletion ADD CONSTRAINT object_deletion_state
     CHECK (state IN ('queued', 'denied', 'failed', 'kept'));
+-- Each object is updated once or twice before it goes: room for that on its own page.
+ALTER TABLE {schema}.object_deletion SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 DROP INDEX {schema}.object_deletion_queued;
 -- A drain goes from store to store, and takes the earliest of each.
 CREATE INDEX object_deletion_ready ON {schema}.object_deletion (store, retry_at, id)

@@ -49,20 +49,23 @@ SELECT t.tenant_id FROM unnest(%(tenants)s::text[]) AS t (tenant_id) ORDER BY t.
 ON CONFLICT DO NOTHING;
 
 -- name: take
--- Objects that are gone leave the outbox; who comes second finds none.
-DELETE FROM {schema}.object_deletion o
- WHERE o.id = ANY (%(ids)s::bigint[])
-RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri,
-          (SELECT b.scope FROM {schema}.batch b WHERE b.id = o.batch_id) AS scope;
+-- Objects that are gone leave the outbox; who comes second finds none. Back comes how many, by the
+-- batch that erased their rows and the entry.
+WITH taken AS (
+    DELETE FROM {schema}.object_deletion WHERE id = ANY (%(ids)s::bigint[]) RETURNING *
+), noted AS (
+    INSERT INTO {schema}.object_deleted
+           (id, tenant_id, account_id, batch_id, entry, gone_batch, gone_at, uri)
+    SELECT id, tenant_id, account_id, batch_id, entry, %(gone_batch)s, %(now)s,
+           CASE WHEN %(keep_uri)s THEN uri END
+      FROM taken
+)
+SELECT batch_id, entry, count(*) AS objects FROM taken
+ GROUP BY batch_id, entry ORDER BY batch_id, entry;
 
--- name: note_gone
--- What is gone: which batch erased its row, and which says that it is gone.
-INSERT INTO {schema}.object_deleted
-       (id, tenant_id, account_id, batch_id, entry, gone_batch, gone_at, uri)
-SELECT g.id, %(tenant)s, g.account_id, g.batch_id, g.entry, %(gone_batch)s, %(now)s,
-       CASE WHEN %(keep_uri)s THEN g.uri END
-  FROM unnest(%(ids)s::bigint[], %(accounts)s::text[], %(batches)s::bigint[], %(entries)s::text[],
-              %(uris)s::text[]) AS g (id, account_id, batch_id, entry, uri);
+-- name: scopes
+-- Which scope batches erased.
+SELECT id, scope FROM {schema}.batch WHERE id = ANY (%(batches)s::bigint[]);
 
 -- name: forget_uris
 -- URIs of what has been gone for long.

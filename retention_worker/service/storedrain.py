@@ -1,0 +1,238 @@
+"""Drains one store: claims its objects, asks for several chunks at once, notes what came of each.
+
+While chunks are under way the next ones are claimed and the last ones noted, so that neither the
+store nor the database waits for the other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from retention_worker.domain.errors import StoreDown
+from retention_worker.domain.object import GONE, ObjectState, Result, Verdict
+from retention_worker.objects import Deleted, Store, address_of
+from retention_worker.service.gone import Completion
+from retention_worker.service.subject import patient
+from retention_worker.service.worker import Worker
+from retention_worker.store import live
+from retention_worker.store import objects as outbox
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.objects import Claimed, PutBack
+from retention_worker.store.pool import Connection, reading, writing
+from retention_worker.store.session import Session
+
+__all__ = ["StoreDrain", "in_hand"]
+
+_log = structlog.get_logger()
+
+# What is in hand is free again for others so long after the time that a request and its one
+# repetition may take: a drain that was killed holds nothing back for longer.
+_MARGIN_SECONDS = 5
+_FIRST_RETRY = timedelta(seconds=30)
+_LAST_RETRY = timedelta(hours=1)
+# So often an object fails by itself, while its store answers, before a person has to look.
+_ATTEMPTS = 20
+# A lock of the store ends some day, a right is given: nobody has to remember to ask again.
+_DENIED_AGAIN = timedelta(days=1)
+_KEPT_AGAIN = timedelta(hours=1)
+# Objects of no store that are put aside at once.
+_PAGE = 1_000
+
+_NO_STORE = Verdict(result=Result.FAILED, error="no store for such a URI")
+_NO_ADDRESS = Verdict(result=Result.FAILED, error="no address of an object")
+
+
+def in_hand(worker: Worker) -> timedelta:
+    """How long a claim is one drain's alone; two at once would only do the same twice."""
+    return timedelta(seconds=2 * worker.settings.object_timeout_seconds + _MARGIN_SECONDS)
+
+
+@dataclass(kw_only=True)
+class StoreDrain:
+    """One pass over one store.
+
+    Args:
+        worker: the parts.
+        conn: a connection, not in a transaction.
+        compiled: the data map, to ask which objects rows still name.
+        completion: writes to the ledger.
+        name: of the store in the outbox.
+        store: None where there is none of that kind.
+    """
+
+    worker: Worker
+    conn: Connection
+    compiled: CompiledMap
+    completion: Completion
+    name: str
+    store: Store | None
+    deleted: int = 0
+    down: str | None = None
+    _flying: dict[Future[Deleted], dict[str, list[Claimed]]] = field(default_factory=dict)
+
+    def run(self, tell: Callable[[int], None]) -> None:
+        """Until nothing is left whose time has come, the store is down, or the process stops.
+
+        Args:
+            tell: told how many objects were noted as gone, each time.
+        """
+        if self.store is None:
+            self._put_aside()
+            return
+        try:
+            self.store.open()
+        except StoreDown as exc:
+            self._is_down(str(exc))
+            return
+        with ThreadPoolExecutor(self.worker.settings.object_concurrency) as threads:
+            while self._fill(self.store, threads):
+                before = self.deleted
+                self._land()
+                tell(self.deleted - before)
+
+    def _put_aside(self) -> None:
+        while not self.worker.stop.is_set() and (claimed := self._claim(_PAGE)):
+            self._settle([(each, _NO_STORE) for each in claimed])
+
+    def _fill(self, store: Store, threads: ThreadPoolExecutor) -> bool:
+        """Have as many chunks under way as may be; False where none is."""
+        while len(self._flying) < self.worker.settings.object_concurrency:
+            if self.down is not None or self.worker.stop.is_set():
+                break
+            claimed = self._claim(store.chunk)
+            if not claimed:
+                break
+            by_key = self._sort_out(claimed)
+            if by_key:
+                self._flying[threads.submit(store.delete, list(by_key))] = by_key
+        return bool(self._flying)
+
+    def _land(self) -> None:
+        """Note the chunks that are done, the first of them as soon as it is."""
+        for done in wait(self._flying, return_when=FIRST_COMPLETED).done:
+            by_key, answer = self._flying.pop(done), done.result()
+            if answer.down is not None:
+                self._is_down(answer.down)
+            self._settle(
+                [
+                    (each, answer.verdicts.get(key))
+                    for key, objects in by_key.items()
+                    for each in objects
+                ]
+            )
+
+    def _is_down(self, error: str) -> None:
+        if self.down is None:
+            self.down = error
+            _log.warning("object_store_down", error=error)
+
+    def _claim(self, limit: int) -> list[Claimed]:
+        now = self.worker.clock()
+        with writing(self.conn):
+            return outbox.claim(
+                patient(self.worker, self.conn),
+                self.name,
+                now=now,
+                until=now + in_hand(self.worker),
+                limit=limit,
+            )
+
+    def _sort_out(self, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
+        """Keep what a live row names, and put aside what is no address; the rest by key."""
+        uris: dict[str, list[str]] = {}
+        for each in claimed:
+            uris.setdefault(each.tenant_id, []).append(each.uri)
+        with reading(self.conn):  # it may read long, and nothing waits for it
+            session = Session(self.conn, self.worker.settings.schema_name)
+            kept = live.named(session, self.compiled, uris)
+        if kept:
+            self._keep([each for each in claimed if each.uri in kept])
+        by_key: dict[str, list[Claimed]] = {}
+        wrong = []
+        for each in claimed:
+            if each.uri in kept:
+                continue
+            address = address_of(each.uri)
+            if address is None:
+                wrong.append((each, _NO_ADDRESS))
+            else:
+                by_key.setdefault(address.key, []).append(each)
+        self._settle(wrong)
+        return by_key
+
+    def _keep(self, objects: Sequence[Claimed]) -> None:
+        now = self.worker.clock()
+        new = sum(1 for each in objects if each.state is not ObjectState.KEPT)
+        if new:
+            _log.warning("objects_kept", objects=new, reason="a row still names them")
+        with writing(self.conn):
+            outbox.put_back(
+                patient(self.worker, self.conn),
+                [
+                    PutBack(
+                        id=each.id,
+                        state=ObjectState.KEPT,
+                        error="a row still names it",
+                        attempts=0,
+                        retry_at=now + _KEPT_AGAIN,
+                    )
+                    for each in objects
+                ],
+                now,
+            )
+
+    def _settle(self, answers: Sequence[tuple[Claimed, Verdict | None]]) -> None:
+        """One transaction: what is gone goes into the ledger, the rest back into the outbox."""
+        if not answers:
+            return
+        now = self.worker.clock()
+        gone = [each for each, verdict in answers if verdict == GONE]
+        back = [_put_back(each, verdict, now) for each, verdict in answers if verdict != GONE]
+        with writing(self.conn):
+            session = patient(self.worker, self.conn)
+            deleted = self.completion.write(session, gone, now)
+            outbox.put_back(session, back, now)
+        self.deleted += deleted
+        stuck = Counter((each.state, each.error) for each in back if each.state.needs_person)
+        for (state, error), number in stuck.items():
+            _log.warning(_EVENTS[state], objects=number, error=error)
+
+
+_EVENTS = {ObjectState.DENIED: "objects_denied", ObjectState.FAILED: "objects_failed"}
+
+
+def _put_back(each: Claimed, verdict: Verdict | None, now: datetime) -> PutBack:
+    if verdict is None:
+        # The store is at fault and not the object: asked again soon, and that was no attempt.
+        return PutBack(
+            id=each.id,
+            state=each.state,
+            error="the store is down",
+            attempts=each.attempts - 1,
+            retry_at=now + _backoff(1),
+        )
+    state, again = ObjectState.QUEUED, _backoff(each.attempts)
+    if verdict.result is Result.DENIED:
+        state, again = ObjectState.DENIED, _DENIED_AGAIN
+    elif verdict.result is Result.FAILED or each.attempts >= _ATTEMPTS:
+        state = ObjectState.FAILED
+    return PutBack(
+        id=each.id,
+        state=state,
+        error=verdict.error,
+        attempts=each.attempts,
+        retry_at=now + again,
+    )
+
+
+def _backoff(attempts: int) -> timedelta:
+    """Later each time, and not all at the same moment."""
+    pause: timedelta = min(_FIRST_RETRY * 2 ** min(attempts - 1, 12), _LAST_RETRY)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
