@@ -16,7 +16,7 @@ __all__ = ["Check", "check_all", "show_checks"]
 
 _IMAGES = "selfies and ID images"
 _FIELDS = "extracted fields"
-_QUEUED = "SELECT count(*) FROM retention.object_deletion WHERE state = 'queued'"
+_DELETED = "SELECT sum(objects) FROM retention.batch WHERE source = 'objects'"
 _OLDEST = "SELECT min(created_at) FROM transactions WHERE account_id = ANY (%s)"
 
 
@@ -40,11 +40,6 @@ def show_checks(play: Play, traffic: Traffic) -> bool:
     checks = check_all(play, traffic)
     for each in checks:
         play.screen.check(each.kept, each.promise, each.detail)
-    queued = play.scene.number(_QUEUED)
-    play.screen.say(
-        f"\nThe files behind the erased images: {queued:,} queued, not deleted (there is no object "
-        "storage here)."
-    )
     return all(each.kept for each in checks)
 
 
@@ -57,6 +52,7 @@ def check_all(play: Play, traffic: Traffic) -> list[Check]:
         _regulars_lost_nothing(play, traffic),
         _images_stay(play, left),
         _records_stay(play, left),
+        _files_are_gone(play),
         _ledger_agrees(play, left),
     ]
 
@@ -120,16 +116,26 @@ def _records_stay(play: Play, left: Mapping[tuple[str, str], int]) -> Check:
     )
 
 
+def _files_are_gone(play: Play) -> Check:
+    without_a_row, missing = play.pictures.astray()
+    return Check(
+        promise="The pictures go with their rows.",
+        kept=not without_a_row and not missing and play.pictures.gone > 0,
+        detail=f"files deleted: {play.pictures.gone:,}; left without a row: {without_a_row}; "
+        f"missing although a row names them: {missing}",
+    )
+
+
 def _ledger_agrees(play: Play, left: Mapping[tuple[str, str], int]) -> Check:
     ledger = Counter(erased_by_ledger(play.scene))
     gone: Counter[str] = Counter()
     for kind, _ in CREDENTIALS.values():
         for tenant in TENANTS:
             gone[kind] += play.book.stored[tenant, kind] - left.get((tenant, kind), 0)
-    queued = play.scene.number(_QUEUED)
+    deleted = play.scene.number(_DELETED)
     return Check(
         promise="The ledger tells the truth.",
-        kept=ledger == gone and queued == gone[_IMAGES],
+        kept=ledger == gone and deleted == gone[_IMAGES] == play.pictures.gone,
         detail=f"rows erased, says the ledger: {ledger.total():,}; rows gone, table by table: "
         f"{gone.total():,}",
     )

@@ -72,7 +72,8 @@ SELECT a.id
 
 _LEDGER = """
 SELECT entry.key, sum(entry.value::bigint)::bigint
-  FROM retention.batch, jsonb_each_text(counts) AS entry GROUP BY 1
+  FROM retention.batch, jsonb_each_text(counts) AS entry
+ WHERE source <> 'objects' GROUP BY 1
 """
 _PEOPLE = """
 SELECT tenant_id, count(*),

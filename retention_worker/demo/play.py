@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from retention_worker.demo.book import Book
 from retention_worker.demo.counts import holdings
+from retention_worker.demo.pictures import Pictures
 from retention_worker.demo.scene import Scene
 from retention_worker.demo.screen import Screen
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan, SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.approve import approve, waiting
+from retention_worker.service.drain import drain
 from retention_worker.service.sweep import sweep
 
 __all__ = ["BIOMETRIC_ENTRIES", "Play", "rows_of"]
@@ -35,9 +37,14 @@ class Play:
         """The simulated time, for people."""
         return f"{self.scene.now:%a %d %b %Y %H:%M} UTC"
 
+    def __post_init__(self) -> None:
+        self.pictures = Pictures(self.scene)
+
     def sweep(self) -> SweepReport:
-        """One sweep by the worker; afterwards the book compares what is gone."""
+        """One sweep and its drain by the worker; afterwards the book compares what is gone."""
+        self.pictures.store_new()
         report = sweep(self.scene.worker)
+        drain(self.scene.worker)
         self.book.see(holdings(self.scene), self.scene.now)
         return report
 

@@ -46,7 +46,8 @@ class AccountSpec:
 
     Everything of it happened at `last_activity` or earlier. `images` are the kinds a transaction
     has, `authentications` successful ones with a vector each, `pending` how many of the
-    transactions (the last ones) are still in progress.
+    transactions (the last ones) are still in progress. `store` is what the URIs of the images
+    begin with.
     """
 
     tenant: str
@@ -58,6 +59,7 @@ class AccountSpec:
     authentications: int = 1
     pending: int = 0
     vector_bytes: int = 512  # 128 dimensions of float4
+    store: str = "s3://sample-images/"
 
     def __post_init__(self) -> None:
         if self.last_activity.tzinfo is None:
@@ -123,7 +125,7 @@ def _add_transaction(
         *end[1:],
     )
     for kind in spec.images:
-        uri = f"s3://sample-images/{spec.tenant}/{transaction}/{kind.lower()}.jpg"
+        uri = f"{spec.store}{spec.tenant}/{transaction}/{kind.lower()}.jpg"
         account.add("images", _uuid(random), transaction, kind, uri, at)
     if spec.extracted:
         for name, value in _fields(random):

@@ -57,6 +57,7 @@ class Scene:
     version: str
     dsn: str
     config: Path
+    files: Path
     clock: SimulatedClock
     worker: Worker
 
@@ -108,18 +109,20 @@ def open_scene() -> Iterator[Scene]:
         server.create_database(_DATABASE)
         dsn = server.dsn(_DATABASE)
         # Beside the server's log: the server's keeper removes the folder even after a kill -9.
-        config = server.log_path.parent / "config"
+        config, images = (server.log_path.parent / name for name in ("config", "images"))
+        images.mkdir()
         with as_file(files("retention_worker.demo") / "config") as samples:
             copytree(samples, config)
         at = SimulatedClock(START)
         pool = Pool(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1))
         try:
-            settings = _settings(dsn, config)
+            settings = _settings(dsn, config, images)
             _prepare(dsn, pool, settings)
             yield Scene(
                 version=".".join(map(str, server.version)),
                 dsn=dsn,
                 config=config,
+                files=images,
                 clock=at,
                 worker=Worker(
                     settings=settings,
@@ -133,7 +136,7 @@ def open_scene() -> Iterator[Scene]:
             pool.close()
 
 
-def _settings(dsn: str, config: Path) -> Settings:
+def _settings(dsn: str, config: Path, images: Path) -> Settings:
     return Settings(
         _env_file=None,
         database_url=SecretStr(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1)),
@@ -141,6 +144,7 @@ def _settings(dsn: str, config: Path) -> Settings:
         # Nobody else uses this database: no pauses, and patience with a busy machine.
         duty_cycle_percent=100,
         batch_deadline_ms=450,
+        object_files_root=images,
     )
 
 

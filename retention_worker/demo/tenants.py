@@ -136,6 +136,7 @@ def _group(
     biometrics: bool = True,
 ) -> Group:
     example = AccountSpec(
+        store="",
         tenant=tenant.id,
         last_activity=START,
         transactions=transactions,

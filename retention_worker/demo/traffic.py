@@ -91,6 +91,7 @@ class Traffic:
 
     def _spec(self, tenant: Tenant, end: datetime, *, verifies: bool) -> AccountSpec:
         return AccountSpec(
+            store="",
             tenant=tenant.id,
             last_activity=end - timedelta(seconds=self.random.randrange(3600, _LAST_DAYS * 86_400)),
             transactions=int(verifies),

@@ -26,7 +26,7 @@ from tests.server import start_server
 from tests.stage import NOW
 from tests.worker import MovingClock, open_worker
 
-_PAIRS = 5
+_PAIRS = 3
 _BULK = 1_000
 
 
