@@ -9,8 +9,11 @@ from retention_worker.store.pool import Pool, database_now
 
 __all__ = ["worker_of"]
 
+# One connection for the sweep, one beside it for whoever asks meanwhile.
+_CONNECTIONS = 2
 
-def worker_of(settings: Settings) -> Worker:
+
+def worker_of(settings: Settings, *, connections: int = _CONNECTIONS) -> Worker:
     """A worker for these settings; nothing is connected yet.
 
     Raises:
@@ -18,8 +21,7 @@ def worker_of(settings: Settings) -> Worker:
     """
     return Worker(
         settings=settings,
-        # One connection for the sweep, one beside it for whoever asks meanwhile.
-        pool=Pool(settings.dsn(), size=2),
+        pool=Pool(settings.dsn(), size=connections),
         clock=clock.utc_now,
         database_clock=database_now,
         monotonic=clock.monotonic,

@@ -28,6 +28,7 @@ from retention_worker.cli import (
     policy,
     report,
     run,
+    serve,
     sweep,
     verify,
 )
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for module in (
     run,
+    serve,
     sweep,
     plan,
     forecast,

@@ -31,9 +31,15 @@ def read_settings(*, service: bool = False) -> Settings:
 
 
 @contextmanager
-def open_worker(*, service: bool = False) -> Iterator[Worker]:
-    """A worker for the settings of this process; `service` as in `read_settings`."""
-    worker = worker_of(read_settings(service=service))
+def open_worker(*, service: bool = False, connections: int | None = None) -> Iterator[Worker]:
+    """A worker for the settings of this process.
+
+    Args:
+        service: as in `read_settings`.
+        connections: to the database at the most; None: what one command needs.
+    """
+    settings = read_settings(service=service)
+    worker = worker_of(settings, connections=connections) if connections else worker_of(settings)
     try:
         yield worker
     finally:
