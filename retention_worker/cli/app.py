@@ -14,6 +14,7 @@ import typer
 from retention_worker import __version__
 from retention_worker.cli import (
     approve,
+    client,
     clock,
     demo,
     doctor,
@@ -68,6 +69,7 @@ for module in (
     module.add_to(app)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
+app.add_typer(client.app, name="client")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(policy.app, name="policy")
 app.add_typer(clock.app, name="clock")

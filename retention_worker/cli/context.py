@@ -31,15 +31,14 @@ def read_settings(*, service: bool = False) -> Settings:
 
 
 @contextmanager
-def open_worker(*, service: bool = False, connections: int | None = None) -> Iterator[Worker]:
+def open_worker(*, service: bool = False, serving: bool = False) -> Iterator[Worker]:
     """A worker for the settings of this process.
 
     Args:
         service: as in `read_settings`.
-        connections: to the database at the most; None: what one command needs.
+        serving: as in `worker_of`.
     """
-    settings = read_settings(service=service)
-    worker = worker_of(settings, connections=connections) if connections else worker_of(settings)
+    worker = worker_of(read_settings(service=service), serving=serving)
     try:
         yield worker
     finally:

@@ -30,7 +30,7 @@ def serve(
     from retention_worker import web
     from retention_worker.cli.context import open_worker
 
-    with open_worker(service=True, connections=web.CONNECTIONS) as worker:
+    with open_worker(service=True, serving=True) as worker:
         settings = worker.settings
         chosen = settings.web_port if port is None else port
         raise typer.Exit(web.serve(worker, host or settings.web_host, chosen))

@@ -16,12 +16,10 @@ from retention_worker.service.prepare import prepare
 from retention_worker.service.worker import Worker
 from retention_worker.web.app import application
 
-__all__ = ["CONNECTIONS", "serve"]
+__all__ = ["serve"]
 
 _log = structlog.get_logger()
 
-# To the database, of one process: reads are short, and deletions take no more than half of them.
-CONNECTIONS = 10
 # A deletion waits for seconds at the most, and Kubernetes kills after 30.
 _PATIENCE_SECONDS = 20
 # A header block is a token and an id: what is larger is somebody's mistake, or no mistake.
