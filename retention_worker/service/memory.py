@@ -70,7 +70,7 @@ def read(settings: Settings, conn: Connection) -> Loaded:
 
 
 class _Kept(Generic[T]):
-    """A value that one thread makes anew when it is old, while the others go on with the old one."""
+    """A value that one thread makes anew while the others go on with the old one."""
 
     def __init__(self, monotonic: Monotonic) -> None:
         self._monotonic = monotonic
