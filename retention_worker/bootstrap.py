@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from retention_worker import clock
+from retention_worker.service.memory import Memory
 from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
 from retention_worker.store.pool import Pool, database_now
 
 __all__ = ["worker_of"]
 
+# For the sweep and for the drain, and one beside each for what they ask meanwhile.
+_CONNECTIONS = 4
+# Of a process that answers requests: reads are short, and erasures take no more than half of them.
+_CONNECTIONS_SERVING = 10
 
-def worker_of(settings: Settings) -> Worker:
+
+def worker_of(settings: Settings, *, serving: bool = False) -> Worker:
     """A worker for these settings; nothing is connected yet.
+
+    Args:
+        settings: the operator's.
+        serving: it answers requests, many at once, and remembers files between them.
 
     Raises:
         ConfigurationError: no database is set.
     """
     return Worker(
         settings=settings,
-        # For the sweep and for the drain, and one beside each for what they ask meanwhile.
-        pool=Pool(settings.dsn(), size=4),
+        pool=Pool(settings.dsn(), size=_CONNECTIONS_SERVING if serving else _CONNECTIONS),
         clock=clock.utc_now,
         database_clock=database_now,
         monotonic=clock.monotonic,
+        memory=Memory(settings, clock.monotonic) if serving else None,
     )

@@ -1,4 +1,4 @@
-"""Answers /health: that the process lives, when it last swept and when it will.
+"""Answers /health: that the process lives, when it last swept and when it will; and /metrics.
 
 It says nothing about the database, or a restart of the database would restart the workers too; and
 nothing about a person. It asks nothing of the worker, so that neither waits for the other.
@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
+from retention_worker import metrics
 from retention_worker.domain.errors import ConfigurationError
 
 __all__ = ["serving"]
@@ -74,12 +75,16 @@ def _handler(report: Report) -> type[BaseHTTPRequestHandler]:
         sys_version = ""
 
         def do_GET(self) -> None:
-            known = self.path.partition("?")[0] == "/health"
-            status = HTTPStatus.OK if known else HTTPStatus.NOT_FOUND
-            document = report() if known else {"status": "not found"}
-            body = json.dumps(document).encode() + b"\n"
+            path = self.path.partition("?")[0]
+            status, kind = HTTPStatus.OK, "application/json"
+            if path == "/metrics":
+                kind, body = metrics.CONTENT_TYPE, metrics.exposition()
+            elif path == "/health":
+                body = json.dumps(report()).encode() + b"\n"
+            else:
+                status, body = HTTPStatus.NOT_FOUND, b'{"status": "not found"}\n'
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
             self.end_headers()

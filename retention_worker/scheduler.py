@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +14,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from retention_worker import __version__, health, stopping
+from retention_worker import __version__, health, metrics, stopping
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
+from retention_worker.domain.lane import StopReason
+from retention_worker.domain.report import SweepReport
 from retention_worker.service.drain import drain
 from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.prepare import prepare
@@ -159,6 +162,16 @@ class _Service:
         finally:
             self._idle.set()
 
+    def _measure(self, report: SweepReport) -> None:
+        """What /metrics shows of a sweep."""
+        metrics.LAST_SWEEP.set(self._worker.clock().timestamp())
+        ended = Counter(lane.stop_reason for lane in report.lanes)
+        for reason in StopReason:
+            metrics.LANES.labels(reason).set(ended[reason])
+        for lane in report.lanes:
+            if lane.scope is not None:
+                metrics.ROWS_ERASED.labels(lane.scope).inc(sum(lane.rows.values()))
+
     def _drain_soon(self) -> None:
         """What a sweep has just queued need not wait for the next minute."""
         if self._scheduler.get_job(_DRAIN) is not None:
@@ -179,7 +192,9 @@ class _Service:
         started = self._worker.clock()
         code = 1  # what /health says of a defect
         try:
-            code = sweep(self._worker, reconcile=reconcile).exit_code
+            report = sweep(self._worker, reconcile=reconcile)
+            code = report.exit_code
+            self._measure(report)
             self._drain_soon()
             if export_after_sweep(self._worker) is not None:
                 code = max(code, 1)
@@ -191,6 +206,7 @@ class _Service:
             code = exc.exit_code
             _log.error("sweep_refused", error=str(exc), exit=code)
         finally:
+            metrics.SWEEPS.labels(code).inc()
             self._last = {
                 "started_at": stamp(started),
                 "finished_at": stamp(self._worker.clock()),

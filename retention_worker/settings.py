@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     object_files_root: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=8081, ge=0, le=65_535)
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8080, ge=0, le=65_535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     _crons = field_validator("schedule", "reconcile", "object_schedule")(_cron)

@@ -14,6 +14,7 @@ import typer
 from retention_worker import __version__
 from retention_worker.cli import (
     approve,
+    client,
     clock,
     demo,
     doctor,
@@ -29,6 +30,7 @@ from retention_worker.cli import (
     policy,
     report,
     run,
+    serve,
     sweep,
     verify,
 )
@@ -52,6 +54,7 @@ app = typer.Typer(
 )
 for module in (
     run,
+    serve,
     sweep,
     plan,
     forecast,
@@ -67,6 +70,7 @@ for module in (
     module.add_to(app)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
+app.add_typer(client.app, name="client")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(objects.app, name="objects")
 app.add_typer(policy.app, name="policy")

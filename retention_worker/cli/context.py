@@ -31,9 +31,14 @@ def read_settings(*, service: bool = False) -> Settings:
 
 
 @contextmanager
-def open_worker(*, service: bool = False) -> Iterator[Worker]:
-    """A worker for the settings of this process; `service` as in `read_settings`."""
-    worker = worker_of(read_settings(service=service))
+def open_worker(*, service: bool = False, serving: bool = False) -> Iterator[Worker]:
+    """A worker for the settings of this process.
+
+    Args:
+        service: as in `read_settings`.
+        serving: as in `worker_of`.
+    """
+    worker = worker_of(read_settings(service=service), serving=serving)
     try:
         yield worker
     finally:

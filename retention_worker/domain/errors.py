@@ -17,8 +17,10 @@ __all__ = [
     "FileProblem",
     "FileProblemsError",
     "GuardRefused",
+    "InProgress",
     "IncompleteErasure",
     "NeedsPerson",
+    "OnHold",
     "RetentionWorkerError",
     "SchemaError",
     "StatementFailed",
@@ -89,6 +91,14 @@ class GuardRefused(RetentionWorkerError):
     """A guard refuses to erase."""
 
     exit_code = 3
+
+
+class OnHold(GuardRefused):
+    """The account is on a legal hold, which wins over everything."""
+
+
+class InProgress(GuardRefused):
+    """The transaction has not ended yet, by the state that the data map names."""
 
 
 class DatabaseUnavailable(RetentionWorkerError):

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import structlog
 
+from retention_worker import metrics
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.errors import RetentionWorkerError
-from retention_worker.domain.object import DrainReport
+from retention_worker.domain.object import DrainReport, ObjectState
 from retention_worker.objects import Stores
 from retention_worker.objects.throttle import Throttle
 from retention_worker.service.gone import Completion
@@ -152,6 +153,9 @@ class _Drain:
         """What was done, and what is left."""
         left = _left(self.worker, self.conn)
         report = DrainReport(drained=True, deleted=self.deleted, left=left, down=self.down)
+        metrics.OBJECTS_DELETED.inc(self.deleted)
+        for state in ObjectState:
+            metrics.OBJECTS.labels(state).set(left.get(state, 0))
         level = _log.warning if report.exit_code else _log.info
         if self.deleted or report.exit_code:
             level("objects_drained", deleted=self.deleted, left=left, stores_down=len(self.down))
@@ -170,6 +174,7 @@ class _Drain:
             run.run(self._tell)
         finally:
             self.deleted += run.deleted
+        metrics.OBJECT_STORE_DOWN.labels(name).set(run.down is not None)
         if run.down is not None:
             self.down[name] = run.down
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
+from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.explanation import (
     Activity,
     Entry,
@@ -25,6 +23,8 @@ from retention_worker.domain.object import ObjectCounts
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
+from retention_worker.service.loaded import load
+from retention_worker.service.memory import refusal_of
 from retention_worker.service.obstacles import Case, Tenant, find_tenant, obstacles_of
 from retention_worker.service.prepare import prepare
 from retention_worker.service.subject import of_another_type
@@ -32,9 +32,8 @@ from retention_worker.service.worker import Worker
 from retention_worker.store import control
 from retention_worker.store import explain as store
 from retention_worker.store.keys import Key, id_text, parse_id
-from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql, explain_sql
-from retention_worker.store.migrations import check
 from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
@@ -53,30 +52,29 @@ def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
         UnknownSubject: neither the tenant's accounts nor its ledger know the account.
         ConfigurationError: no tenant was named, or the data map is wrong.
     """
-    settings = worker.settings
-    datamap = load_datamap(settings.config_dir).datamap
-    policies = load_policies(settings.config_dir, settings.bounds)
     with worker.pool.connection() as conn:
-        check(conn, settings.schema_name)
-        compiled = compile_map(conn, datamap, settings.schema_name)
+        loaded = load(worker, conn)
+        compiled = loaded.compiled
         key = parse_id(account, len(compiled.accounts.id_columns))
         now = min(worker.clock(), worker.database_clock(conn))
         refusal = _refusal(worker, conn)
         with reading(conn):
-            session = Session(conn, settings.schema_name)
-            who = find_tenant(session, policies, tenant, single=datamap.accounts.tenant is None)
+            session = Session(conn, worker.settings.schema_name)
+            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             case = _Case(worker, session, compiled, explain_sql(compiled), who, now, refusal)
             return case.explain(key)
 
 
 def _refusal(worker: Worker, conn: Connection) -> str | None:
     """Why no sweep at all would start now, in one line."""
-    try:
+
+    def start() -> None:
         prepare(worker, conn)
         guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
-    except RetentionWorkerError as exc:
-        return str(exc).splitlines()[0]
-    return None
+
+    if worker.memory is not None:
+        return worker.memory.refusal(start)
+    return refusal_of(start)
 
 
 @dataclass

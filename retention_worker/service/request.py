@@ -10,9 +10,9 @@ import structlog
 from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import (
     BatchTimeout,
-    GuardRefused,
     IncompleteErasure,
     NeedsPerson,
+    OnHold,
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
@@ -64,11 +64,11 @@ def refuse_hold(found: Found) -> None:
     """A hold wins over everything.
 
     Raises:
-        GuardRefused: the account has an active one.
+        OnHold: the account has an active one.
     """
     if found.hold is not None:
         until = "it is released" if found.hold == "infinity" else found.hold
-        raise GuardRefused(
+        raise OnHold(
             f"account {found.id} is on hold until {until}: nothing was erased: "
             "release the hold first"
         )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.configfiles.policies import PolicySet, load_policies
+from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
+from retention_worker.service.loaded import load
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts
 from retention_worker.store.accounts import Locked
 from retention_worker.store.keys import Key, id_text
-from retention_worker.store.mapsql import CompiledMap, compile_map
-from retention_worker.store.migrations import check
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Deadline, Session
 
@@ -32,12 +31,9 @@ def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[Com
     Raises:
         ConfigurationError: no tenant was named where one is needed, or a file is wrong.
     """
-    settings = worker.settings
-    datamap = load_datamap(settings.config_dir).datamap
-    policies = load_policies(settings.config_dir, settings.bounds)
-    check(conn, settings.schema_name)
-    compiled = compile_map(conn, datamap, settings.schema_name)
-    tenant_id = tenant_id_of(policies, tenant, single=datamap.accounts.tenant is None)
+    loaded = load(worker, conn)
+    compiled, policies = loaded.compiled, loaded.policies
+    tenant_id = tenant_id_of(policies, tenant, single=loaded.single)
     return compiled, as_policies_write(worker, conn, compiled, policies, tenant_id)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention_worker.clock import Clock, Monotonic
+from retention_worker.service.memory import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.pool import Connection, Pool
 
@@ -23,7 +24,8 @@ class Worker:
 
     `stop` is set when the process should end after the batch in hand. `applied` remembers, by
     tenant, the digest of the policy that this process applied last: an unchanged file that differs
-    from what another replica applied since is stale.
+    from what another replica applied since is stale. `memory` belongs to a process that answers
+    requests; without one, everything is read anew.
     """
 
     settings: Settings
@@ -33,3 +35,4 @@ class Worker:
     monotonic: Monotonic
     stop: threading.Event = field(default_factory=threading.Event)
     applied: dict[str, str] = field(default_factory=dict)
+    memory: Memory | None = None

@@ -164,5 +164,10 @@ def test_run_drains_beside_the_sweeps(
         running.await_events("objects_drained")
         with urlopen(f"http://127.0.0.1:{started['health_port']}/health") as answer:
             assert json.load(answer)["objects"]["deleted"] > 0
+        with urlopen(f"http://127.0.0.1:{started['health_port']}/metrics") as answer:
+            shown = answer.read().decode()
         assert running.end().code == 0
     assert s3.keys(BUCKET) == set()
+    assert 'retention_objects{state="queued"} 0.0' in shown
+    assert f'retention_object_store_down{{store="s3://{BUCKET}"}} 0.0' in shown
+    assert 'retention_lanes{stop_reason="exhausted"} 2.0' in shown

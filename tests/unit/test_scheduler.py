@@ -24,7 +24,10 @@ from retention_worker.domain.errors import (
     SchemaError,
 )
 from retention_worker.domain.object import DrainReport
+from retention_worker.domain.report import SweepReport
 from retention_worker.service.worker import Worker
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def fires(crontab: str, after: datetime) -> datetime:
@@ -131,7 +134,7 @@ class Play:
                 self.stop.set()
             if self.answers and (answer := self.answers.pop(0)) is not None:
                 raise answer
-            return SimpleNamespace(exit_code=0)
+            return SweepReport(sweep_id=1, started_at=NOW, finished_at=NOW, lanes=())
         finally:
             self.running -= 1
 
@@ -238,7 +241,7 @@ def test_a_sweep_that_hangs_is_left_after_a_while(
     def hang(*_: Any, **__: Any) -> Any:
         began.set()
         go_on.wait(30)
-        return SimpleNamespace(exit_code=0)
+        return SweepReport(sweep_id=1, started_at=NOW, finished_at=NOW, lanes=())
 
     monkeypatch.setattr(scheduler, "sweep", hang)
 

@@ -1,0 +1,103 @@
+"""The numbers that /metrics shows: of the process, never of a person, and no tenant as a label."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = [
+    "CONTENT_TYPE",
+    "DELETIONS",
+    "DELETIONS_IN_HAND",
+    "HTTP_IN_HAND",
+    "HTTP_REQUESTS",
+    "HTTP_SECONDS",
+    "LANES",
+    "LAST_SWEEP",
+    "OBJECTS",
+    "OBJECTS_DELETED",
+    "OBJECT_STORE_DOWN",
+    "REGISTRY",
+    "ROWS_ERASED",
+    "SWEEPS",
+    "TOKENS",
+    "exposition",
+]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+REGISTRY = CollectorRegistry()
+
+HTTP_REQUESTS = Counter(
+    "retention_http_requests_total",
+    "Requests answered, by method, route and status.",
+    ("method", "route", "status"),
+    registry=REGISTRY,
+)
+HTTP_SECONDS = Histogram(
+    "retention_http_request_seconds",
+    "Seconds from a request to the end of its answer, by route.",
+    ("route",),
+    # Around the promise that reads keep: a tenth of a second.
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    registry=REGISTRY,
+)
+HTTP_IN_HAND = Gauge(
+    "retention_http_requests_in_hand", "Requests that are not answered yet.", registry=REGISTRY
+)
+TOKENS = Counter(
+    "retention_tokens_total",
+    "Access tokens asked for, by what became of it: issued, refused, limited.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+DELETIONS = Counter(
+    "retention_deletions_total",
+    "Deletions answered, by scope and outcome: complete, pending, refused.",
+    ("scope", "outcome"),
+    registry=REGISTRY,
+)
+DELETIONS_IN_HAND = Gauge(
+    "retention_deletions_in_hand",
+    "Deletions that this process is erasing, or is about to.",
+    registry=REGISTRY,
+)
+SWEEPS = Counter(
+    "retention_sweeps_total", "Sweeps, by their exit code.", ("exit",), registry=REGISTRY
+)
+LAST_SWEEP = Gauge(
+    "retention_last_sweep_timestamp_seconds",
+    "When the last sweep ended that did not fail (Unix time).",
+    registry=REGISTRY,
+)
+LANES = Gauge(
+    "retention_lanes",
+    "Lanes of the last sweep, by why they ended.",
+    ("stop_reason",),
+    registry=REGISTRY,
+)
+ROWS_ERASED = Counter(
+    "retention_rows_erased_total",
+    "Rows that sweeps erased, by scope.",
+    ("scope",),
+    registry=REGISTRY,
+)
+OBJECTS = Gauge(
+    "retention_objects",
+    "Objects whose rows are gone and that are not deleted, by state; as of the last drain.",
+    ("state",),
+    registry=REGISTRY,
+)
+OBJECTS_DELETED = Counter(
+    "retention_objects_deleted_total", "Objects noted as gone.", registry=REGISTRY
+)
+OBJECT_STORE_DOWN = Gauge(
+    "retention_object_store_down",
+    "1: the last drain could not ask this store; 0: it could.",
+    ("store",),
+    registry=REGISTRY,
+)
+
+
+def exposition() -> bytes:
+    """The text that Prometheus reads."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,53 @@
+"""The application: its routes, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from retention_worker import __version__
+from retention_worker.service.worker import Worker
+from retention_worker.web import document, problems, status
+from retention_worker.web.boundary import Boundary
+from retention_worker.web.limits import BodyLimit
+from retention_worker.web.parts import Parts
+
+__all__ = ["application"]
+
+_STATIC = Path(__file__).parent / "static"
+# Threads for requests. Most of them wait for the end of a deletion at the worst, and a thread that
+# waits costs next to nothing; the connections to the database are bounded by their pool.
+_THREADS = 100
+
+
+def application(worker: Worker) -> FastAPI:
+    """The application for a worker, whose pool it opens with the first request that needs it."""
+    app = FastAPI(
+        title="retention-worker",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=_lifespan,
+    )
+    app.state.parts = Parts(worker=worker)
+    app.include_router(status.router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.include_router(document.router)
+    document.complete(app)
+    problems.handle_in(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Boundary, monotonic=worker.monotonic)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
