@@ -111,7 +111,8 @@ def _tell(done: Erased, what: str) -> None:
         say(f"  {name}: {counted(rows, 'row')}")
     say(f"Erased {what} of {subject}, request {done.request}.")
     if done.objects_queued:
-        say(f"{counted(done.objects_queued, 'object')} queued, not deleted.", "yellow")
+        queued = counted(done.objects_queued, "object")
+        say(f"{queued} queued, not deleted: `run` or `sweep` deletes them.", "yellow")
 
 
 def _as_json(done: Erased) -> dict[str, object]:

@@ -21,7 +21,7 @@ from retention_worker.objects import Deleted, Store, address_of
 from retention_worker.service.gone import Completion
 from retention_worker.service.subject import patient
 from retention_worker.service.worker import Worker
-from retention_worker.store import live
+from retention_worker.store import control, live
 from retention_worker.store import objects as outbox
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.objects import Claimed, PutBack
@@ -136,12 +136,14 @@ class StoreDrain:
     def _claim(self, limit: int) -> list[Claimed]:
         now = self.worker.clock()
         with writing(self.conn):
+            session = patient(self.worker, self.conn)
             return outbox.claim(
-                patient(self.worker, self.conn),
+                session,
                 self.name,
                 now=now,
                 until=now + in_hand(self.worker),
                 limit=limit,
+                paused=control.paused(session, now) is not None,
             )
 
     def _sort_out(self, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:

@@ -104,11 +104,12 @@ def stores_of_outbox(session: Session) -> list[str]:
 
 
 def claim(
-    session: Session, store: str, *, now: datetime, until: datetime, limit: int
+    session: Session, store: str, *, now: datetime, until: datetime, limit: int, paused: bool
 ) -> list[Claimed]:
-    """Take the next objects of a store in hand."""
+    """Take the next objects of a store in hand; `paused`: only those that requests queued."""
     rows = session.rows(
-        "objects.claim", {"store": store, "now": now, "until": until, "limit": limit}
+        "objects.claim",
+        {"store": store, "now": now, "until": until, "limit": limit, "paused": paused},
     )
     return sorted(
         (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),

@@ -14,14 +14,20 @@ SELECT f.store FROM found f
  ORDER BY f.store;
 
 -- name: claim
--- The next objects of a store, in hand until a time: nobody else asks for them meanwhile.
+-- The next objects of a store, in hand until a time: nobody else asks for them meanwhile. A hold
+-- keeps those of its account; a pause those that no request of a person queued.
 UPDATE {schema}.object_deletion o
    SET claimed_until = %(until)s, attempts = o.attempts + 1
-  FROM (SELECT id FROM {schema}.object_deletion
-         WHERE store = %(store)s AND state <> 'failed' AND retry_at <= %(now)s
-           AND (claimed_until IS NULL OR claimed_until <= %(now)s)
-         ORDER BY retry_at, id LIMIT %(limit)s
-           FOR UPDATE SKIP LOCKED) AS c
+  FROM (SELECT q.id FROM {schema}.object_deletion q
+         WHERE q.store = %(store)s AND q.state <> 'failed' AND q.retry_at <= %(now)s
+           AND (q.claimed_until IS NULL OR q.claimed_until <= %(now)s)
+           AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
+                            WHERE h.tenant_id = q.tenant_id AND h.account_id = q.account_id
+                              AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
+           AND (NOT %(paused)s OR EXISTS (SELECT 1 FROM {schema}.batch b
+                                           WHERE b.id = q.batch_id AND b.request_id IS NOT NULL))
+         ORDER BY q.retry_at, q.id LIMIT %(limit)s
+           FOR UPDATE OF q SKIP LOCKED) AS c
  WHERE o.id = c.id
 RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state,
           o.attempts;

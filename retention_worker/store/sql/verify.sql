@@ -59,11 +59,14 @@ SELECT h.tenant_id, count(DISTINCT h.account_id) AS accounts,
  GROUP BY h.tenant_id ORDER BY h.tenant_id;
 
 -- name: objects
--- Objects whose rows are gone and that are still there.
+-- Objects whose rows are gone and that are still there, but for those that a hold keeps.
 SELECT tenant_id, state, count(*) AS objects, min(queued_at) AS oldest,
        (array_agg(DISTINCT error))[1:3] AS examples
-  FROM {schema}.object_deletion
- WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
+  FROM {schema}.object_deletion o
+ WHERE (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+   AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
+                    WHERE h.tenant_id = o.tenant_id AND h.account_id = o.account_id
+                      AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
  GROUP BY tenant_id, state ORDER BY tenant_id, state;
 
 -- name: objects_astray

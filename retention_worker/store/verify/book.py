@@ -132,9 +132,9 @@ def held_erasures(session: Session, tenant_id: str | None) -> list[Counted]:
     return list(_counted(rows, "accounts"))
 
 
-def objects(session: Session, tenant_id: str | None) -> list[tuple[str, Counted]]:
+def objects(session: Session, tenant_id: str | None, now: datetime) -> list[tuple[str, Counted]]:
     """Objects that are not deleted, with their state; examples are the stores' errors."""
-    rows = session.rows("verify.objects", {"tenant": tenant_id})
+    rows = session.rows("verify.objects", {"tenant": tenant_id, "now": now})
     for row in rows:
         row["examples"] = [each for each in row["examples"] if each]
     states = [row["state"] for row in rows]

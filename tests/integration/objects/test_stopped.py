@@ -1,0 +1,73 @@
+"""What keeps objects whose rows are gone already: a pause, a hold; and objects that are files."""
+
+from pathlib import Path
+
+from retention_worker.domain.scope import Scope
+from retention_worker.service import holds, pause
+from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.verify import verify
+from tests.integration.objects.conftest import ObjectStage
+from tests.integration.objects.test_live import shared
+
+
+def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
+    """Who stops everything keeps the bytes that are left; what people asked for goes on."""
+    _, uris = stage.erased()
+    pause.pause(stage.worker, reason="something is wrong", actor="me", until=None)
+    asked = stage.account(idle_days=1)
+    theirs = stage.uploaded(asked)
+    wanted = Wanted(
+        kind="account",
+        subject=str(asked.account),
+        tenant="acme",
+        scope=Scope.ALL,
+        source="cli",
+        actor="me",
+        reason="asked",
+    )
+    erase(stage.worker, wanted)
+    assert stage.drain().deleted == len(theirs)
+    assert stage.s3.keys("sample-images") == {uri.split("/", 3)[3] for uri in uris}
+    pause.resume(stage.worker)
+    assert stage.drain().deleted == len(uris)
+
+
+def test_a_hold_keeps_what_is_left(stage: ObjectStage) -> None:
+    """An account on hold keeps the objects that nobody has asked for yet; then they go."""
+    account, uris = stage.erased()
+    name = str(account.account)
+    holds.place(stage.worker, name, tenant="acme", reason="court", actor="me", until=None)
+    stage.clock.forward(days=3)
+    assert stage.drain().deleted == 0
+    assert [each for each in verify(stage.worker).observations if each.check == "objects"] == []
+    holds.release(stage.worker, name, tenant="acme", reason="over", actor="me")
+    assert stage.drain().deleted == len(uris)
+
+
+def test_objects_that_are_files(stage: ObjectStage, tmp_path: Path) -> None:
+    """By a template, below the root; one that would lead out fails, and its target stays."""
+    root = tmp_path / "kyc"
+    stage.set(object_files_root=root)
+    shared(stage, '{column: object_uri, uri: "{tenant}/{value}"}')
+    account, stays = stage.account(idle_days=400), stage.account(idle_days=1)
+    for each in (account, stays):
+        stage.conn.execute(
+            "UPDATE images SET object_uri = id || '.jpg' WHERE transaction_id = ANY (%s)",
+            [list(each.transactions)],
+        )
+    (root / "acme").mkdir(parents=True)
+    for name in (*stage.images(account), *stage.images(stays)):
+        (root / "acme" / name).write_bytes(b"image")
+    (tmp_path / "outside.jpg").write_bytes(b"stays")
+    stage.conn.execute(
+        "UPDATE images SET object_uri = '../../outside.jpg' WHERE kind = 'SELFIE' "
+        "AND transaction_id = ANY (%s)",
+        [list(account.transactions)],
+    )
+    stage.sweep()
+    report = stage.drain()
+    assert (report.left, report.exit_code) == ({"failed": 1}, 1)
+    there = {path.name for path in (root / "acme").iterdir()}
+    assert set(stage.images(stays)) <= there
+    assert len(there) == len(stage.images(stays)) + 1  # the one whose name was changed
+    assert (tmp_path / "outside.jpg").exists()
