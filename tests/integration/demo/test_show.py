@@ -89,7 +89,7 @@ def shown(root: Path) -> Shown:
 def test_it_ends_well(shown: Shown) -> None:
     """Every check passes, and nothing else is said: no log, no warning."""
     assert (shown.code, shown.errors) == (0, "")
-    assert re.findall(r"^(PASS|FAIL)", shown.output, re.MULTILINE) == ["PASS"] * 6
+    assert re.findall(r"^(PASS|FAIL)", shown.output, re.MULTILINE) == ["PASS"] * 7
 
 
 def test_it_tells_the_whole_story(shown: Shown) -> None:
