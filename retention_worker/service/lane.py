@@ -35,7 +35,7 @@ from retention_worker.store.approvals import Approval
 from retention_worker.store.deferred import Deferred
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.pool import Connection, writing
+from retention_worker.store.pool import Connection, batching, writing
 from retention_worker.store.session import Deadline, Session
 
 __all__ = ["Ending", "LaneRun", "Progress"]
@@ -167,7 +167,7 @@ class LaneRun:
         )
         with writing(conn):
             session = self._session(conn)
-            if not lanes.lease(session, terms.tenant_id):
+            if not lanes.lease(session, terms.tenant_id).get():
                 return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
             # Another one may have spent of the allowance since the lane was read.
             survey = replace(survey, lane=lanes.lock(session, terms.tenant_id, terms.scope))
@@ -286,7 +286,7 @@ class LaneRun:
             object_grace=worker.settings.object_grace,
         )
         try:
-            with writing(conn):
+            with batching(conn):
                 outcome = batch.run()
         except StatementFailed as exc:
             self._smaller(batch, exc)
@@ -295,6 +295,8 @@ class LaneRun:
         return outcome
 
     def _after(self, outcome: Outcome, seconds: float) -> None:
+        # The first batch also plans and proves: its time says little about the next one's.
+        typical = self._proved
         self._proved = self._proved or outcome.accounts > 0
         if outcome.rows or outcome.accounts:
             self._failures = 0
@@ -306,7 +308,7 @@ class LaneRun:
             )
             if self.progress is not None:
                 self.progress(self.file.policy.tenant, self.terms.scope, outcome.accounts)
-        pause = self._pace.took(outcome.candidates, seconds)
+        pause = self._pace.took(outcome.candidates if typical else 0, seconds)
         if outcome.rows and outcome.stop is None:
             self.worker.stop.wait(pause)
 

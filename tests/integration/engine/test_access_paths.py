@@ -75,7 +75,7 @@ def test_no_statement_reads_through_a_table(stage: Stage, monkeypatch: pytest.Mo
     seen: set[str] = set()
     original = Session._execute
 
-    def spy(self: Session, statement: Any, parameters: Any) -> Any:
+    def spy(self: Session, statement: Any, parameters: Any, **options: Any) -> Any:
         query = named(statement, self.schema_name) if isinstance(statement, str) else statement
         text = query.as_string(None)
         # Numbers drawn in a statement that is taken back would be missing.
@@ -87,7 +87,7 @@ def test_no_statement_reads_through_a_table(stage: Stage, monkeypatch: pytest.Mo
                     rows, blocks = per_loop(node)
                     if kind == "Seq Scan" or blocks > BLOCKS_A_ROW * rows + BLOCKS_A_SCAN:
                         bad.append(f"{kind} on {table}, {rows} rows, {blocks} blocks: {text}")
-        return original(self, statement, parameters)
+        return original(self, statement, parameters, **options)
 
     monkeypatch.setattr(Session, "_execute", spy)
     stage.sweep()
