@@ -18,8 +18,8 @@ def worker_of(settings: Settings) -> Worker:
     """
     return Worker(
         settings=settings,
-        # One connection for the sweep, one beside it for whoever asks meanwhile.
-        pool=Pool(settings.dsn(), size=2),
+        # One connection for each stream of the sweep, one beside them for whoever asks meanwhile.
+        pool=Pool(settings.dsn(), size=settings.streams + 1),
         clock=clock.utc_now,
         database_clock=database_now,
         monotonic=clock.monotonic,

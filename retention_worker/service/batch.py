@@ -16,6 +16,7 @@ from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.decide import block, has_credentials, retry_time
+from retention_worker.service.pace import Pacing
 from retention_worker.store import (
     accounts,
     approvals,
@@ -24,6 +25,7 @@ from retention_worker.store import (
     deferred,
     lanes,
     ledger,
+    pace,
 )
 from retention_worker.store.accounts import Candidate, Found, Locked
 from retention_worker.store.answers import Later
@@ -77,7 +79,8 @@ class Outcome:
 
     `processed` counts the candidates that need no further look in this sweep, in their order;
     `stop` where the lane must end, `more` where candidates remain, `partial` where a part of a
-    large account was erased.
+    large account was erased. `wait`: nothing was done, all streams are running or pausing, and so
+    many seconds are left of the shortest pause.
     """
 
     candidates: int = 0
@@ -88,6 +91,7 @@ class Outcome:
     partial: bool = False
     stop: StopReason | None = None
     reason: str | None = None
+    wait: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -121,6 +125,8 @@ class Batch:
         prove: look once more at what was erased.
         at: the time of the batch, for the ledger.
         object_grace: how long nobody touches an object that rows share.
+        pacing: the pace that replicas share; None: no stream is taken.
+        counts_waiters: look who waits for this batch at its end.
     """
 
     session: Session
@@ -135,11 +141,15 @@ class Batch:
     prove: bool
     at: datetime
     object_grace: timedelta
+    pacing: Pacing | None = None
+    counts_waiters: bool = False
     in_hand: Key | None = None
     _waiting: dict[str, Deferred] = field(default_factory=dict)
     _locked: dict[str, Locked] = field(default_factory=dict)
     _looked: dict[str, Found] = field(default_factory=dict)
     _number: Later[int] | None = None
+    _stream: int | None = None
+    _waiters: Later[int] | None = None
 
     def run(self) -> Outcome:
         """Do it; the caller commits.
@@ -149,6 +159,12 @@ class Batch:
             IncompleteErasure: what was erased is still there.
         """
         terms = self.terms
+        if self.pacing is not None:
+            # A round trip of its own: who only waits for a stream must not look like a worker
+            # that serves the tenant.
+            self._stream = pace.take(self.session, self.pacing.streams).get()
+            if self._stream is None:
+                return Outcome(more=True, wait=pace.waits(self.session, self.pacing.streams))
         # Sent together; each is a statement of its own, so the lane is read after the lease.
         leased = lanes.lease(self.session, terms.tenant_id)
         asked = lanes.ask(self.session, terms.tenant_id, terms.scope)
@@ -172,6 +188,8 @@ class Batch:
         sorted_ = self._sort(found)
         accounts_erased, counts = self._erase(lane, sorted_)
         self._note(lane, sorted_)
+        if counts.rows or accounts_erased:
+            self._release()
         spent = self.permit < 1 and sorted_.cut
         return Outcome(
             candidates=len(found),
@@ -183,6 +201,21 @@ class Batch:
             stop=StopReason.WAITING if spent else None,
             reason="more accounts became due while the lane ran" if spent else None,
         )
+
+    def _release(self) -> None:
+        """Last of all: the pause begins with the commit, and who waits for us waits longest now."""
+        if self.pacing is None or self._stream is None:
+            return
+        if self.counts_waiters:
+            self._waiters = pace.waiting(self.session)
+        pace.release(
+            self.session, self._stream, factor=self.pacing.factor, beyond=self.pacing.beyond
+        )
+
+    @property
+    def waiters(self) -> int | None:
+        """How many sessions waited for this batch at its end; None where nobody looked."""
+        return self._waiters.get() if self._waiters is not None else None
 
     def attempts(self, key: Key) -> int:
         """How often the account was looked at in vain before."""
