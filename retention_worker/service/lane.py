@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -254,7 +255,7 @@ class LaneRun:
                     )
                 continue
             if outcome.wait is not None:
-                self.worker.stop.wait(max(outcome.wait, self._poll))
+                self._wait_for_stream(outcome.wait)
                 continue
             if outcome.stop is not None:
                 return Ending(stop=outcome.stop, reason=outcome.reason)
@@ -289,10 +290,15 @@ class LaneRun:
             )
         return None
 
-    @property
-    def _poll(self) -> float:
-        """How long another's batch is waited for: about half of one."""
-        return self.worker.settings.batch_target_ms / 2000
+    def _wait_for_stream(self, pause: float) -> None:
+        """Until the pause of another replica's batch ends, or for about as long as a batch runs.
+
+        A little longer, and each replica another little: where all came at once, all but one would
+        get in the way of the batch that one of them begins.
+        """
+        batch = self.worker.settings.batch_target_ms / 1000
+        late = random.uniform(0, batch / 2)  # noqa: S311 - it spreads, and hides nothing
+        self.worker.stop.wait((pause or batch) + late)
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""
