@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -126,6 +127,24 @@ def test_an_old_snapshot_does_not_slow_four_hundred_batches(stage: Stage) -> Non
     assert last < 2 * first
 
 
+def test_memory_does_not_grow_with_what_is_due(stage: Stage) -> None:
+    """Ten times the due accounts take no more memory at the peak than a megabyte beyond noise."""
+    peaks = []
+    _crowd(stage, 100)
+    stage.set(batch_max_accounts=20)
+    sweep(stage.worker)  # what a first sweep imports and caches is nobody's growth
+    for accounts in (60, 600):
+        stage.conn.execute("DELETE FROM authentication_vectors")
+        stage.clock.forward(days=1)
+        _crowd(stage, accounts)
+        tracemalloc.start()
+        report = sweep(stage.worker)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert lane(report, Scope.BIOMETRICS).accounts == accounts
+    assert peaks[1] < peaks[0] + 1_000_000
+
+
 def _crowd(stage: Stage, accounts: int) -> None:
     at = stage.clock.now
     stage.conn.execute(
@@ -135,13 +154,14 @@ def _crowd(stage: Stage, accounts: int) -> None:
         stage.conn.execute("SET LOCAL session_replication_role = replica")
         stage.conn.execute(
             "INSERT INTO accounts (tenant_id, external_ref, created_at, last_activity_at) "
-            "SELECT 'acme', 'o' || n, %s, %s::timestamptz - interval '100 days' "
+            "SELECT 'acme', gen_random_uuid(), %s, %s::timestamptz - interval '100 days' "
             "FROM generate_series(1, %s) AS n",
             (at, at, accounts),
         )
         stage.conn.execute(
             "INSERT INTO authentication_vectors (account_id, embedding, created_at) "
-            "SELECT id, 'x', last_activity_at FROM accounts"
+            "SELECT id, 'x', last_activity_at FROM accounts a WHERE NOT EXISTS "
+            "(SELECT 1 FROM retention.erasure e WHERE e.subject_id = a.id::text)"
         )
     stage.conn.execute("ANALYZE")
 
