@@ -10,8 +10,8 @@ from retention_worker.store.pool import Pool, database_now
 
 __all__ = ["worker_of"]
 
-# For the sweep and for the drain, and one beside each for what they ask meanwhile.
-_CONNECTIONS = 4
+# Beside one for each stream of the sweep: for the drain, and one beside each for what they ask.
+_CONNECTIONS = 3
 # Of a process that answers requests: reads are short, and erasures take no more than half of them.
 _CONNECTIONS_SERVING = 10
 
@@ -26,9 +26,10 @@ def worker_of(settings: Settings, *, serving: bool = False) -> Worker:
     Raises:
         ConfigurationError: no database is set.
     """
+    size = _CONNECTIONS_SERVING if serving else settings.streams + _CONNECTIONS
     return Worker(
         settings=settings,
-        pool=Pool(settings.dsn(), size=_CONNECTIONS_SERVING if serving else _CONNECTIONS),
+        pool=Pool(settings.dsn(), size=size),
         clock=clock.utc_now,
         database_clock=database_now,
         monotonic=clock.monotonic,

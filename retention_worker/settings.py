@@ -81,6 +81,14 @@ class Settings(BaseSettings):
     max_all_credentials: PeriodSetting | None = None
     overdue_after: DurationSetting = timedelta(hours=24)
     duty_cycle_percent: int = Field(default=10, ge=1, le=100)
+    streams: int = Field(default=1, ge=1, le=64)
+    batch_target_ms: int = Field(default=25, ge=5, le=5_000)
+    max_replication_lag_seconds: int = Field(default=10, ge=0, le=86_400)
+    expected_standbys: str | None = Field(default=None, max_length=1_000)
+    max_transaction_age: DurationSetting | None = None
+    max_dead_percent: int = Field(default=20, ge=0, le=100)
+    max_connection_percent: int = Field(default=90, ge=0, le=100)
+    stop_when_archiving_fails: bool = True
     batch_max_accounts: int = Field(default=500, ge=1, le=10_000)
     batch_max_transactions: int = Field(default=2_000, ge=1, le=100_000)
     batch_deadline_ms: int = Field(default=100, ge=10, le=10_000)
@@ -120,6 +128,11 @@ class Settings(BaseSettings):
             max_biometrics=self.max_biometrics,
             max_all_credentials=self.max_all_credentials,
         )
+
+    @property
+    def standbys(self) -> frozenset[str]:
+        """The names of the standbys that have to be connected."""
+        return frozenset(filter(None, map(str.strip, (self.expected_standbys or "").split(","))))
 
     @property
     def object_grace(self) -> timedelta:

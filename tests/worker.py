@@ -42,7 +42,7 @@ def open_worker(
         "batch_deadline_ms": 4_000,
         "object_drain": False,  # where objects are not the subject there is no store to ask
     } | settings
-    pool = Pool(dsn)
+    pool = Pool(dsn, size=1 + int(chosen.get("streams", 1)))
     try:
         yield Worker(
             settings=Settings(

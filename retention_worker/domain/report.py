@@ -17,7 +17,7 @@ __all__ = ["LanePlan", "LaneReport", "PlanReport", "SweepReport"]
 
 @dataclass(frozen=True, kw_only=True)
 class LaneReport:
-    """One lane of a sweep."""
+    """One lane of a sweep; `pace` is what slowed or stopped it last, None where nothing did."""
 
     tenant: str
     scope: Scope | None
@@ -31,6 +31,7 @@ class LaneReport:
     batches: int = 0
     stop_reason: StopReason
     reason: str | None = None
+    pace: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The lane as `sweep --json` prints it."""
@@ -47,6 +48,7 @@ class LaneReport:
             "batches": self.batches,
             "stop_reason": self.stop_reason,
             "reason": self.reason,
+            "pace": self.pace,
         }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from retention_worker.domain.chain import SWEEP, BatchRecord
@@ -16,6 +16,7 @@ from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.decide import block, has_credentials, retry_time
+from retention_worker.service.pace import Pacing
 from retention_worker.store import (
     accounts,
     approvals,
@@ -24,9 +25,12 @@ from retention_worker.store import (
     deferred,
     lanes,
     ledger,
+    pace,
 )
 from retention_worker.store.accounts import Candidate, Found, Locked
-from retention_worker.store.credentials import Counts, Part
+from retention_worker.store.answers import Later
+from retention_worker.store.control import Pause
+from retention_worker.store.credentials import Counts, Erasing, Part
 from retention_worker.store.deferred import Activity, Deferred
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
@@ -75,7 +79,8 @@ class Outcome:
 
     `processed` counts the candidates that need no further look in this sweep, in their order;
     `stop` where the lane must end, `more` where candidates remain, `partial` where a part of a
-    large account was erased.
+    large account was erased. `wait`: nothing was done, all streams are running or pausing, and so
+    many seconds are left of the shortest pause.
     """
 
     candidates: int = 0
@@ -86,6 +91,7 @@ class Outcome:
     partial: bool = False
     stop: StopReason | None = None
     reason: str | None = None
+    wait: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -119,6 +125,8 @@ class Batch:
         prove: look once more at what was erased.
         at: the time of the batch, for the ledger.
         object_grace: how long nobody touches an object that rows share.
+        pacing: the pace that replicas share; None: no stream is taken.
+        counts_waiters: look who waits for this batch at its end.
     """
 
     session: Session
@@ -133,10 +141,15 @@ class Batch:
     prove: bool
     at: datetime
     object_grace: timedelta
+    pacing: Pacing | None = None
+    counts_waiters: bool = False
     in_hand: Key | None = None
     _waiting: dict[str, Deferred] = field(default_factory=dict)
     _locked: dict[str, Locked] = field(default_factory=dict)
     _looked: dict[str, Found] = field(default_factory=dict)
+    _number: Later[int] | None = None
+    _stream: int | None = None
+    _waiters: Later[int] | None = None
 
     def run(self) -> Outcome:
         """Do it; the caller commits.
@@ -146,10 +159,20 @@ class Batch:
             IncompleteErasure: what was erased is still there.
         """
         terms = self.terms
-        if not lanes.lease(self.session, terms.tenant_id):
+        if self.pacing is not None:
+            # A round trip of its own: who only waits for a stream must not look like a worker
+            # that serves the tenant.
+            self._stream = pace.take(self.session, self.pacing.streams).get()
+            if self._stream is None:
+                return Outcome(more=True, wait=pace.waits(self.session, self.pacing.streams))
+        # Sent together; each is a statement of its own, so the lane is read after the lease.
+        leased = lanes.lease(self.session, terms.tenant_id)
+        asked = lanes.ask(self.session, terms.tenant_id, terms.scope)
+        paused = control.ask_paused(self.session, terms.now)
+        if not leased.get():
             return Outcome(stop=StopReason.BUSY, reason="another worker serves the tenant")
-        lane = lanes.read(self.session, terms.tenant_id, terms.scope)
-        if refused := self._refused(lane):
+        lane = asked.get()
+        if refused := self._refused(lane, paused.get()):
             return refused
         if self.terms.spends and lane.allowance is not None:
             # Several workers may have been allowed the same accounts.
@@ -165,6 +188,8 @@ class Batch:
         sorted_ = self._sort(found)
         accounts_erased, counts = self._erase(lane, sorted_)
         self._note(lane, sorted_)
+        if counts.rows or accounts_erased:
+            self._release()
         spent = self.permit < 1 and sorted_.cut
         return Outcome(
             candidates=len(found),
@@ -177,6 +202,21 @@ class Batch:
             reason="more accounts became due while the lane ran" if spent else None,
         )
 
+    def _release(self) -> None:
+        """Last of all: the pause begins with the commit, and who waits for us waits longest now."""
+        if self.pacing is None or self._stream is None:
+            return
+        if self.counts_waiters:
+            self._waiters = pace.waiting(self.session)
+        pace.release(
+            self.session, self._stream, factor=self.pacing.factor, beyond=self.pacing.beyond
+        )
+
+    @property
+    def waiters(self) -> int | None:
+        """How many sessions waited for this batch at its end; None where nobody looked."""
+        return self._waiters.get() if self._waiters is not None else None
+
     def attempts(self, key: Key) -> int:
         """How often the account was looked at in vain before."""
         was = self._waiting.get(id_text(key))
@@ -187,8 +227,7 @@ class Batch:
         was = self._waiting.get(id_text(key))
         return was.done if was else None
 
-    def _refused(self, lane: LaneState) -> Outcome | None:
-        pause = control.paused(self.session, self.terms.now)
+    def _refused(self, lane: LaneState, pause: Pause | None) -> Outcome | None:
         if pause is not None:
             return Outcome(
                 stop=StopReason.PAUSED, reason=f"paused by {pause.actor}: {pause.reason}"
@@ -233,10 +272,7 @@ class Batch:
     def _sort(self, found: Sequence[Candidate]) -> _Sorted:
         """Lock, look again in statements of their own, and part what goes from what stays."""
         keys = [each.key for each in found if id_text(each.key) not in self.troubled]
-        locked = accounts.lock(
-            self.session, self.compiled, self.terms.tenant_id, keys, self._bound()
-        )
-        looked = self._looked = self._look([key for key in keys if id_text(key) in locked])
+        locked, looked = self._lock(keys)
         missing = [key for key in keys if id_text(key) not in locked]
         unlocked = self._unlocked(missing)
         result = _Sorted()
@@ -254,13 +290,25 @@ class Batch:
                 result.erase.append(each)
             result.past = each.position
             result.processed += 1
-        self._locked = locked
         return result
 
-    def _look(self, keys: Sequence[Key]) -> dict[str, Found]:
-        if not keys:
-            return {}
-        return accounts.look(
+    def _lock(self, keys: Sequence[Key]) -> tuple[dict[str, Locked], dict[str, Found]]:
+        """What was locked, and what decides about it.
+
+        Sent together, and the look begins when the locks are had. It goes over those that could not
+        be locked, too: what it says of them is not used.
+        """
+        session, terms = self.session, self.terms
+        if keys:
+            asked = accounts.lock(session, self.compiled, terms.tenant_id, keys, self._bound())
+            looking = self._ask(keys)
+            self._number = ledger.ask_batch(session)
+            self._locked = asked.get()
+            self._looked = looking.get()
+        return self._locked, self._looked
+
+    def _ask(self, keys: Sequence[Key]) -> Later[dict[str, Found]]:
+        return accounts.ask_look(
             self.session,
             self.compiled,
             self.terms.tenant_id,
@@ -339,11 +387,15 @@ class Batch:
         if not result.erase:
             return 0, Counts(rows={}, objects=0)
         keys = [each.key for each in result.erase]
-        batch = ledger.next_batch(self.session)
         self._remember(keys)
-        counts = self._erase_credentials(keys, batch, None)
+        erasing = self._erase_credentials(keys, None)
+        if self.prove:
+            erasing.counts()  # what is left is looked for after everything was erased
         self._check(keys)
-        self._write(lane, batch, keys, counts, complete=True)
+        record = self._record(lane, len(keys))
+        hashing = ledger.write_erasures(self.session, record, self._subjects(keys))
+        counts = erasing.counts()
+        self._write(record, counts, hashing.get())
         result.drop += [id_text(key) for key in keys]
         return len(keys), counts
 
@@ -358,14 +410,16 @@ class Batch:
             done=done,
             limit=limit,
         )
-        batch = ledger.next_batch(self.session)
         self._remember([large.key])
-        counts = self._erase_credentials([large.key], batch, part)
+        counts = self._erase_credentials([large.key], part).counts()
         self._check_activity([large.key])
         ended = part.name is None
         complete = ended and not self._is_left([large.key])
         if complete or counts.rows:
-            self._write(lane, batch, [large.key], counts, complete=complete)
+            record = self._record(lane, int(complete))
+            subjects = self._subjects([large.key])
+            hashing = ledger.write_erasures(self.session, record, subjects, complete=complete)
+            self._write(record, counts, hashing.get())
         if complete:
             result.drop.append(name)
             return 1, counts
@@ -411,14 +465,14 @@ class Batch:
         ]
         deferred.remember(self.session, self.terms.tenant_id, [Scope.ALL], seen, self.terms.now)
 
-    def _erase_credentials(self, keys: Sequence[Key], batch: int, part: Part | None) -> Counts:
+    def _erase_credentials(self, keys: Sequence[Key], part: Part | None) -> Erasing:
         return credentials.erase(
             self.session,
             self.compiled,
             self.terms.scope,
             self.terms.tenant_id,
             keys,
-            batch=batch,
+            batch=self._batch,
             now=self.at,
             shared_from=self.at + self.object_grace,
             part=part,
@@ -436,7 +490,7 @@ class Batch:
 
     def _is_left(self, keys: Sequence[Key]) -> bool:
         scope = self.terms.scope
-        return any(has_credentials(found, scope) for found in self._look(keys).values())
+        return any(has_credentials(found, scope) for found in self._ask(keys).get().values())
 
     def _check_activity(self, keys: Sequence[Key]) -> None:
         if self.compiled.blanks_accounts(self.terms.scope):
@@ -447,12 +501,16 @@ class Batch:
                     "touches it: run doctor"
                 )
 
-    def _write(
-        self, lane: LaneState, batch: int, keys: Sequence[Key], counts: Counts, *, complete: bool
-    ) -> None:
+    @property
+    def _batch(self) -> int:
+        assert self._number is not None  # asked for with the locks
+        return self._number.get()
+
+    def _record(self, lane: LaneState, accounts_erased: int) -> BatchRecord:
+        """The batch as it is known before what it erased is counted."""
         terms = self.terms
-        record = BatchRecord(
-            batch=batch,
+        return BatchRecord(
+            batch=self._batch,
             sweep=terms.sweep,
             request=None,
             tenant=terms.tenant_id,
@@ -461,21 +519,31 @@ class Batch:
             cutoff=terms.cutoff,
             policy_digest=terms.policy_digest,
             map_digest=terms.map_digest,
-            accounts=len(keys) if complete else 0,
-            counts=counts.rows,
-            objects=counts.objects,
+            accounts=accounts_erased,
+            counts={},
+            objects=0,
             erased_at=self.at,
             erasures="",
             previous=lane.head_hash,
         )
-        erased = [(id_text(key), self._locked[id_text(key)].active_at) for key in keys]
-        head = ledger.write(self.session, record, erased, complete=complete)
-        spent = len(keys) if complete and terms.spends else 0
+
+    def _subjects(self, keys: Sequence[Key]) -> list[tuple[str, str | None]]:
+        return [(id_text(key), self._locked[id_text(key)].active_at) for key in keys]
+
+    def _write(self, record: BatchRecord, counts: Counts, erasures: str) -> None:
+        terms = self.terms
+        record = replace(record, counts=counts.rows, objects=counts.objects)
+        head = ledger.write_batch(self.session, record, erasures)
         ledger.set_head(
-            self.session, terms.tenant_id, terms.scope, batch=batch, head=head, spent=spent
+            self.session,
+            terms.tenant_id,
+            terms.scope,
+            batch=record.batch,
+            head=head,
+            spent=record.accounts if terms.spends else 0,
         )
-        if terms.approval is not None and complete:
-            approvals.spend(self.session, terms.approval, len(keys))
+        if terms.approval is not None and record.accounts:
+            approvals.spend(self.session, terms.approval, record.accounts)
 
     def _note(self, lane: LaneState, result: _Sorted) -> None:
         """Nothing is passed in silence: what is not erased is deferred, or not due."""

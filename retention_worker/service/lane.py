@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -26,16 +27,16 @@ from retention_worker.service import reconcile
 from retention_worker.service.batch import Batch, Outcome, Source, Terms
 from retention_worker.service.decide import retry_time
 from retention_worker.service.guard import Judge, Verdict
-from retention_worker.service.pace import Pace
+from retention_worker.service.pace import Pace, Pacing
 from retention_worker.service.survey import Survey
 from retention_worker.service.work import Reach
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, control, lanes
+from retention_worker.store import approvals, control, lanes, pace
 from retention_worker.store.approvals import Approval
 from retention_worker.store.deferred import Deferred
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.pool import Connection, writing
+from retention_worker.store.pool import Connection, batching, writing
 from retention_worker.store.session import Deadline, Session
 
 __all__ = ["Ending", "LaneRun", "Progress"]
@@ -49,6 +50,13 @@ Progress = Callable[[str, str, int], None]
 _RECONNECTS = 3
 # Where so many accounts in a row fail even alone, the fault is not in the accounts.
 _MOST_FAILURES_IN_A_ROW = 20
+# What makes a worker stop often passes soon; a sweep that would wait for ever would say nothing.
+_PATIENCE_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 1.0
+# An application that waits for a batch is a reason to leave it far more room.
+_SLOWED_BY_WAITERS = 4.0
+# What a commit takes on a common disk: part of the batch, and after it is noted how long it took.
+_COMMIT_SECONDS = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,7 @@ class Ending:
 
     stop: StopReason
     reason: str | None = None
+    pace: str | None = None
 
 
 _DONE = Ending(stop=StopReason.EXHAUSTED)
@@ -92,14 +101,26 @@ class LaneRun:
     _erased: int = 0
     _reserved: int = 0
     _last_failure: str = ""
+    _slowed: float = 1.0
+    _counted_at: float | None = None
+    paced: str | None = None
     _proved: bool = False
 
     def __post_init__(self) -> None:
         settings = self.worker.settings
-        self._pace = Pace(settings.batch_max_accounts, settings.duty_cycle_percent)
+        self._pace = Pace(
+            settings.batch_max_accounts,
+            settings.duty_cycle_percent,
+            settings.batch_target_ms / 1000,
+            self.worker.seconds_each.get(self.terms.scope),
+        )
+        self._tables = [table.oid for table in self.compiled.catalog.tables.values()]
 
     def run(self) -> Ending:
         """Run the lane to its end; only a database that stays away leaves it as an error."""
+        return replace(self._to_the_end(), pace=self.paced)
+
+    def _to_the_end(self) -> Ending:
         for attempt in range(1, _RECONNECTS + 1):
             try:
                 with self.worker.pool.connection() as conn:
@@ -167,7 +188,7 @@ class LaneRun:
         )
         with writing(conn):
             session = self._session(conn)
-            if not lanes.lease(session, terms.tenant_id):
+            if not lanes.lease(session, terms.tenant_id).get():
                 return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
             # Another one may have spent of the allowance since the lane was read.
             survey = replace(survey, lane=lanes.lock(session, terms.tenant_id, terms.scope))
@@ -221,7 +242,7 @@ class LaneRun:
         """Deferred accounts first, then the frontier, then what was found behind it."""
         waiting = ahead = True
         while waiting or ahead or behind:
-            if (ending := self._interrupted()) is not None:
+            if (ending := self._interrupted() or self._held_up(conn)) is not None:
                 return ending
             source = self._source(waiting, ahead, behind)
             outcome = self._batch(conn, terms, source, permit)
@@ -232,6 +253,9 @@ class LaneRun:
                         reason=f"{self._failures} accounts in a row could not be erased: "
                         f"{self._last_failure}",
                     )
+                continue
+            if outcome.wait is not None:
+                self._wait_for_stream(outcome.wait)
                 continue
             if outcome.stop is not None:
                 return Ending(stop=outcome.stop, reason=outcome.reason)
@@ -266,9 +290,40 @@ class LaneRun:
             )
         return None
 
+    def _wait_for_stream(self, pause: float) -> None:
+        """Until the pause of another replica's batch ends, or for about as long as a batch runs.
+
+        A little longer, and each replica another little: where all came at once, all but one would
+        get in the way of the batch that one of them begins.
+        """
+        batch = self.worker.settings.batch_target_ms / 1000
+        late = random.uniform(0, batch / 2)  # noqa: S311 - it spreads, and hides nothing
+        self.worker.stop.wait((pause or batch) + late)
+
+    def _held_up(self, conn: Connection) -> Ending | None:
+        """Wait while the server has more important things to do; end the lane if that lasts."""
+        worker = self.worker
+        until: float | None = None
+        while not worker.stop.is_set():
+            now = worker.monotonic()
+            pressure = worker.watch.look(conn, worker.settings, self._tables, now)
+            if pressure.reason is not None:
+                self.paced = str(pressure)
+            if not pressure.stop:
+                return None
+            until = now + _PATIENCE_SECONDS if until is None else until
+            if now >= until or worker.watch.gave_up:
+                worker.watch.gave_up = True
+                return Ending(stop=StopReason.PAUSED, reason=str(pressure))
+            worker.stop.wait(_LOOK_AGAIN_SECONDS)
+            if (ending := self._interrupted()) is not None:
+                return ending
+        return _STOPPED
+
     def _batch(self, conn: Connection, terms: Terms, source: Source, permit: int) -> Outcome | None:
         """One batch and the pause after it; None where it failed and is to be tried smaller."""
         worker = self.worker
+        slow = worker.watch.pressure.slow * self._slowed
         started = worker.monotonic()
         deadline = Deadline(worker.monotonic, worker.settings.batch_deadline_ms)
         batch = Batch(
@@ -284,17 +339,53 @@ class LaneRun:
             prove=not self._proved,
             at=worker.clock(),
             object_grace=worker.settings.object_grace,
+            pacing=Pacing(
+                streams=worker.settings.streams,
+                factor=self._pace.factor(slow),
+                beyond=_COMMIT_SECONDS,
+            ),
+            counts_waiters=self._counts_waiters(started),
         )
         try:
-            with writing(conn):
+            with batching(conn):
                 outcome = batch.run()
         except StatementFailed as exc:
+            self._charge(conn, self._pace.pause(worker.monotonic() - started, slow))
             self._smaller(batch, exc)
             return None
-        self._after(outcome, worker.monotonic() - started)
+        if outcome.wait is None:
+            self._ease(batch.waiters)
+            self._after(outcome, worker.monotonic() - started, slow)
         return outcome
 
-    def _after(self, outcome: Outcome, seconds: float) -> None:
+    def _charge(self, conn: Connection, pause: float) -> None:
+        """A batch that was rolled back has taken its time, too."""
+        if pause > 0:
+            with writing(conn):
+                pace.charge(self._session(conn), pause)
+            self.worker.stop.wait(pause)
+
+    def _counts_waiters(self, now: float) -> bool:
+        """Whether it is time to look again: now and then, because it asks for every lock."""
+        if self._counted_at is not None and now - self._counted_at < _LOOK_AGAIN_SECONDS:
+            return False
+        self._counted_at = now
+        return True
+
+    def _ease(self, waiters: int | None) -> None:
+        """Where somebody waited for us: smaller batches and longer pauses, until nobody does."""
+        if waiters is None:
+            return
+        was, self._slowed = self._slowed, _SLOWED_BY_WAITERS if waiters else 1.0
+        if waiters:
+            self._pace.halve()
+            self.paced = f"slowed: {waiters} sessions waited for a batch"
+            if self._slowed != was:
+                _log.info("pace_changed", pace=self.paced, slow=self._slowed)
+
+    def _after(self, outcome: Outcome, seconds: float, slow: float) -> None:
+        # The first batch also plans and proves: its time says little about the next one's.
+        typical = self._proved
         self._proved = self._proved or outcome.accounts > 0
         if outcome.rows or outcome.accounts:
             self._failures = 0
@@ -306,9 +397,13 @@ class LaneRun:
             )
             if self.progress is not None:
                 self.progress(self.file.policy.tenant, self.terms.scope, outcome.accounts)
-        pause = self._pace.took(outcome.candidates, seconds)
+        if typical:
+            self._pace.took(outcome.candidates, seconds)
+            if self._pace.seconds_each is not None:
+                self.worker.seconds_each[self.terms.scope] = self._pace.seconds_each
         if outcome.rows and outcome.stop is None:
-            self.worker.stop.wait(pause)
+            # The others read it in the database; this one knows.
+            self.worker.stop.wait(self._pace.pause(seconds, slow))
 
     def _smaller(self, batch: Batch, failure: StatementFailed) -> None:
         """Halve; a single account goes in smaller parts, and at last is deferred."""

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-__all__ = ["Pace"]
+from dataclasses import dataclass
 
-# A batch of about this length is far below what a user of the application notices.
-_TARGET_SECONDS = 0.025
+from retention_worker.store.pace import LONGEST_PAUSE_SECONDS
+
+__all__ = ["Pace", "Pacing"]
+
+# Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
 # Growing slowly, shrinking at once: a batch that is too long costs the application, not us.
 _GROWTH = 1.2
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
-_LONGEST_PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pacing:
+    """What a batch needs to keep the pace that all replicas share.
+
+    `factor`: how many times as long as the batch the pause after it is. `beyond`: seconds of a
+    batch that the transaction does not see itself: its commit.
+    """
+
+    streams: int
+    factor: float
+    beyond: float
 
 
 class Pace:
@@ -20,23 +35,44 @@ class Pace:
     Args:
         largest: accounts in a batch, at the most.
         duty_cycle_percent: the share of the time in which batches run; 100: no pauses.
+        target_seconds: how long a batch should take.
+        known: what an account took before, if that is known.
     """
 
-    def __init__(self, largest: int, duty_cycle_percent: int) -> None:
+    def __init__(
+        self,
+        largest: int,
+        duty_cycle_percent: int,
+        target_seconds: float = 0.025,
+        known: float | None = None,
+    ) -> None:
         self._largest = largest
         self._duty = duty_cycle_percent / 100
-        self._estimate: float | None = None
-        self.size = min(_FIRST_SIZE, largest)
+        self._target = target_seconds
+        self.seconds_each = known
+        # Half of what went before: another tenant's accounts may be larger.
+        wanted = self._wanted(2 * known) if known is not None else _FIRST_SIZE
+        self.size = min(wanted, largest)
 
-    def took(self, accounts: int, seconds: float) -> float:
-        """Note a batch; the seconds to pause now come back."""
-        if accounts > 0:
-            each = seconds / accounts
-            known = self._estimate
-            self._estimate = each if known is None else known + _WEIGHT * (each - known)
-            wanted = int(_TARGET_SECONDS / max(self._estimate, 1e-6))
-            self.size = max(1, min(wanted, int(self.size * _GROWTH) + 1, self._largest))
-        return min(seconds * (1 / self._duty - 1), _LONGEST_PAUSE_SECONDS)
+    def _wanted(self, each: float) -> int:
+        return max(1, int(self._target / max(each, 1e-6)))
+
+    def took(self, accounts: int, seconds: float) -> None:
+        """Note a batch that went as usual."""
+        if accounts <= 0:
+            return
+        each, known = seconds / accounts, self.seconds_each
+        self.seconds_each = each if known is None else known + _WEIGHT * (each - known)
+        wanted = self._wanted(self.seconds_each)
+        self.size = max(1, min(wanted, int(self.size * _GROWTH) + 1, self._largest))
+
+    def factor(self, slow: float = 1.0) -> float:
+        """How many times as long as a batch the pause after it is; `slow`: times the usual."""
+        return slow / self._duty - 1
+
+    def pause(self, seconds: float, slow: float = 1.0) -> float:
+        """Seconds to pause after a batch of so many."""
+        return min(seconds * self.factor(slow), LONGEST_PAUSE_SECONDS)
 
     def halve(self) -> bool:
         """After a time-out: half the size; False where a single account was too much already."""

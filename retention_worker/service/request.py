@@ -165,7 +165,7 @@ class RequestRun:
             shared_from=now + self.worker.settings.object_grace,
             part=part,
             transaction=transaction,
-        )
+        ).counts()
         complete = part is None or part.name is None
         if complete and part is not None and self._walks_again(session, key):
             complete, part = False, None

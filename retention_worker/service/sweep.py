@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,9 +86,7 @@ class _Sweep:
         _log.info("sweep_started", tenants=len(chosen))
         budget = self.worker.settings.time_budget
         self.until = self.worker.monotonic() + budget.total_seconds() if budget else None
-        endings: dict[tuple[str, Scope], Ending] = {}
-        for file, due in self._in_order(chosen):
-            endings |= self._tenant(file, due)
+        endings = self._work(self._in_order(chosen))
         reports = [*self._reports(chosen, endings), *self._broken(tenants)]
         report = SweepReport(
             sweep_id=self.number,
@@ -96,6 +96,28 @@ class _Sweep:
         )
         self._end(report)
         return report
+
+    def _work(
+        self, order: list[tuple[PolicyFile, dict[Scope, Reach]]]
+    ) -> dict[tuple[str, Scope], Ending]:
+        """Tenant after tenant, several at once where there are streams.
+
+        Each stream takes the next tenant when it has ended one, so that a very large tenant holds
+        up one stream, and the others go on past it.
+        """
+        endings: dict[tuple[str, Scope], Ending] = {}
+        if self.worker.settings.streams == 1:
+            for file, due in order:
+                endings |= self._tenant(file, due)
+            return endings
+        with ThreadPoolExecutor(self.worker.settings.streams) as threads:
+            # Each in a copy of what is bound here, so that its log lines have the sweep's number.
+            started = [
+                threads.submit(copy_context().run, self._tenant, file, due) for file, due in order
+            ]
+            for each in started:
+                endings |= each.result()
+        return endings
 
     def _in_order(self, chosen: list[PolicyFile]) -> list[tuple[PolicyFile, dict[Scope, Reach]]]:
         """The tenants, least recently served first, with their lanes that have something to do."""
@@ -253,6 +275,7 @@ class _Sweep:
                     batches=total.batches,
                     stop_reason=ending.stop,
                     reason=ending.reason,
+                    pace=ending.pace,
                 )
             )
         return reports

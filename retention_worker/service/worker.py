@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention_worker.clock import Clock, Monotonic
+from retention_worker.domain.scope import Scope
 from retention_worker.service.memory import Memory
+from retention_worker.service.watch import Watch
 from retention_worker.settings import Settings
 from retention_worker.store.pool import Connection, Pool
 
@@ -25,7 +27,8 @@ class Worker:
     `stop` is set when the process should end after the batch in hand. `applied` remembers, by
     tenant, the digest of the policy that this process applied last: an unchanged file that differs
     from what another replica applied since is stale. `memory` belongs to a process that answers
-    requests; without one, everything is read anew.
+    requests; without one, everything is read anew. `watch` sees how the server is doing;
+    `seconds_each` is what an account took last, for the size of a lane's first batch.
     """
 
     settings: Settings
@@ -36,3 +39,5 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     applied: dict[str, str] = field(default_factory=dict)
     memory: Memory | None = None
+    watch: Watch = field(default_factory=Watch)
+    seconds_each: dict[Scope, float] = field(default_factory=dict)

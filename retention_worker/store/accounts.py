@@ -10,6 +10,7 @@ from typing import Any
 
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
+from retention_worker.store.answers import Later
 from retention_worker.store.keys import Key, id_text, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
@@ -19,6 +20,7 @@ __all__ = [
     "Found",
     "Locked",
     "activity_now",
+    "ask_look",
     "count_due",
     "count_live",
     "count_live_lanes",
@@ -64,8 +66,8 @@ class Found:
     `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity`: the latest
     activity after the cutoff, as text. `newest_credential`: when it was made, as text; it
     `credential_is_newer` where that is after the cutoff. `has_other` is False where the scope is
-    biometrics. `units`: how many rows hang directly under the account, counted no further than
-    asked.
+    biometrics, and where there are biometrics if nobody asked for more. `units`: how many rows hang
+    directly under the account, counted no further than asked.
     """
 
     id: str
@@ -88,10 +90,11 @@ def page(
     limit: int,
 ) -> list[Candidate]:
     """The next candidates after a position; `cutoff` is a bound in the column's own text."""
-    rows = session.rows(
+    rows = session.send(
         compiled.accounts.page,
         {"tenant": tenant_id, "cutoff": cutoff, "limit": limit} | _after(after),
-    )
+        replan=True,
+    ).rows()
     return [Candidate(key=tuple(row["key"]), activity=row["activity"]) for row in rows]
 
 
@@ -101,14 +104,14 @@ def lock(
     tenant_id: str,
     keys: Sequence[Key],
     cutoff: str,
-) -> dict[str, Locked]:
+) -> Later[dict[str, Locked]]:
     """Lock the accounts that still match, by id; another's locks are passed over."""
     sql = compiled.accounts
-    rows = session.rows(
+    answer = session.send(
         sql.lock,
         {"tenant": tenant_id, "cutoff": cutoff} | key_parameters(keys, len(sql.id_columns)),
     )
-    return {row["id"]: _locked(row, True) for row in rows}
+    return Later(answer, lambda given: {row["id"]: _locked(row, True) for row in given.rows()})
 
 
 def lock_waiting(
@@ -153,11 +156,40 @@ def look(
     max_units: int,
 ) -> dict[str, Found]:
     """Holds, newer activity and credentials, what is there: in one statement of its own."""
+    return ask_look(
+        session,
+        compiled,
+        tenant_id,
+        scope,
+        keys,
+        cutoff=cutoff,
+        now=now,
+        max_units=max_units,
+        thorough=True,
+    ).get()
+
+
+def ask_look(  # noqa: PLR0913 - what decides, and how much of it
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    scope: Scope,
+    keys: Sequence[Key],
+    *,
+    cutoff: datetime | None,
+    now: datetime,
+    max_units: int,
+    thorough: bool = False,
+) -> Later[dict[str, Found]]:
+    """The same, later: sent behind the lock, it sees what was committed before that was had.
+
+    Where it is not `thorough`, other credentials are not looked for where there are biometrics.
+    """
     sql = compiled.accounts
     bounds = {
         name: at.bound(cutoff) if cutoff is not None else None for name, at in sql.newer.items()
     }
-    rows = session.rows(
+    answer = session.send(
         sql.look,
         {
             "tenant": tenant_id,
@@ -165,11 +197,12 @@ def look(
             "now": now,
             "cutoff_at": cutoff,
             "max_units": max_units,
+            "thorough": thorough,
         }
         | bounds
         | key_parameters(keys, len(sql.id_columns)),
     )
-    return {row["id"]: Found(**row) for row in rows}
+    return Later(answer, lambda given: {row["id"]: Found(**row) for row in given.rows()})
 
 
 def activity_now(

@@ -71,4 +71,4 @@ def remaining(session: Session, approval: int) -> int:
 
 def spend(session: Session, approval: int, accounts: int) -> None:
     """Count accounts that were erased under it."""
-    session.run("approvals.spend", {"approval": approval, "accounts": accounts})
+    session.send("approvals.spend", {"approval": approval, "accounts": accounts})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from retention_worker.domain.allowance import Allowance
+from retention_worker.store.answers import Later
 from retention_worker.store.lanes import allowance_of
 from retention_worker.store.session import Session
 
 __all__ = [
     "Pause",
     "accept_clock",
+    "ask_paused",
     "give_back",
     "latest_start",
     "lock_total",
@@ -35,7 +39,15 @@ class Pause:
 
 def paused(session: Session, now: datetime) -> Pause | None:
     """The pause that is in force, if any."""
-    row = session.row("control.read")
+    return ask_paused(session, now).get()
+
+
+def ask_paused(session: Session, now: datetime) -> Later[Pause | None]:
+    """The same, later."""
+    return Later(session.send("control.read"), lambda answer: _in_force(answer.row(), now))
+
+
+def _in_force(row: Mapping[str, Any] | None, now: datetime) -> Pause | None:
     if row is None or row["paused_at"] is None:
         return None
     if row["paused_until"] is not None and row["paused_until"] <= now:

@@ -10,12 +10,13 @@ from typing import Any
 from psycopg.sql import Composed
 
 from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.store.answers import Answer
 from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.session import Session
 
-__all__ = ["Counts", "Part", "count", "erase", "next_part"]
+__all__ = ["Counts", "Erasing", "Part", "count", "erase", "next_part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,31 @@ class Part:
     upto: Key | None
 
 
+class Erasing:
+    """Statements that were sent, an entry each."""
+
+    def __init__(self, sent: Sequence[tuple[EntrySql, Answer]]) -> None:
+        self._sent = sent
+        self._counts: Counts | None = None
+
+    def counts(self) -> Counts:
+        """Wait for them; what they erased and queued."""
+        if self._counts is None:
+            self._counts = self._read()
+        return self._counts
+
+    def _read(self) -> Counts:
+        rows: dict[str, int] = {}
+        objects = 0
+        for entry, answer in self._sent:
+            found = answer.row() if entry.entry.objects else None
+            erased = found["erased"] if found else answer.count()
+            if erased:
+                rows[entry.entry.name] = erased
+                objects += found["queued"] if found else 0
+        return Counts(rows=rows, objects=objects)
+
+
 def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     session: Session,
     compiled: CompiledMap,
@@ -51,7 +77,7 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     shared_from: datetime,
     part: Part | None = None,
     transaction: Key | None = None,
-) -> Counts:
+) -> Erasing:
     """Erase the scope's credentials of locked accounts, children first, a statement an entry.
 
     Objects are queued at `now`; those that rows share are not touched before `shared_from`.
@@ -74,17 +100,13 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
         }
     if transaction is not None:
         parameters["transaction"] = list(transaction)
-    rows: dict[str, int] = {}
-    objects = 0
+    sent: list[tuple[EntrySql, Answer]] = []
     for entry in compiled.of_scope(scope):
         statement = _statement(entry, part, transaction)
-        if statement is None:
-            continue
-        found = session.row(statement, parameters)
-        if found and found["erased"]:
-            rows[entry.entry.name] = found["erased"]
-            objects += found["queued"]
-    return Counts(rows=rows, objects=objects)
+        if statement is not None:
+            # The plan of a part depends on whether it has a beginning.
+            sent.append((entry, session.send(statement, parameters, replan=part is not None)))
+    return Erasing(sent)
 
 
 def _statement(entry: EntrySql, part: Part | None, transaction: Key | None) -> Composed | None:
@@ -132,7 +154,7 @@ def next_part(
     start = names.index(done.name) if done is not None and done.name is not None else 0
     after = done.upto if done is not None else None
     for walk in compiled.parts[start:]:
-        row = session.row(
+        row = session.send(
             walk.upto,
             {
                 "tenant": tenant_id,
@@ -140,7 +162,8 @@ def next_part(
                 "part_limit": limit,
             }
             | key_parameters([key], len(compiled.accounts.id_columns)),
-        )
+            replan=True,
+        ).row()
         if row is not None:
             return Part(name=walk.name, after=after, upto=tuple(row["key"]))
         after = None

@@ -64,7 +64,7 @@ def remember(
     """Keep in mind, for the lanes of these scopes, credentials that are newer than activity."""
     newer = [each for each in seen if each.credential_at is not None]
     if newer:
-        session.run(
+        session.send(
             "deferred.remember",
             {
                 "tenant": tenant_id,
@@ -178,7 +178,7 @@ def put(
         }
         for each in deferred
     ]
-    session.run(
+    session.send(
         "deferred.put",
         {"tenant": tenant_id, "scope": scope, "deferred": json.dumps(content), "now": now},
     )
@@ -187,7 +187,7 @@ def put(
 def drop(session: Session, tenant_id: str, scope: Scope, ids: Sequence[str]) -> None:
     """Forget accounts that are done, or not due any more."""
     if ids:
-        session.run("deferred.drop", {"tenant": tenant_id, "scope": scope, "ids": list(ids)})
+        session.send("deferred.drop", {"tenant": tenant_id, "scope": scope, "ids": list(ids)})
 
 
 def _progress(done: Part | None) -> dict[str, Any] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from retention_worker.domain.errors import ConfigurationError
 
-__all__ = ["Key", "id_text", "key_parameters", "parse_id"]
+__all__ = ["Key", "array_literal", "id_text", "key_parameters", "parse_id"]
 
 Key = tuple[str, ...]
 """The values of the id columns, in the data map's order."""
@@ -37,6 +38,23 @@ def parse_id(text: str, width: int) -> Key:
 
 
 def key_parameters(keys: Sequence[Key], width: int) -> dict[str, Any]:
-    """The parameters of `k`: k0, k1, ... and ids."""
-    columns: dict[str, Any] = {f"k{i}": [key[i] for key in keys] for i in range(width)}
-    return columns | {"ids": [id_text(key) for key in keys]}
+    """The parameters of `k`: k0, k1, ... and ids, each an array's literal."""
+    return dict(_literals(tuple(keys), width))
+
+
+# A batch hands the same keys to each of its statements: the driver would write them each time anew.
+@lru_cache(maxsize=8)
+def _literals(keys: tuple[Key, ...], width: int) -> Mapping[str, str]:
+    columns = {f"k{i}": array_literal([key[i] for key in keys]) for i in range(width)}
+    return columns | {"ids": array_literal([id_text(key) for key in keys])}
+
+
+def array_literal(texts: Sequence[str]) -> str:
+    """An array of texts as PostgreSQL reads it, whatever is in them."""
+    return "{" + ",".join(map(_quoted, texts)) + "}"
+
+
+def _quoted(text: str) -> str:
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -9,11 +9,13 @@ from typing import Any
 from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.lane import Behind, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
+from retention_worker.store.answers import Answer, Later
 from retention_worker.store.session import Session
 
 __all__ = [
     "advance",
     "allowance_of",
+    "ask",
     "clamp_allowance",
     "finish",
     "lease",
@@ -30,7 +32,7 @@ __all__ = [
 
 def register(session: Session, tenant_ids: Iterable[str]) -> None:
     """Make rows for tenants that are new."""
-    session.run("lanes.register", {"tenants": list(tenant_ids)})
+    session.send("lanes.register", {"tenants": list(tenant_ids)})
 
 
 def of_tenants(session: Session, tenant_ids: Iterable[str]) -> list[LaneState]:
@@ -39,14 +41,24 @@ def of_tenants(session: Session, tenant_ids: Iterable[str]) -> list[LaneState]:
     return [_state(row) for row in rows]
 
 
-def lease(session: Session, tenant_id: str) -> bool:
+def lease(session: Session, tenant_id: str) -> Later[bool]:
     """Take the tenant until the transaction ends; False where another worker has it."""
-    return session.row("lanes.lease", {"tenant": tenant_id}) is not None
+    answer = session.send("lanes.lease", {"tenant": tenant_id})
+    return Later(answer, lambda given: given.row() is not None)
 
 
 def read(session: Session, tenant_id: str, scope: Scope) -> LaneState:
     """The lane, as committed by whoever had the lease before."""
-    row = session.row("lanes.read", {"tenant": tenant_id, "scope": scope})
+    return ask(session, tenant_id, scope).get()
+
+
+def ask(session: Session, tenant_id: str, scope: Scope) -> Later[LaneState]:
+    """The same, later: sent behind the lease, in a statement of its own, it sees the same."""
+    return Later(session.send("lanes.read", {"tenant": tenant_id, "scope": scope}), _only)
+
+
+def _only(answer: Answer) -> LaneState:
+    row = answer.row()
     assert row is not None  # registered at the sweep's start
     return _state(row)
 
@@ -60,17 +72,17 @@ def lock(session: Session, tenant_id: str, scope: Scope) -> LaneState:
 
 def advance(session: Session, lane: LaneState, to: Position) -> None:
     """Move the watermark."""
-    session.run("lanes.advance", _key(lane) | {"activity": to.activity, "key": list(to.key)})
+    session.send("lanes.advance", _key(lane) | {"activity": to.activity, "key": list(to.key)})
 
 
 def set_policy_digest(session: Session, tenant_id: str, digest: str) -> None:
     """Note the policy that was applied last, for both lanes."""
-    session.run("lanes.set_policy_digest", {"tenant": tenant_id, "digest": digest})
+    session.send("lanes.set_policy_digest", {"tenant": tenant_id, "digest": digest})
 
 
 def set_behind(session: Session, lane: LaneState, behind: Behind, map_digest: str | None) -> None:
     """Note where reconcile stands, and under which map it last went all the way."""
-    session.run(
+    session.send(
         "lanes.set_behind",
         _key(lane)
         | {
@@ -94,7 +106,7 @@ def finish(
     now: datetime,
 ) -> None:
     """Note how the lane ended."""
-    session.run(
+    session.send(
         "lanes.finish",
         {
             "tenant": tenant_id,
@@ -108,7 +120,7 @@ def finish(
 
 def set_allowance(session: Session, lane: LaneState, allowance: Allowance) -> None:
     """Note what the lane's allowance has become."""
-    session.run(
+    session.send(
         "lanes.set_allowance", _key(lane) | {"accounts": allowance.accounts, "at": allowance.at}
     )
 
@@ -117,7 +129,7 @@ def clamp_allowance(
     session: Session, tenant_id: str, scope: Scope, most: int, now: datetime
 ) -> None:
     """Let the lane's allowance be no more than `most` from now on."""
-    session.run(
+    session.send(
         "lanes.clamp_allowance", {"tenant": tenant_id, "scope": scope, "most": most, "now": now}
     )
 
@@ -131,7 +143,7 @@ def allowance_of(accounts: float | None, at: datetime | None) -> Allowance | Non
 
 def served(session: Session, tenant_id: str, now: datetime) -> None:
     """Let other tenants come first next time."""
-    session.run("lanes.served", {"tenant": tenant_id, "now": now})
+    session.send("lanes.served", {"tenant": tenant_id, "now": now})
 
 
 def _key(lane: LaneState) -> dict[str, Any]:

@@ -8,9 +8,19 @@ from dataclasses import dataclass, replace
 
 from retention_worker.domain.chain import BatchRecord, hash_of
 from retention_worker.domain.scope import Scope
+from retention_worker.store.answers import Later
 from retention_worker.store.session import Session
 
-__all__ = ["LaneTotals", "next_batch", "totals", "write"]
+__all__ = [
+    "LaneTotals",
+    "ask_batch",
+    "next_batch",
+    "set_head",
+    "totals",
+    "write",
+    "write_batch",
+    "write_erasures",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +35,13 @@ class LaneTotals:
 
 def next_batch(session: Session) -> int:
     """The number of the batch that is about to be written."""
-    return int(session.value("ledger.next_batch", {"schema_name": session.schema_name}))
+    return ask_batch(session).get()
+
+
+def ask_batch(session: Session) -> Later[int]:
+    """The same, later."""
+    answer = session.send("ledger.next_batch", {"schema_name": session.schema_name})
+    return Later(answer, lambda given: int(given.value()))
 
 
 def write(
@@ -48,7 +64,20 @@ def write(
     Returns:
         The hash of the batch, the chain's new head.
     """
-    digest = session.value(
+    digest = write_erasures(session, record, erased, kind=kind, complete=complete).get()
+    return write_batch(session, record, digest)
+
+
+def write_erasures(
+    session: Session,
+    record: BatchRecord,
+    erased: Sequence[tuple[str, str | None]],
+    *,
+    kind: str = "account",
+    complete: bool = True,
+) -> Later[str]:
+    """Write the erasure rows alone; later the hash of them all, which the batch's row holds."""
+    answer = session.send(
         "ledger.write_erasures",
         {
             "schema_name": session.schema_name,
@@ -62,8 +91,13 @@ def write(
             "activities": [activity for _, activity in erased],
         },
     )
-    body = replace(record, erasures=digest).body()
-    session.run(
+    return Later(answer, lambda given: str(given.value()))
+
+
+def write_batch(session: Session, record: BatchRecord, erasures: str) -> str:
+    """Write the batch's row, given the hash of its erasure rows; the chain's new head."""
+    body = replace(record, erasures=erasures).body()
+    session.send(
         "ledger.write_batch",
         {
             "batch": record.batch,
@@ -91,7 +125,7 @@ def set_head(
     session: Session, tenant_id: str, scope: Scope, *, batch: int, head: str, spent: int
 ) -> None:
     """Make a batch the head of its lane's chain; it took `spent` accounts of the allowance."""
-    session.run(
+    session.send(
         "lanes.set_head",
         {"tenant": tenant_id, "scope": scope, "batch": batch, "hash": head, "spent": spent},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,16 +10,31 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import PipelineStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from retention_worker.domain.errors import ConfigurationError, DatabaseUnavailable, GuardRefused
 from retention_worker.store.failures import translated
 
-__all__ = ["Connection", "Pool", "database_now", "reading", "refuse_standby", "writing"]
+__all__ = [
+    "Connection",
+    "Pool",
+    "batching",
+    "database_now",
+    "is_batching",
+    "keeps_plans",
+    "reading",
+    "refuse_standby",
+    "settle",
+    "writing",
+]
 
 Connection = psycopg.Connection
 # The first connection of a command: long enough for a slow network, short for a person.
 _PATIENCE_SECONDS = 10.0
+
+# Nothing is prepared because it was run often.
+_ONLY_WHEN_ASKED = sys.maxsize
 
 # What a database or a role may have set otherwise and would change what a statement means.
 _SETTINGS = (
@@ -106,6 +122,11 @@ def _require_conninfo(dsn: str) -> None:
 
 def _configure(conn: Connection) -> None:
     conn.isolation_level = IsolationLevel.READ_COMMITTED
+    row = conn.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    # A pooler makes up the number that the client is told.
+    if row[0] == conn.info.backend_pid:
+        conn.prepare_threshold = _ONLY_WHEN_ASKED
 
 
 @contextmanager
@@ -114,6 +135,36 @@ def writing(conn: Connection) -> Iterator[None]:
     with translated(), conn.transaction():
         conn.execute(_PROLOGUE)
         yield
+
+
+@contextmanager
+def batching(conn: Connection) -> Iterator[None]:
+    """The same for a batch: statements share round trips until an answer is asked for."""
+    with translated(), conn.pipeline() as pipeline, conn.transaction():
+        conn.execute(_PROLOGUE, prepare=keeps_plans(conn))
+        yield
+        # What failed must be known before COMMIT is sent: it would end nothing.
+        pipeline.sync()
+
+
+def is_batching(conn: Connection) -> bool:
+    """Whether statements are queued, and not waited for one by one."""
+    return conn.pgconn.pipeline_status != PipelineStatus.OFF
+
+
+def settle(conn: Connection) -> None:
+    """Wait for everything that was sent."""
+    with translated(), conn.pipeline() as pipeline:
+        pipeline.sync()
+
+
+def keeps_plans(conn: Connection) -> bool:
+    """Whether statements may be prepared on the connection, which halves what a batch takes.
+
+    Only where the server itself is at the other end. Behind a pooler that hands its sessions from
+    one client to the next, a name may stand for another client's statement.
+    """
+    return conn.prepare_threshold is not None
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
-__all__ = ["Queries", "load", "named"]
+__all__ = ["Queries", "load", "named", "rendered"]
 
 _HEADER = re.compile(r"^-- name: (\w+)\n-- \S", re.MULTILINE)
 
@@ -39,3 +40,21 @@ def named(name: str, schema_name: str) -> Composed:
     """The query `file.query`, with `{schema}` filled by the worker's own schema."""
     file, query = name.split(".")
     return load(file)[query].format(schema=Identifier(schema_name))
+
+
+# Our own queries and those of a map or two; a map that changes makes new ones.
+_MOST_RENDERED = 1_000
+_rendered: dict[tuple[int, str], tuple[Composed, bytes]] = {}
+
+
+def rendered(conn: psycopg.Connection, query: Composed) -> bytes:
+    """A query as the bytes that are sent: a batch sends the same ones again and again.
+
+    It is kept by its identity, and kept alive with that.
+    """
+    key = (id(query), conn.info.encoding)
+    if key not in _rendered:
+        if len(_rendered) >= _MOST_RENDERED:
+            _rendered.clear()
+        _rendered[key] = (query, query.as_bytes(conn))
+    return _rendered[key][1]

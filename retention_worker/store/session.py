@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from psycopg import Cursor
@@ -11,14 +11,25 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composed
 
 from retention_worker.domain.errors import BatchTimeout
+from retention_worker.store.answers import Answer
 from retention_worker.store.failures import translated
-from retention_worker.store.pool import Connection
-from retention_worker.store.queries import named
+from retention_worker.store.pool import Connection, is_batching, keeps_plans, settle
+from retention_worker.store.queries import named, rendered
 
 __all__ = ["Deadline", "Session"]
 
 # The worker, never the application, loses a conflict: far below any deadlock_timeout.
 _LOCK_TIMEOUT_MS = 50
+# The longest time-out that PostgreSQL takes.
+_FOR_EVER_MS = 2**31 - 1
+# What remains of the deadline when the statement begins, which only the server knows where several
+# were sent at once: all of it less the age of the transaction. Never 0, which means no time-out.
+_LIMITS = """
+SELECT set_config('lock_timeout', LEAST(l.ms, %s::int)::text, true),
+       set_config('statement_timeout', l.ms::text, true),
+       set_config('plan_cache_mode', %s, true)
+  FROM (SELECT GREATEST(1, LEAST(%s::int, %s::int - (extract(epoch FROM clock_timestamp()
+               - transaction_timestamp()) * 1000)::int))) AS l (ms)"""
 
 
 class Deadline:
@@ -31,6 +42,7 @@ class Deadline:
 
     def __init__(self, monotonic: Callable[[], float], milliseconds: int) -> None:
         self._monotonic = monotonic
+        self.milliseconds = milliseconds
         self._end = monotonic() + milliseconds / 1000
 
     def remaining_ms(self) -> int:
@@ -51,7 +63,9 @@ class Session:
     `patient`: wait for a lock until the deadline, as a person's command does and a batch never.
 
     A statement is the name of one of our own queries (`lanes.read`), or composed SQL of the data
-    map. Rows are dictionaries.
+    map. Rows are dictionaries. In a transaction that was opened by `batching`, statements that are
+    sent one after the other share a round trip until the answer of one is asked for; each still
+    sees what was committed before it began.
     """
 
     def __init__(
@@ -65,46 +79,65 @@ class Session:
         self.conn = conn
         self.schema_name = schema_name
         self._deadline = deadline
-        self._longest_lock_ms = sys.maxsize if patient else _LOCK_TIMEOUT_MS
+        self._longest_lock_ms = _FOR_EVER_MS if patient else _LOCK_TIMEOUT_MS
 
     def rows(
         self, statement: str | Composed, parameters: Mapping[str, Any] | None = None
     ) -> list[DictRow]:
         """All rows of a statement."""
-        with translated():
-            return self._execute(statement, parameters).fetchall()
+        return self.send(statement, parameters).rows()
 
     def row(
         self, statement: str | Composed, parameters: Mapping[str, Any] | None = None
     ) -> DictRow | None:
         """The first row, or None."""
-        with translated():
-            return self._execute(statement, parameters).fetchone()
+        return self.send(statement, parameters).row()
 
     def value(self, statement: str | Composed, parameters: Mapping[str, Any] | None = None) -> Any:
         """The first column of the first row; None without a row."""
-        found = self.row(statement, parameters)
-        return None if found is None else next(iter(found.values()))
+        return self.send(statement, parameters).value()
 
     def run(self, statement: str | Composed, parameters: Mapping[str, Any] | None = None) -> int:
         """How many rows a statement touched."""
+        return self.send(statement, parameters).count()
+
+    def send(
+        self,
+        statement: str | Composed,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        replan: bool = False,
+    ) -> Answer:
+        """Send a statement, without waiting for its answer where that is possible.
+
+        `replan`: its plan depends on the values, such as on whether one is NULL; the plan of any
+        other is made once a connection and kept.
+        """
         with translated():
-            return self._execute(statement, parameters).rowcount
+            cursor = self._execute(statement, parameters, replan=replan)
+        return Answer(cursor, lambda: settle(self.conn))
 
     def _execute(
-        self, statement: str | Composed, parameters: Mapping[str, Any] | None
+        self,
+        statement: str | Composed,
+        parameters: Mapping[str, Any] | None,
+        *,
+        replan: bool = False,
     ) -> Cursor[DictRow]:
-        query = named(statement, self.schema_name) if isinstance(statement, str) else statement
+        composed = named(statement, self.schema_name) if isinstance(statement, str) else statement
+        query = rendered(self.conn, composed)
         cursor = self.conn.cursor(row_factory=dict_row)
         if self._deadline is None:
-            return cursor.execute(query, parameters or {})
-        remaining = self._deadline.remaining_ms()
+            return cursor.execute(query, parameters or {}, prepare=False)
+        keeps = keeps_plans(self.conn) and not replan
+        limits = (
+            self._longest_lock_ms,
+            "force_generic_plan" if keeps else "force_custom_plan",
+            self._deadline.remaining_ms(),
+            self._deadline.milliseconds if is_batching(self.conn) else _FOR_EVER_MS,
+        )
         # One round trip: the time-outs travel with the statement that they are for.
-        with self.conn.pipeline():
-            self.conn.execute(
-                "SELECT set_config('lock_timeout', %s, true), "
-                "set_config('statement_timeout', %s, true)",
-                (f"{min(remaining, self._longest_lock_ms)}ms", f"{remaining}ms"),
-            )
-            cursor.execute(query, parameters or {})
+        with nullcontext() if is_batching(self.conn) else self.conn.pipeline():
+            self.conn.execute(_LIMITS, limits, prepare=keeps_plans(self.conn))
+            cursor.execute(query, parameters or {}, prepare=keeps)
         return cursor

@@ -125,6 +125,10 @@ def explain(session: Session, compiled: CompiledMap) -> Iterator[tuple[str, str]
             yield subject, str(exc)
 
 
+# How a whole statement begins; compiled maps hold pieces, too.
+_VERBS = ("SELECT", "WITH", "DELETE", "UPDATE")
+
+
 class _Parameters(defaultdict[str, Any]):
     """Values of the right types for every statement; NULL where the statement casts."""
 
@@ -146,5 +150,5 @@ def _statements(compiled: CompiledMap) -> Iterator[tuple[str, Composed]]:
         for field in fields(source):
             value = getattr(source, field.name)
             # Others are pieces of statements.
-            if isinstance(value, Composed) and value.as_string(None).startswith(("SELECT", "WITH")):
+            if isinstance(value, Composed) and value.as_string(None).startswith(_VERBS):
                 yield subject, value

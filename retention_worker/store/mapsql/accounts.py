@@ -221,7 +221,8 @@ class _Builder:
         One row an account: on hold until when, the latest newer activity, the newest credential
         and whether it is newer, whether credentials of each class are there, and how many rows
         hang directly under it. Parameters: tenant, scope, now, cutoff_at (an instant, NULL: no
-        cutoff), max_units, those of `newer`.
+        cutoff), max_units, those of `newer`, and thorough: look for other credentials though there
+        are biometrics.
         """
         activities = [
             self._newest_activity(source, newer[f"activity{index}"], f"activity{index}")
@@ -235,16 +236,20 @@ class _Builder:
         return SQL(
             "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
             "seen.at::text AS newest_credential, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
-            "AS credential_is_newer, {biometric} AS has_biometric, "
+            "AS credential_is_newer, seen.biometric AS has_biometric, "
             "{other} AS has_other, {units}::bigint AS units FROM {keys} "
-            "CROSS JOIN LATERAL (SELECT {credential} AS at) AS seen"
+            # OFFSET keeps it apart: pulled up, each would be looked for wherever it is named.
+            "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric OFFSET 0) "
+            "AS seen"
         ).format(
             hold=self._hold(),
             activity=_greatest([self._remembered(), *activities]),
             credential=_greatest(credentials),
             biometric=_any_of(entries, CredentialClass.BIOMETRIC),
-            # What the scope does not erase is not looked for: a third of all that is read here.
-            other=SQL("(%(scope)s = 'all' AND {})").format(_any_of(entries, CredentialClass.OTHER)),
+            # What the scope does not erase is not looked for, nor what decides nothing any more.
+            other=SQL("(%(scope)s = 'all' AND (%(thorough)s OR NOT seen.biometric) AND {})").format(
+                _any_of(entries, CredentialClass.OTHER)
+            ),
             units=self._units(entries),
             keys=account_keys(self.info, self.accounts.id),
         )

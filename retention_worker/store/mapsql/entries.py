@@ -41,7 +41,8 @@ class OfTransaction:
 class EntrySql:
     """Compiled statements of an entry.
 
-    `erase`, `erase_part` and `count` return one row: `erased` rows, `queued` objects.
+    `count` returns one row: `erased` rows, `queued` objects; so do `erase` and `erase_part` where
+    the entry has objects, and elsewhere they touch the rows that they erase and return nothing.
     `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
     directly under the account.
     `exists` is an expression over `k`; `top_name` is what hangs directly under the account on the
@@ -156,29 +157,28 @@ class _Builder:
     def erase(self, changed: Sequence[Composable]) -> Composed:
         """Erase and queue in one statement, so that no object's name is lost between the two."""
         gone = self._blanked(self.blanks, changed) if self.blanks else self._deleted(changed)
+        if not self.entry.objects:
+            return gone
         return SQL(
             "WITH {gone}, queued AS ({queue}) "
             "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM queued) AS queued"
         ).format(gone=gone, queue=self._queue())
 
     def _deleted(self, changed: Sequence[Composable]) -> Composed:
-        return SQL(
-            "gone AS (DELETE FROM {target} AS c USING {using} WHERE {where} RETURNING {names})"
-        ).format(
+        gone = SQL("DELETE FROM {target} AS c USING {using} WHERE {where}").format(
             target=table(self.entry.table),
             using=listed([*self.path.others(), self.keys]),
             where=all_of([*self.path.conditions, *changed]),
-            names=self._names(),
         )
+        if not self.entry.objects:
+            return gone
+        return SQL("gone AS ({} RETURNING {})").format(gone, self._names())
 
     def _blanked(self, blanks: Blanks, changed: Sequence[Composable]) -> Composed:
         sources = [*self.path.others(), self.keys]
         where = all_of([*self.path.conditions, *changed])
         if not self.entry.objects:
-            return SQL(
-                "gone AS (UPDATE {target} AS c SET {sets} FROM {sources} WHERE {where} "
-                "RETURNING k.id)"
-            ).format(
+            return SQL("UPDATE {target} AS c SET {sets} FROM {sources} WHERE {where}").format(
                 target=table(self.entry.table),
                 sets=blanks.assignments(),
                 sources=listed(sources),
@@ -227,8 +227,6 @@ class _Builder:
         return SQL("COALESCE({}::text, '') <> ''").format(column("c", name))
 
     def _queue(self) -> Composable:
-        if not self.entry.objects:
-            return SQL("SELECT 1 WHERE FALSE")
         rows = [
             SQL("(gone.{}, {})").format(identifier(f"o{index}"), constant(source.shared))
             for index, source in enumerate(self.entry.objects)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from retention_worker.store.answers import Later
+
 
 @dataclass
 class Point:
@@ -23,13 +25,14 @@ class Point:
 def right_after(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, action: Callable[[], object]
 ) -> Point:
-    """Run `action` once, as soon as `module.name` has returned for the first time."""
+    """Run `action` once, as soon as `module.name` has its answer for the first time."""
     original = getattr(module, name)
     point = Point()
 
     def wrapped(*args: Any, **options: Any) -> Any:
         result = original(*args, **options)
-        point.results.append(result)
+        # What was only sent has not happened yet.
+        point.results.append(result.get() if isinstance(result, Later) else result)
         if not point.happened:
             point.happened = True
             action()

@@ -17,6 +17,8 @@ from tests.server import rewrite_url
 
 # A simple query as the driver sends it: type, length, text.
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
+# The same in a pipeline: parsed without a name.
+PIPELINED = b"\x00COMMIT\x00"
 
 
 class Cut(Enum):
@@ -78,7 +80,7 @@ class CuttingProxy:
         """From the worker to PostgreSQL, up to the COMMIT that is cut."""
         with suppress(OSError):
             while data := client.recv(65_536):
-                if not data.endswith(COMMIT) or not self._is_due():
+                if not _commits(data) or not self._is_due():
                     server.sendall(data)
                     continue
                 lost.set()
@@ -106,6 +108,10 @@ class CuttingProxy:
                 return False
             self.done += 1
             return True
+
+
+def _commits(data: bytes) -> bool:
+    return data.endswith(COMMIT) or PIPELINED in data
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def test_a_hold_between_page_and_lock(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert reason_of(stage, account, Scope.BIOMETRICS) == DeferReason.HOLD
 
 
-@pytest.mark.parametrize("point", ["lock", "look"])
+@pytest.mark.parametrize("point", ["lock", "ask_look"])
 @pytest.mark.parametrize("default", ["read committed", "repeatable read", "serializable"])
 def test_a_merge_takes_its_transactions_along(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, point: str, default: str

@@ -145,7 +145,7 @@ def test_the_application_wins_what_would_be_a_deadlock(
     with in_background() as start:
         done = start(application)
         assert holds_credential.wait(10)
-        point = right_after(monkeypatch, accounts, "look", locked.set)
+        point = right_after(monkeypatch, accounts, "ask_look", locked.set)
         stage.sweep()
         done.result(20)  # a deadlock's victim raises here
 

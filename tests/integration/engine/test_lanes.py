@@ -11,6 +11,7 @@ from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service import approve, reconcile
 from retention_worker.store import credentials, lanes
+from retention_worker.store.answers import Later
 from retention_worker.store.pool import writing
 from retention_worker.store.session import Session
 from tests.factories import AccountIds, make_account
@@ -172,7 +173,7 @@ def test_a_large_account_that_comes_back_half_way_keeps_the_rest(
 
     original = lanes.lease
 
-    def lease(session: Session, tenant_id: str) -> bool:
+    def lease(session: Session, tenant_id: str) -> Later[bool]:
         come_back()
         return original(session, tenant_id)
 

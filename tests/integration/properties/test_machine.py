@@ -345,10 +345,10 @@ class Machine(RuleBasedStateMachine):
         statements = itertools.count(1)
         execute = Session._execute
 
-        def failing(session: Session, *args: Any) -> Any:
+        def failing(session: Session, *args: Any, **options: Any) -> Any:
             if next(statements) == after:
                 raise fault
-            return execute(session, *args)
+            return execute(session, *args, **options)
 
         with pytest.MonkeyPatch.context() as patch, suppress(RetentionWorkerError):
             patch.setattr(Session, "_execute", failing)

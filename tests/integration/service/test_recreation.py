@@ -217,7 +217,7 @@ def test_an_insertion_that_comes_after_the_lock(
     assert stage.biometrics(account) == 0
 
 
-@pytest.mark.parametrize("step", [(credentials, "erase"), (ledger, "write")])
+@pytest.mark.parametrize("step", [(credentials, "erase"), (ledger, "write_batch")])
 def test_an_insertion_between_erasing_and_committing(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str]
 ) -> None:

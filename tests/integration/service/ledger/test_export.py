@@ -142,7 +142,7 @@ def test_a_batch_that_commits_late_is_not_passed_over(stage: Stage, book: Path) 
             lanes.register(Session(conn, "retention"), ["birch"])
         with writing(conn):
             session = Session(conn, "retention")
-            assert lanes.lease(session, "birch")
+            assert lanes.lease(session, "birch").get()
             number = ledger.next_batch(session)
             stage.sweep()
             for _ in range(3):

@@ -1,0 +1,45 @@
+"""The size of batches and the pauses between them."""
+
+import itertools
+
+import pytest
+
+from retention_worker.service.pace import Pace
+
+
+def test_the_size_follows_the_time() -> None:
+    """It grows by a fifth at most, and comes to what fits into the target time."""
+    pace = Pace(500, 10, target_seconds=0.025)
+    sizes = []
+    for _ in range(40):
+        sizes.append(pace.size)
+        pace.took(pace.size, pace.size * 0.0002)
+    assert all(after <= before * 1.2 + 1 for before, after in itertools.pairwise(sizes))
+    assert pace.size == 125
+
+
+def test_a_slow_batch_shrinks_the_next_at_once() -> None:
+    """And a time-out halves it, down to one account."""
+    pace = Pace(500, 10)
+    for _ in range(20):
+        pace.took(pace.size, 0.01)
+    before = pace.size
+    pace.took(pace.size, 0.5)
+    assert pace.size < before / 2
+    while pace.halve():
+        pass
+    assert pace.size == 1
+
+
+def test_a_lane_begins_with_what_is_known() -> None:
+    """Half of what another lane's accounts would have let it take."""
+    assert Pace(500, 10, known=0.0005).size == 25
+    assert Pace(10, 10, known=0.0005).size == 10
+
+
+@pytest.mark.parametrize(
+    ("duty", "slow", "pause"), [(10, 1, 0.225), (100, 1, 0.0), (100, 4, 0.075), (50, 2, 0.075)]
+)
+def test_the_pause_keeps_the_duty_cycle(duty: int, slow: float, pause: float) -> None:
+    """A hundred percent means none, unless the server is under pressure."""
+    assert Pace(500, duty).pause(0.025, slow) == pytest.approx(pause)
