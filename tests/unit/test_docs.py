@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from retention_worker.cli.app import app
 from retention_worker.domain.lane import StopReason
+from retention_worker.metrics import REGISTRY
 from retention_worker.settings import known_variables
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,15 @@ def test_every_stop_reason_is_explained() -> None:
     """Operations finds each reason, and whether it makes the exit code 1."""
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([01]) \|$", OPERATIONS, re.MULTILINE))
     assert rows == {str(reason): str(int(reason.needs_person)) for reason in StopReason}
+
+
+def test_every_metric_is_explained() -> None:
+    """Operations has a row for each metric, by the name under which Prometheus shows it."""
+    rows = "\n".join(re.findall(r"^\| (`retention_.*?) \|", OPERATIONS, re.MULTILINE))
+    named = set(re.findall(r"`(\w+)`", rows))
+    counters = {f"{m.name}_total" for m in REGISTRY.collect() if m.type == "counter"}
+    others = {m.name for m in REGISTRY.collect() if m.type != "counter"}
+    assert named == counters | others
 
 
 def test_links_lead_somewhere() -> None:
