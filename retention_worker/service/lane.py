@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -291,14 +290,8 @@ class LaneRun:
         return None
 
     def _wait_for_stream(self, pause: float) -> None:
-        """Until the pause of another replica's batch ends, or for about as long as a batch runs.
-
-        A little longer, and each replica another little: where all came at once, all but one would
-        get in the way of the batch that one of them begins.
-        """
-        batch = self.worker.settings.batch_target_ms / 1000
-        late = random.uniform(0, batch / 2)  # noqa: S311 - it spreads, and hides nothing
-        self.worker.stop.wait((pause or batch) + late)
+        """Until the pause of another replica's batch ends, or for about half a batch's time."""
+        self.worker.stop.wait(max(pause, self.worker.settings.batch_target_ms / 2000))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""

@@ -10,6 +10,8 @@ __all__ = ["Pace", "Pacing"]
 
 # Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
+# However dear accounts were before: fewer say nothing of what one takes.
+_LEAST_FIRST = 8
 # Growing slowly, shrinking at once: a batch that is too long costs the application, not us.
 _GROWTH = 1.2
 # A smoothed estimate forgets a single slow batch after about five.
@@ -52,14 +54,16 @@ class Pace:
         self.seconds_each = known
         # Half of what went before: another tenant's accounts may be larger.
         wanted = self._wanted(2 * known) if known is not None else _FIRST_SIZE
-        self.size = min(wanted, largest)
+        self.size = min(max(wanted, _LEAST_FIRST), largest)
 
     def _wanted(self, each: float) -> int:
         return max(1, int(self._target / max(each, 1e-6)))
 
     def took(self, accounts: int, seconds: float) -> None:
         """Note a batch that went as usual."""
-        if accounts <= 0:
+        # The last few of a lane are dear, because most of what a batch costs it costs once.
+        few = 2 * accounts < self.size and seconds <= self._target
+        if accounts <= 0 or few:
             return
         each, known = seconds / accounts, self.seconds_each
         self.seconds_each = each if known is None else known + _WEIGHT * (each - known)

@@ -37,6 +37,16 @@ def test_a_lane_begins_with_what_is_known() -> None:
     assert Pace(10, 10, known=0.0005).size == 10
 
 
+def test_the_rest_of_a_lane_says_nothing_of_the_next() -> None:
+    """A batch of one account costs what every batch costs: its size does not follow from that."""
+    pace = Pace(500, 10)
+    pace.took(32, 0.016)
+    before = pace.size, pace.seconds_each
+    pace.took(1, 0.010)
+    assert (pace.size, pace.seconds_each) == before
+    assert Pace(500, 10, known=1.0).size == 8
+
+
 @pytest.mark.parametrize(
     ("duty", "slow", "pause"), [(10, 1, 0.225), (100, 1, 0.0), (100, 4, 0.075), (50, 2, 0.075)]
 )
