@@ -37,6 +37,7 @@ def grants_sql(
         *_role(role, bypass_row_security),
         f"GRANT USAGE ON SCHEMA {columns_sql(schemas)} TO {ident(role)};",
         *(line for each in found for line in _table_grants(datamap, each, role)),
+        *_signs(role),
         *_own_schema(schema_name, role),
     ]
     return "\n".join(lines) + "\n"
@@ -58,6 +59,11 @@ def _schemas_of_types(found: Iterable[TableNeeds], catalog: Catalog) -> Iterator
         for name in {**each.read, **each.write}:
             if name in columns and columns[name].type_schema != "pg_catalog":
                 yield columns[name].type_schema
+
+
+def _signs(role: str) -> Iterator[str]:
+    yield "-- How far standbys are behind, and who waits: without it a standby stops the worker."
+    yield f"GRANT pg_read_all_stats TO {ident(role)};"
 
 
 def _own_schema(schema_name: str, role: str) -> Iterator[str]:
