@@ -56,4 +56,5 @@ def test_no_request_breaks_it(api: Api, mode: GenerationMode, known: bool) -> No
         case.validate_response(response, checks=CHECKS)
 
     fuzz()
-    assert len(set(asked)) >= 10
+    # Without a body or a form there is little that a document does not allow.
+    assert len(set(asked)) >= (10 if mode is GenerationMode.POSITIVE else 5)
