@@ -25,11 +25,11 @@ from tests.factories import AccountIds, make_account
 from tests.server import start_server
 
 RATE = 100
-SECONDS = 30
+SECONDS = 20
 WARM_UP_SECONDS = 3
-DUE, READ = 3_000, 200
+DUE, READ = 2_000, 200
 # So that a sweep at the default pace lasts longer than the measurement.
-BATCH = 20
+BATCH = 10
 
 
 def paths(account: AccountIds) -> list[str]:
@@ -45,6 +45,7 @@ def paths(account: AccountIds) -> list[str]:
 async def measure(base_url: str, token: str, asked: list[str], seconds: int) -> list[float]:
     """Milliseconds from each request's moment to the end of its answer."""
     took: list[float] = []
+    failed: list[int] = []
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
@@ -53,8 +54,9 @@ async def measure(base_url: str, token: str, asked: list[str], seconds: int) -> 
 
         async def one(path: str, at: float) -> None:
             answer = await http.get(path)
-            assert answer.status_code == 200, answer.text
             took.append((time.perf_counter() - at) * 1000)
+            if answer.status_code != 200:
+                failed.append(answer.status_code)
 
         start = time.perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -62,6 +64,7 @@ async def measure(base_url: str, token: str, asked: list[str], seconds: int) -> 
                 at = start + number / RATE
                 await asyncio.sleep(max(0.0, at - time.perf_counter()))
                 group.create_task(one(path, at))
+    assert not failed, failed
     return took
 
 
