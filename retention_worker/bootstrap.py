@@ -13,7 +13,7 @@ __all__ = ["worker_of"]
 # Beside one for each stream of the sweep: for the drain, and one beside each for what they ask.
 _CONNECTIONS = 3
 # Of a process that answers requests: reads are short, and erasures take no more than half of them.
-_CONNECTIONS_SERVING = 10
+_CONNECTIONS_SERVING = 12
 
 
 def worker_of(settings: Settings, *, serving: bool = False) -> Worker:

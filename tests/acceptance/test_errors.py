@@ -46,6 +46,7 @@ WRONG_SETTINGS = {
     "RETENTION_OBJECT_TIMEOUT_SECONDS": "0",
     "RETENTION_OBJECT_SAMPLE_DAYS": "-1",
     "RETENTION_HEALTH_PORT": "65536",
+    "RETENTION_WEB_PORT": "65536",
     "RETENTION_LOG_LEVEL": "loud",
 }
 # Any text may be right, as far as one can see without trying: the tests below try.
@@ -55,6 +56,7 @@ TRIED = {
     "RETENTION_HEALTH_HOST",
     "RETENTION_LEDGER_EXPORT",
     "RETENTION_OBJECT_FILES_ROOT",
+    "RETENTION_WEB_HOST",
 }
 
 
