@@ -36,6 +36,7 @@ class OfTransaction:
 
     erase: Composed
     exists: Composable
+    count: Composed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +139,9 @@ class _Builder:
         wanted = key_parameters(self.catalog.table(top.name), top.id, "transaction")
         mine = SQL("({}) = ({})").format(listed(key), listed(wanted))
         return OfTransaction(
-            erase=self.erase([*changed, mine]), exists=self.path.exists(*changed, mine)
+            erase=self.erase([*changed, mine]),
+            exists=self.path.exists(*changed, mine),
+            count=self.count([*changed, mine]),
         )
 
     def count(self, changed: Sequence[Composable]) -> Composed:
