@@ -13,6 +13,7 @@ from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.explanation import Obstacle
 from retention_worker.domain.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.tenant import TenantId
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, control, lanes
 from retention_worker.store import explain as store
@@ -52,14 +53,16 @@ def find_tenant(
     if name is None:
         raise ConfigurationError("name the tenant: --tenant T")
     by_id = {file.policy.tenant_id: file for file in policies.files.values()}
-    file = policies.files.get(name) or by_id.get(name)
+    is_value = isinstance(name, TenantId)
+    file = (None if is_value else policies.files.get(name)) or by_id.get(name)
     if file is not None:
         return Tenant(name=file.policy.tenant, tenant_id=file.policy.tenant_id, file=file)
     # A file that is wrong does not say its tenant_id; the log of policies remembers it.
-    tenant_id, known_name = store.known_as(session, name) or (name, name)
-    broken = next((each for each in (name, known_name) if each in policies.broken), None)
+    tenant_id, known_name = store.known_as(session, name, only_value=is_value) or (name, name)
+    names = (known_name,) if is_value else (name, known_name)
+    broken = next((each for each in names if each in policies.broken), None)
     if broken is None:
-        return Tenant(name=name, tenant_id=name)
+        return Tenant(name=str(name), tenant_id=str(name))
     found = [str(p) for p in policies.problems if Path(p.path).stem == broken]
     return Tenant(name=broken, tenant_id=tenant_id, problems=tuple(found))
 

@@ -15,6 +15,7 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.tenant import TenantId
 from retention_worker.service.doctor import refusals
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts
@@ -126,11 +127,14 @@ def _refuse_unsafe(
 def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:
     """The tenant column's value for a name that a person gave.
 
-    The name of a policy file stands for its tenant_id; any other text is taken as the value.
+    The name of a policy file stands for its tenant_id; any other text is taken as the value, and
+    a `TenantId` always.
 
     Raises:
         ConfigurationError: no tenant was named where the map has a tenant column.
     """
+    if isinstance(tenant, TenantId):
+        return str(tenant)
     if tenant is not None:
         file = policies.files.get(tenant)
         return file.policy.tenant_id if file else tenant

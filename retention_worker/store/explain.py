@@ -97,9 +97,12 @@ class Erased:
     applied_at: datetime | None
 
 
-def known_as(session: Session, tenant: str) -> tuple[str, str] | None:
-    """The tenant_id and the file's name under which a tenant was swept, by either of them."""
-    row = session.row("explain.known_as", {"tenant": tenant})
+def known_as(session: Session, tenant: str, *, only_value: bool) -> tuple[str, str] | None:
+    """The tenant_id and the file's name under which a tenant was swept, by either of them.
+
+    `only_value`: by the tenant_id alone.
+    """
+    row = session.row("explain.known_as", {"tenant": str(tenant), "only_value": only_value})
     return (row["tenant_id"], row["tenant"]) if row else None
 
 

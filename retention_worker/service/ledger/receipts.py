@@ -20,7 +20,7 @@ from retention_worker.store.migrations import check
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 
-__all__ = ["CheckedReceipt", "check_receipt", "issue"]
+__all__ = ["CheckedReceipt", "check_receipt", "issue", "of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +54,27 @@ def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Rec
         check(conn, worker.settings.schema_name)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            rows = _rows(session, tenant_id, kind, subject)
-            if not rows:
-                raise UnknownSubject(f"the ledger has no erasure of {kind} {subject!r}")
-            receipt = Receipt(
-                tenant=tenant_id,
-                kind=kind,
-                subject=rows[0].subject,
-                proofs=tuple(_proof(session, row) for row in rows),
-            )
+            receipt = of(session, tenant_id, kind, subject)
+    if receipt is None:
+        raise UnknownSubject(f"the ledger has no erasure of {kind} {subject!r}")
+    return receipt
+
+
+def of(session: Session, tenant_id: str, kind: str, subject: str) -> Receipt | None:
+    """The receipt of an account or transaction; None where the ledger has no erasure of it.
+
+    Raises:
+        NeedsPerson: what the ledger has does not prove it: it was changed.
+    """
+    rows = _rows(session, tenant_id, kind, subject)
+    if not rows:
+        return None
+    receipt = Receipt(
+        tenant=tenant_id,
+        kind=kind,
+        subject=rows[0].subject,
+        proofs=tuple(_proof(session, row) for row in rows),
+    )
     if problems := receipt.wrong():
         raise NeedsPerson(f"the ledger does not prove it: {problems[0]}: run ledger verify")
     return receipt

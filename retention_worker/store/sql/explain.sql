@@ -1,7 +1,7 @@
 -- name: known_as
 -- The tenant that was last swept under a file's name, or under a value of the tenant column.
 SELECT tenant_id, tenant FROM {schema}.policy
- WHERE tenant_id = %(tenant)s OR tenant = %(tenant)s
+ WHERE tenant_id = %(tenant)s OR (tenant = %(tenant)s AND NOT %(only_value)s)
  ORDER BY id DESC LIMIT 1;
 
 -- name: stops

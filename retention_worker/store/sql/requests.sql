@@ -48,3 +48,29 @@ SELECT head_hash FROM {schema}.request_chain WHERE tenant_id = %(tenant)s FOR UP
 -- The newest ad-hoc batch of the tenant.
 UPDATE {schema}.request_chain SET head_hash = %(hash)s, head_batch = %(batch)s
  WHERE tenant_id = %(tenant)s;
+
+-- name: deletion
+-- A request as the API shows it: by its public name or by its number.
+SELECT r.id, r.deletion, r.tenant_id, r.kind, r.subject_id, r.account_id, r.scope, r.source,
+       r.actor, r.reason, r.state, r.requested_at, r.due_by, r.finished_at,
+       (SELECT COALESCE(sum(b.objects), 0) FROM {schema}.batch b WHERE b.request_id = r.id)
+       AS objects,
+       (SELECT max(o.gone_at) FROM {schema}.object_deleted o
+         WHERE o.batch_id IN (SELECT b.id FROM {schema}.batch b WHERE b.request_id = r.id))
+       AS gone_at
+  FROM {schema}.request r
+ WHERE r.tenant_id = %(tenant)s
+   AND (r.deletion = %(deletion)s::uuid OR r.id = %(request)s::bigint);
+
+-- name: erased_rows
+-- What a request's batches erased, by entry.
+SELECT n.name, sum(n.rows::bigint)::bigint AS rows
+  FROM {schema}.batch b CROSS JOIN LATERAL jsonb_each_text(b.counts) AS n (name, rows)
+ WHERE b.request_id = %(request)s
+ GROUP BY n.name ORDER BY n.name;
+
+-- name: objects_left
+-- Objects that a request's batches queued and that are not gone, by state.
+SELECT d.state, count(*) AS objects FROM {schema}.object_deletion d
+ WHERE d.batch_id IN (SELECT b.id FROM {schema}.batch b WHERE b.request_id = %(request)s)
+ GROUP BY d.state;

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from retention_worker.domain.datamap import TRANSACTION
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.domain.transaction import EntryShown, TransactionShown
+from retention_worker.domain.details import EntryShown, TransactionShown
 from retention_worker.service.explain import erasure_of
 from retention_worker.service.loaded import load
 from retention_worker.service.obstacles import Tenant, find_tenant
