@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from retention_worker.domain.datamap import TRANSACTION
-from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.details import EntryShown, TransactionShown
+from retention_worker.domain.errors import UnknownSubject
 from retention_worker.service.explain import erasure_of
 from retention_worker.service.loaded import load
 from retention_worker.service.obstacles import Tenant, find_tenant
@@ -16,11 +16,14 @@ from retention_worker.service.worker import Worker
 from retention_worker.store import explain, shown
 from retention_worker.store.keys import parse_id
 from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.explain import explain_sql
 from retention_worker.store.mapsql.reached import instant
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 
-__all__ = ["describe"]
+__all__ = ["describe", "transactions_of"]
+
+_MOST_TRANSACTIONS = 100
 
 
 def describe(
@@ -47,6 +50,23 @@ def describe(
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             row = _row(session, compiled, who, transaction, account)
             return _described(session, compiled, who, row, now)
+
+
+def transactions_of(worker: Worker, account: str, *, tenant: str | None) -> list[str]:
+    """The ids of an account's transactions, a hundred of them; none where it is unknown."""
+    with worker.pool.connection() as conn:
+        loaded = load(worker, conn)
+        compiled = loaded.compiled
+        key = parse_id(account, len(compiled.accounts.id_columns))
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
+            sql = explain_sql(compiled)
+            with of_another_type(account):
+                if explain.account(session, compiled, sql, who.tenant_id, key) is None:
+                    return []
+            found = explain.transactions(session, compiled, sql, who.tenant_id, key)
+    return found[:_MOST_TRANSACTIONS]
 
 
 def _row(

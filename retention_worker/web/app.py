@@ -16,6 +16,7 @@ from retention_worker.web import document, problems, status
 from retention_worker.web.boundary import Boundary
 from retention_worker.web.limits import BodyLimit
 from retention_worker.web.parts import Parts
+from retention_worker.web.portal import router as portal
 
 __all__ = ["application"]
 
@@ -39,6 +40,7 @@ def application(worker: Worker) -> FastAPI:
     app.include_router(status.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.include_router(document.router)
+    app.include_router(portal)
     document.complete(app)
     problems.handle_in(app)
     # The last one added is the outermost.
