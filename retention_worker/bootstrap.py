@@ -13,7 +13,7 @@ __all__ = ["worker_of"]
 # One connection for the sweep, one beside it for whoever asks meanwhile.
 _CONNECTIONS = 2
 # Of a process that answers requests: reads are short, and erasures take no more than half of them.
-_CONNECTIONS_SERVING = 10
+_CONNECTIONS_SERVING = 12
 
 
 def worker_of(settings: Settings, *, serving: bool = False) -> Worker:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from retention_worker import clock
+from retention_worker.service.memory import Memory
 from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
 from retention_worker.store.pool import Pool
@@ -34,27 +35,27 @@ class MovingClock:
 
 @contextmanager
 def open_worker(
-    dsn: str, config: ConfigFolder, at: MovingClock, **settings: Any
+    dsn: str, config: ConfigFolder, at: MovingClock, *, serving: bool = False, **settings: Any
 ) -> Iterator[Worker]:
-    """A worker without pauses, and with a deadline that a busy test machine keeps."""
+    """A worker without pauses, and with a deadline that a busy test machine keeps.
+
+    `serving`: it answers requests, so it has more connections and remembers files.
+    """
     chosen = {
         "duty_cycle_percent": 100,
         "batch_deadline_ms": 4_000,
         "object_drain": False,  # where objects are not the subject there is no store to ask
     } | settings
-    pool = Pool(dsn)
+    pool = Pool(dsn, size=12 if serving else 2)
+    given = Settings(_env_file=None, database_url=SecretStr(dsn), config_dir=config.path, **chosen)
     try:
         yield Worker(
-            settings=Settings(
-                _env_file=None,
-                database_url=SecretStr(dsn),
-                config_dir=config.path,
-                **chosen,
-            ),
+            settings=given,
             pool=pool,
             clock=at,
             database_clock=at,
             monotonic=clock.monotonic,
+            memory=Memory(given, clock.monotonic) if serving else None,
         )
     finally:
         pool.close()

@@ -20,6 +20,7 @@ __all__ = [
     "InProgress",
     "IncompleteErasure",
     "NeedsPerson",
+    "NotFinished",
     "OnHold",
     "RetentionWorkerError",
     "SchemaError",
@@ -38,6 +39,10 @@ class NeedsPerson(RetentionWorkerError):
     """Nothing is broken, but a person has to look."""
 
     exit_code = 1
+
+
+class NotFinished(NeedsPerson):
+    """A request is noted, and `run` or `sweep` finish it."""
 
 
 class ConfigurationError(RetentionWorkerError):

@@ -11,6 +11,7 @@ import structlog
 from retention_worker.domain.errors import (
     ConfigurationError,
     DatabaseUnavailable,
+    InProgress,
     RetentionWorkerError,
     UnknownSubject,
 )
@@ -29,7 +30,7 @@ from retention_worker.store.requests import Request
 from retention_worker.store.session import Session
 from retention_worker.store.transactions import Owned
 
-__all__ = ["Wanted", "erase", "finish_open"]
+__all__ = ["Wanted", "erase", "finish_open", "note"]
 
 _log = structlog.get_logger()
 
@@ -39,7 +40,11 @@ _TIME_TO_ANSWER = Period(months=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Who wants what erased, and why."""
+    """Who wants what erased, and why.
+
+    `account`: a transaction must be of this one. `refuse_in_progress`: not while the map's state
+    says that the transaction has not ended. `patience_ms`: how long to wait for the account.
+    """
 
     kind: str
     subject: str
@@ -48,6 +53,9 @@ class Wanted:
     source: str
     actor: str
     reason: str
+    account: str | None = None
+    refuse_in_progress: bool = False
+    patience_ms: int = 10_000
 
 
 def erase(worker: Worker, wanted: Wanted) -> Erased:
@@ -59,23 +67,37 @@ def erase(worker: Worker, wanted: Wanted) -> Erased:
         NeedsPerson: it is locked for long; the request stays and `run` or `sweep` finish it.
         ConfigurationError: no tenant or reason, or the data map is wrong or unsafe.
     """
-    if not wanted.reason.strip():
-        raise ConfigurationError("the reason is empty: write why")
     with worker.pool.connection() as conn:
         prepared = prepare(worker, conn)
-        single = prepared.datamap.datamap.accounts.tenant is None
-        tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
-        if single and tenant_id not in prepared.by_tenant_id():
-            raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
-        tenant_id = subject.as_policies_write(
-            worker, conn, prepared.compiled, prepared.policies, tenant_id
-        )
-        with writing(conn):
-            session = subject.patient(worker, conn)
-            found = _note(session, prepared.compiled, tenant_id, wanted, worker.clock())
+        found = note(worker, conn, prepared, wanted)
         if isinstance(found, Erased):
             return found
         return RequestRun(worker, conn, prepared, found).finish()
+
+
+def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -> Request | Erased:
+    """Write down what is wanted, before anything goes; or say that it was erased already.
+
+    Whatever becomes of this process, what is noted is finished by `run` or `sweep`.
+
+    Raises:
+        UnknownSubject: the tenant has no such account or transaction.
+        OnHold, InProgress: nothing was noted.
+        BatchTimeout: somebody has the account locked for longer than `patience_ms`.
+        ConfigurationError: no tenant or reason.
+    """
+    if not wanted.reason.strip():
+        raise ConfigurationError("the reason is empty: write why")
+    single = prepared.datamap.datamap.accounts.tenant is None
+    tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
+    if single and tenant_id not in prepared.by_tenant_id():
+        raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
+    tenant_id = subject.as_policies_write(
+        worker, conn, prepared.compiled, prepared.policies, tenant_id
+    )
+    with writing(conn):
+        session = subject.patient(worker, conn, wanted.patience_ms)
+        return _note(session, prepared.compiled, tenant_id, wanted, worker.clock())
 
 
 def finish_open(
@@ -87,6 +109,8 @@ def finish_open(
         waiting = requests.opened(Session(conn, worker.settings.schema_name), ids)
     done = 0
     for request in waiting:
+        if worker.stop.is_set():
+            break
         try:
             RequestRun(worker, conn, prepared, request).finish()
             done += 1
@@ -119,6 +143,8 @@ def _note(
             left = bool(transactions.is_left(session, compiled, tenant_id, owned, wanted.scope))
         if not left:
             return _again(before)
+    if owned is not None and owned.in_progress and wanted.refuse_in_progress:
+        raise InProgress(f"transaction {name!r} is still in progress: nothing was erased")
     return requests.add(
         session,
         tenant_id,
@@ -140,7 +166,9 @@ def _subject(
     if wanted.kind == ACCOUNT:
         return None, parse_id(wanted.subject, len(compiled.accounts.id_columns))
     with subject.of_another_type(wanted.subject):
-        owned = transactions.find(session, compiled, tenant_id, wanted.subject)
+        owned = transactions.find(
+            session, compiled, tenant_id, wanted.subject, account=wanted.account
+        )
     return owned, owned.account_key
 
 

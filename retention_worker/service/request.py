@@ -11,7 +11,7 @@ from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import (
     BatchTimeout,
     IncompleteErasure,
-    NeedsPerson,
+    NotFinished,
     OnHold,
     UnknownSubject,
 )
@@ -92,9 +92,14 @@ class RequestRun:
         self._finished_at: datetime | None = None
 
     def finish(self) -> Erased:
-        """Until it is done; a lock or a time-out is tried again, in smaller parts."""
+        """Until it is done; a lock or a time-out is tried again, in smaller parts.
+
+        Raises:
+            NotFinished: rows are locked for long, or the process is told to stop.
+            OnHold: since it was noted, the account was put on hold.
+        """
         failures = 0
-        while failures < _ATTEMPTS:
+        while failures < _ATTEMPTS and not self.worker.stop.is_set():
             try:
                 with writing(self.conn):
                     done = self._batch()
@@ -107,8 +112,9 @@ class RequestRun:
             failures = 0
             if done:
                 return self._erased()
-        raise NeedsPerson(
-            f"request {self.request.id} is noted and not finished, because rows are locked: "
+        reason = "rows are locked" if failures == _ATTEMPTS else "the process stops"
+        raise NotFinished(
+            f"request {self.request.id} is noted and not finished, because {reason}: "
             "`run` and `sweep` go on with it"
         )
 

@@ -47,9 +47,9 @@ def as_policies_write(
         return accounts.same_tenant(session, compiled, tenant_id, known)
 
 
-def patient(worker: Worker, conn: Connection) -> Session:
+def patient(worker: Worker, conn: Connection, milliseconds: int = _PATIENCE_MS) -> Session:
     """A session that waits for a lock, as a person's command does and a batch never."""
-    deadline = Deadline(worker.monotonic, _PATIENCE_MS)
+    deadline = Deadline(worker.monotonic, milliseconds)
     return Session(conn, worker.settings.schema_name, deadline, patient=True)
 
 

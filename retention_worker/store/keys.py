@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.errors import UnknownSubject
 
 __all__ = ["Key", "id_text", "key_parameters", "parse_id"]
+
+# No index holds a longer key, and without one there are no ids.
+_MAX_ID = 2700
 
 Key = tuple[str, ...]
 """The values of the id columns, in the data map's order."""
@@ -23,17 +26,30 @@ def parse_id(text: str, width: int) -> Key:
     """The key that a person or a program wrote as one text.
 
     Raises:
-        ConfigurationError: a composite id is no JSON array of as many texts as it has columns.
+        UnknownSubject: no database has such an id: it is too long, or has a character that no text
+            may have; a composite one is no JSON array of as many texts as it has columns.
     """
-    if width == 1:
-        return (text,)
+    if len(text) > _MAX_ID:
+        raise UnknownSubject(f"an id has no more than {_MAX_ID} characters")
+    key = (text,) if width == 1 else _parse_composite(text, width)
+    if not all(_is_storable(part) for part in key):
+        raise UnknownSubject("the id has a character that no text in a database has")
+    return key
+
+
+def _parse_composite(text: str, width: int) -> Key:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or len(found) != width:
-        raise ConfigurationError(f'the id has {width} columns: write a JSON array, like ["a", "b"]')
+        raise UnknownSubject(f'the id has {width} columns: write a JSON array, like ["a", "b"]')
     return tuple(str(value) for value in found)
+
+
+def _is_storable(text: str) -> bool:
+    """PostgreSQL has no NUL in a text, and half of a surrogate pair is no character."""
+    return "\x00" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def key_parameters(keys: Sequence[Key], width: int) -> dict[str, Any]:

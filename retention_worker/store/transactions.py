@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.store.keys import Key, id_text, key_parameters, parse_id
 from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.reached import instant
 from retention_worker.store.session import Session
 
-__all__ = ["Owned", "find", "is_left"]
+__all__ = [
+    "Erased",
+    "Owned",
+    "Shown",
+    "counts",
+    "erasures",
+    "find",
+    "is_left",
+    "objects_left",
+    "show",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +33,7 @@ class Owned:
 
     key: Key
     account_key: Key
+    in_progress: bool = False
 
     @property
     def id(self) -> str:
@@ -26,20 +41,121 @@ class Owned:
         return id_text(self.key)
 
 
-def find(session: Session, compiled: CompiledMap, tenant_id: str, transaction: str) -> Owned:
-    """The transaction of that id and its account.
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What may be shown of a transaction, whatever was erased; `state` None: the map names none."""
+
+    owned: Owned
+    metadata: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    state: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """A complete erasure that concerns a transaction: its own, or its account's."""
+
+    kind: str
+    scope: Scope
+    erased_at: datetime
+
+
+def find(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    transaction: str,
+    *,
+    account: str | None = None,
+) -> Owned:
+    """The transaction of that id and its account, which must be `account` where one is named.
 
     Raises:
         UnknownSubject: the tenant has none, or the map has no transactions.
     """
+    return _owned(_found(session, compiled, tenant_id, transaction, account, whole=False))
+
+
+def show(
+    session: Session, compiled: CompiledMap, tenant_id: str, transaction: str, account: str
+) -> Shown:
+    """The transaction with what the map lets be shown.
+
+    Raises:
+        UnknownSubject: the account has none of that id, or the map has no transactions.
+    """
+    row = _found(session, compiled, tenant_id, transaction, account, whole=True)
+    return Shown(
+        owned=_owned(row),
+        metadata=row["metadata"],
+        decision=row["decision"],
+        state=row["state"],
+        created_at=instant(row["created_at"]),
+    )
+
+
+def _found(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    transaction: str,
+    account: str | None,
+    *,
+    whole: bool,
+) -> dict[str, Any]:
     sql = compiled.transactions
     if sql is None:
         raise UnknownSubject("the data map has no transactions: erase the account")
-    key = parse_id(transaction, len(sql.id_columns))
-    row = session.row(sql.find, {"tenant": tenant_id, "transaction": list(key)})
+    parameters = {
+        "tenant": tenant_id,
+        "transaction": list(parse_id(transaction, len(sql.id_columns))),
+        "account": list(parse_id(account, len(compiled.accounts.id_columns))) if account else None,
+    }
+    row = session.row(sql.show if whole else sql.find, parameters)
     if row is None:
         raise UnknownSubject(f"tenant {tenant_id!r} has no transaction {transaction!r}")
-    return Owned(key=tuple(row["key"]), account_key=tuple(row["account_key"]))
+    return row
+
+
+def _owned(row: Mapping[str, Any]) -> Owned:
+    return Owned(
+        key=tuple(row["key"]),
+        account_key=tuple(row["account_key"]),
+        in_progress=row["in_progress"],
+    )
+
+
+def counts(session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned) -> dict[str, int]:
+    """Rows of the transaction's credentials that are there, by entry, in the map's order."""
+    parameters = {"tenant": tenant_id, "transaction": list(owned.key)} | key_parameters(
+        [owned.account_key], len(compiled.accounts.id_columns)
+    )
+    found = {
+        each.entry.name: int(session.value(each.of_transaction.count, parameters))
+        for each in compiled.entries
+        if each.of_transaction is not None
+    }
+    return {e.name: found[e.name] for e in compiled.datamap.credentials if e.name in found}
+
+
+def erasures(session: Session, tenant_id: str, owned: Owned) -> list[Erased]:
+    """The complete erasures of the transaction and of its account, the oldest first."""
+    rows = session.rows("transactions.erasures", _subjects(tenant_id, owned))
+    return [
+        Erased(kind=row["kind"], scope=Scope(row["scope"]), erased_at=row["erased_at"])
+        for row in rows
+    ]
+
+
+def objects_left(session: Session, tenant_id: str, owned: Owned) -> int:
+    """Objects of the account that erasures of it, or of the transaction, queued: not gone yet."""
+    return int(session.value("transactions.objects_left", _subjects(tenant_id, owned)))
+
+
+def _subjects(tenant_id: str, owned: Owned) -> dict[str, Any]:
+    account = id_text(owned.account_key)
+    return {"tenant": tenant_id, "transaction": owned.id, "account": account}
 
 
 def is_left(

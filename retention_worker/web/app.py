@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from retention_worker import __version__
+from retention_worker.service.errands import Errands
 from retention_worker.service.worker import Worker
-from retention_worker.web import document, problems, status
+from retention_worker.web import api, document, problems, status
 from retention_worker.web.boundary import Boundary
+from retention_worker.web.failures import Failures
 from retention_worker.web.limits import BodyLimit
 from retention_worker.web.parts import Parts
 from retention_worker.web.portal import router as portal
@@ -36,8 +38,11 @@ def application(worker: Worker) -> FastAPI:
         openapi_url="/openapi.json",
         lifespan=_lifespan,
     )
-    app.state.parts = Parts(worker=worker)
+    app.state.parts = Parts(
+        worker=worker, errands=Errands(worker), failures=Failures(worker.monotonic)
+    )
     app.include_router(status.router)
+    app.include_router(api.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.include_router(document.router)
     app.include_router(portal)
@@ -50,6 +55,7 @@ def application(worker: Worker) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
+    await anyio.to_thread.run_sync(app.state.parts.errands.close)

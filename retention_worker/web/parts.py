@@ -7,7 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from retention_worker.service.errands import Errands
 from retention_worker.service.worker import Worker
+from retention_worker.web.failures import Failures
 
 __all__ = ["Given", "Parts", "given"]
 
@@ -17,6 +19,8 @@ class Parts:
     """The parts of one application."""
 
     worker: Worker
+    errands: Errands
+    failures: Failures
 
 
 def given(request: Request) -> Parts:

@@ -140,7 +140,9 @@ def _of_validation(_: Request, exc: Exception) -> Response:
     """What is wrong where, without the value: it may be somebody's name."""
     assert isinstance(exc, RequestValidationError)
     faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors()]
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults[:10]))
+    # A name that the client sent may hold half of a surrogate pair, which no answer can.
+    detail = "; ".join(faults[:10]).encode(errors="replace").decode()
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def _of_http(_: Request, exc: Exception) -> Response:

@@ -32,6 +32,7 @@ __all__ = [
     "Path",
     "account_keys",
     "as_link",
+    "is_one_of",
     "is_parent_row",
     "key_parameters",
     "path_to",
@@ -140,18 +141,23 @@ def top_path(datamap: DataMap, catalog: Catalog, name: str) -> Path:
 
 def where_conditions(catalog: Catalog, entry: Credential) -> list[Composable]:
     """The entry's `where`: which rows of its table belong to it."""
-    found: list[Composable] = []
-    for name, values in (entry.where or {}).items():
-        kind = type_of(catalog.table(entry.table).column(name))
-        given = [value for value in values if value is not None]
-        literals = [SQL("{}::{}").format(constant(_text(value)), kind) for value in given]
-        options: list[Composable] = []
-        if literals:
-            options.append(SQL("{} IN ({})").format(column("c", name), listed(literals)))
-        if len(given) < len(values):
-            options.append(SQL("{} IS NULL").format(column("c", name)))
-        found.append(SQL("({})").format(listed(options, " OR ")))
-    return found
+    info = catalog.table(entry.table)
+    return [is_one_of(info, "c", name, values) for name, values in (entry.where or {}).items()]
+
+
+def is_one_of(
+    info: Table, alias: str, name: str, values: Sequence[str | int | bool | None]
+) -> Composable:
+    """Whether a column has one of the values that the map names."""
+    kind = type_of(info.column(name))
+    given = [value for value in values if value is not None]
+    literals = [SQL("{}::{}").format(constant(_text(value)), kind) for value in given]
+    options: list[Composable] = []
+    if literals:
+        options.append(SQL("{} IN ({})").format(column(alias, name), listed(literals)))
+    if len(given) < len(values):
+        options.append(SQL("{} IS NULL").format(column(alias, name)))
+    return SQL("({})").format(listed(options, " OR "))
 
 
 def _text(value: str | int | bool) -> str:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import TRANSACTION, DataMap
+from retention_worker.domain.datamap import TRANSACTION, DataMap, Transactions
 from retention_worker.domain.scope import Scope
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table
 from retention_worker.store.mapsql.paths import (
     account_keys,
+    is_one_of,
     key_parameters,
     tenant_condition,
     top_path,
 )
+from retention_worker.store.mapsql.timecolumn import time_sql
 
 __all__ = ["TransactionSql", "transaction_sql"]
 
@@ -26,12 +28,16 @@ __all__ = ["TransactionSql", "transaction_sql"]
 class TransactionSql:
     """Compiled statements; `transaction` is the key as a text array.
 
-    `find` gives the account's and the transaction's key as text arrays. `left` gives, by scope,
-    whether a credential of the transaction of `k` is there.
+    `find` gives the account's and the transaction's key as text arrays, and whether it is still in
+    progress; `account` (a text array, or NULL) is the account that it must be of. `show` takes the
+    same and gives what may be shown of it: `metadata` and `decision` as objects, `state` as text
+    and `created_at` as the text of an instant (both NULL where the map names none). `left` gives,
+    by scope, whether a credential of the transaction of `k` is there.
     """
 
     id_columns: tuple[str, ...]
     find: Composed
+    show: Composed
     left: dict[Scope, Composed]
 
 
@@ -43,12 +49,13 @@ def transaction_sql(
         return None
     return TransactionSql(
         id_columns=datamap.transactions.id,
-        find=_find(datamap, catalog),
+        find=_found(datamap, catalog, []),
+        show=_found(datamap, catalog, _shown(datamap, catalog)),
         left={scope: _left(datamap, catalog, entries, scope) for scope in Scope},
     )
 
 
-def _find(datamap: DataMap, catalog: Catalog) -> Composed:
+def _found(datamap: DataMap, catalog: Catalog, shown: Sequence[Composable]) -> Composed:
     accounts, transactions = datamap.accounts, datamap.transactions
     assert transactions is not None
     parent = transactions.parent_key or accounts.id
@@ -57,15 +64,60 @@ def _find(datamap: DataMap, catalog: Catalog) -> Composed:
         for mine, theirs in zip(transactions.account, parent, strict=True)
     ]
     conditions.append(_is_wanted(catalog, datamap, "t"))
+    conditions.append(
+        SQL("(%(account)s::text[] IS NULL OR ({}) = ({}))").format(
+            listed([column("a", each) for each in accounts.id]),
+            listed(key_parameters(catalog.table(accounts.table), accounts.id, "account")),
+        )
+    )
     for alias, found in (("a", accounts), ("t", transactions)):
         if found.tenant is not None:
             conditions.append(tenant_condition(catalog, found.table, alias, found.tenant))
-    return SQL("SELECT {} AS account_key, {} AS key FROM {} AS t, {} AS a WHERE {}").format(
-        _texts("a", accounts.id),
-        _texts("t", transactions.id),
+    return SQL("SELECT {} FROM {} AS t, {} AS a WHERE {}").format(
+        listed(
+            [
+                SQL("{} AS account_key").format(_texts("a", accounts.id)),
+                SQL("{} AS key").format(_texts("t", transactions.id)),
+                SQL("{} AS in_progress").format(_in_progress(catalog, transactions)),
+                *shown,
+            ]
+        ),
         table(transactions.table),
         table(accounts.table),
         all_of(conditions),
+    )
+
+
+def _in_progress(catalog: Catalog, transactions: Transactions) -> Composable:
+    state = transactions.state
+    if state is None:
+        return SQL("FALSE")
+    info = catalog.table(transactions.table)
+    return SQL("COALESCE({}, FALSE)").format(is_one_of(info, "t", state.column, state.in_progress))
+
+
+def _shown(datamap: DataMap, catalog: Catalog) -> list[Composable]:
+    transactions = datamap.transactions
+    assert transactions is not None
+    at, state = transactions.created_at, transactions.state
+    created: Composable = SQL("NULL")
+    if at is not None:
+        info = catalog.table(transactions.table)
+        created = time_sql(info, (at,), "transactions.created_at").instant("t")
+    return [
+        SQL("{} AS metadata").format(_object(transactions.metadata)),
+        SQL("{} AS decision").format(_object(transactions.decision)),
+        SQL("({})::text AS state").format(column("t", state.column) if state else SQL("NULL")),
+        SQL("({})::text AS created_at").format(created),
+    ]
+
+
+def _object(names: Sequence[str]) -> Composable:
+    """Columns as one JSON object, in the map's order; a function's arguments would be too many."""
+    if not names:
+        return SQL("'{}'::json")
+    return SQL("(SELECT row_to_json(s) FROM (SELECT {}) AS s)").format(
+        listed([column("t", name) for name in names])
     )
 
 

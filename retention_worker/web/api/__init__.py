@@ -1,0 +1,11 @@
+"""The HTTP API for programs: tokens, deletions, transactions, retention."""
+
+from fastapi import APIRouter
+
+from retention_worker.web.api import accounts, deletions, holds, oauth, retention, transactions
+
+__all__ = ["router"]
+
+router = APIRouter()
+for each in (oauth, accounts, transactions, deletions, retention, holds):
+    router.include_router(each.router)

@@ -1,0 +1,40 @@
+"""The form of what the API takes and gives: camelCase names, texts that a database can keep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+__all__ = ["Answer", "Asked", "Reason"]
+
+_MAX_REASON = 500
+
+
+class Answer(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Asked(BaseModel):
+    """The body of a request; a name that is unknown is refused, so that none is misspelt."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+def _storable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("write printable characters on one line")
+    return text
+
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MAX_REASON),
+    AfterValidator(_storable),
+]
+"""Why, for the record: 1 to 500 printable characters."""

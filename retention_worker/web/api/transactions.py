@@ -1,0 +1,90 @@
+"""GET …/workflow-executions/{transaction}: what is kept, what is there, what was erased when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from retention_worker.domain.permission import Permission
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.service.transaction import Transaction, show
+from retention_worker.store.keys import id_text
+from retention_worker.web.api.answer import Answer
+from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.parts import Given
+from retention_worker.web.responses import problems
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["transactions"])
+
+# What compares faces, and has nothing to compare with once the biometrics are erased.
+_FUNCTIONS = ("matching", "lookup", "authentication", "liveness")
+
+Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
+
+
+class CredentialShown(Answer):
+    """One entry of the data map: how much is there, never what."""
+
+    name: str
+    credential_class: CredentialClass = Field(alias="class")
+    count: int
+
+
+class Unavailable(Answer):
+    """What cannot work on this transaction any more, and since when."""
+
+    since: datetime
+    functions: list[str]
+
+
+class WorkflowExecution(Answer):
+    """One transaction."""
+
+    account: str
+    transaction: str
+    state: str | None = Field(description="None where the data map names no state.")
+    in_progress: bool
+    metadata: dict[str, Any] = Field(description="The columns that the data map lets be shown.")
+    decision: dict[str, Any]
+    credentials: list[CredentialShown]
+    wiped_out_at: datetime | None = Field(description="Since when all credentials are erased.")
+    biometrics_wiped_out_at: datetime | None
+    objects_pending: int = Field(description="Files of what was erased that are not deleted yet.")
+    unavailable: Unavailable | None = Field(description="None while biometrics may be there.")
+
+
+@router.get(
+    "/api/v1/accounts/{account}/workflow-executions/{transaction}",
+    operation_id="transaction",
+    responses=problems(*REFUSALS, 404),
+)
+def transaction(account: str, transaction: str, parts: Given, bearer: Reader) -> WorkflowExecution:
+    """A transaction's metadata and decision, which stay, and which of its credentials are there."""
+    return _shown(show(parts.worker, tenant_of(bearer), account, transaction))
+
+
+def _shown(found: Transaction) -> WorkflowExecution:
+    shown, since = found.shown, found.erased_at.get(Scope.BIOMETRICS)
+    return WorkflowExecution(
+        account=id_text(shown.owned.account_key),
+        transaction=shown.owned.id,
+        state=shown.state,
+        in_progress=shown.owned.in_progress,
+        metadata=dict(shown.metadata),
+        decision=dict(shown.decision),
+        credentials=[
+            CredentialShown.model_validate(
+                {"name": entry.name, "class": entry.class_, "count": rows}
+            )
+            for entry, rows in found.rows
+        ],
+        wiped_out_at=found.erased_at.get(Scope.ALL),
+        biometrics_wiped_out_at=since,
+        objects_pending=found.objects_left,
+        unavailable=Unavailable(since=since, functions=list(_FUNCTIONS)) if since else None,
+    )
