@@ -18,7 +18,7 @@ from retention_worker.web.portal import (
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/portal", include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 for part in (
     signin,
     oidc,
@@ -32,4 +32,4 @@ for part in (
     ledger,
     nowhere,  # the last: it takes every path that nobody else does
 ):
-    router.include_router(part.router)
+    router.include_router(part.router, prefix="/portal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
@@ -9,11 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from retention_worker.domain.errors import InProgress
+from retention_worker.domain.datamap import TRANSACTION
+from retention_worker.domain.errors import OnHold
 from retention_worker.domain.scope import Scope
 from retention_worker.service import deletions
 from retention_worker.service.consequences import Consequences, consequences
-from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.erase import Wanted
+from retention_worker.service.errands import Errands
+from retention_worker.web.parts import Given
 from retention_worker.web.portal.account import Id, Reason
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Confirmed, Supporter, Viewer, Visitor
@@ -23,6 +27,8 @@ __all__ = ["router"]
 router = APIRouter(route_class=PageRoute)
 
 Kind = Literal["account", "transaction"]
+# Longer than nearly every deletion takes, and short for a person who looks at a page.
+_PATIENCE_SECONDS = 5.0
 
 
 @router.get("/delete")
@@ -41,6 +47,7 @@ def ask(
 @router.post("/delete", dependencies=[Confirmed])
 def delete(  # noqa: PLR0917 - the fields of a form
     request: Request,
+    parts: Given,
     visitor: Supporter,
     kind: Annotated[Kind, Form()],
     scope: Annotated[Scope, Form()],
@@ -50,13 +57,11 @@ def delete(  # noqa: PLR0917 - the fields of a form
 ) -> Response:
     """Erase, and show what became of it."""
     found = consequences(visitor.worker, kind, id, scope, tenant=visitor.tenant)
-    if found.in_progress:
-        raise InProgress(f"transaction {found.subject!r} is still in progress: nothing was erased")
     wrong = _wrong(found, typed, reason)
     if wrong:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "delete", status=status, found=found, wrong=wrong, reason=reason)
-    return go(f"deletion/{_begin(visitor, found, reason.strip())}")
+    return go(f"deletion/{_begin(parts.errands, visitor, found, reason.strip())}")
 
 
 def _wrong(found: Consequences, typed: str, reason: str) -> list[tuple[str, str]]:
@@ -69,19 +74,26 @@ def _wrong(found: Consequences, typed: str, reason: str) -> list[tuple[str, str]
     return wrong
 
 
-def _begin(visitor: Visitor, found: Consequences, reason: str) -> UUID:
-    """Erase; asked again, the first deletion answers."""
-    wanted = Wanted(
-        kind=found.kind,
-        subject=found.subject,
-        tenant=visitor.tenant,
-        scope=found.scope,
-        source="portal",
-        actor=visitor.name,
-        reason=reason,
+def _begin(errands: Errands, visitor: Visitor, found: Consequences, reason: str) -> UUID:
+    """Erase; asked again, the first deletion answers. A large account goes on behind the page."""
+    begun = errands.begin(
+        Wanted(
+            kind=found.kind,
+            subject=found.subject,
+            tenant=visitor.tenant,
+            scope=found.scope,
+            source="portal",
+            actor=visitor.name,
+            reason=reason,
+            account=found.account if found.kind == TRANSACTION else None,
+            refuse_in_progress=True,
+        )
     )
-    done = erase(visitor.worker, wanted)
-    return deletions.read(visitor.worker, done.tenant_id, done.request).id
+    with suppress(TimeoutError):
+        # What else may stop it, the page of the result says: `run` and `sweep` go on with it.
+        if isinstance(error := begun.end.result(_PATIENCE_SECONDS), OnHold):
+            raise error
+    return deletions.read(visitor.worker, begun.tenant_id, begun.request).id
 
 
 @router.get("/deletion/{deletion}")

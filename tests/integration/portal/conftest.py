@@ -19,6 +19,6 @@ def scene(database: Database, config_dir: ConfigFolder) -> Iterator[PortalScene]
     clock = MovingClock(NOW)
     with (
         database.connect() as conn,
-        open_worker(database.worker_dsn, config_dir, clock, **UNGUARDED) as worker,
+        open_worker(database.worker_dsn, config_dir, clock, serving=True, **UNGUARDED) as worker,
     ):
         yield PortalScene(Stage(database, conn, config_dir, clock, worker))

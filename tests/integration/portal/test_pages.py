@@ -203,6 +203,7 @@ def test_the_pages_say_what_is_due_and_pending(scene: PortalScene) -> None:
 
 def test_a_tenant_whose_policy_is_wrong_or_missing_has_pages(scene: PortalScene) -> None:
     """Nothing is a crash: the pages say that nothing is erased by age, and why."""
+    scene.stage.worker.memory = None  # files as they are, at once
     browser = scene.signed_in("approver")
     scene.stage.config.write_text("acme", "tenant: acme\nretention: {biometrics: 0 days}\n")
     for page in (*PAGES, "approve"):
