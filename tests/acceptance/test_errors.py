@@ -31,6 +31,9 @@ WRONG_SETTINGS = {
     "RETENTION_GUARD_MIN_ACCOUNTS": "-1",
     "RETENTION_MAX_CLOCK_SKEW_SECONDS": "0",
     "RETENTION_HEALTH_PORT": "65536",
+    "RETENTION_WEB_URL": "retention.example.com",
+    "RETENTION_OIDC_ISSUER": "login",
+    "RETENTION_OIDC_ROLES": "kyc-lead=boss",
     "RETENTION_LOG_LEVEL": "loud",
 }
 # Any text may be right, as far as one can see without trying: the tests below try.
@@ -39,6 +42,11 @@ TRIED = {
     "RETENTION_DATABASE_URL",
     "RETENTION_HEALTH_HOST",
     "RETENTION_LEDGER_EXPORT",
+    "RETENTION_OIDC_CLIENT_ID",
+    "RETENTION_OIDC_CLIENT_SECRET",
+    "RETENTION_OIDC_NAME_CLAIM",
+    "RETENTION_OIDC_TENANT_CLAIM",
+    "RETENTION_OIDC_ROLE_CLAIM",
 }
 
 

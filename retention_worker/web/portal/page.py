@@ -68,6 +68,8 @@ def _templates() -> Environment:
     found.filters["instant"] = _instant
     found.filters["count"] = lambda number: f"{number:,}"
     found.filters["noun"] = lambda scope: _NOUNS[Scope(scope)]
+    # What a person at a command line does next is no help here.
+    found.filters["cause"] = lambda text: str(text or "").split(": look at")[0]
     found.filters["words"] = lambda text: str(text).replace("_", " ")
     found.globals["link"] = link
     return found

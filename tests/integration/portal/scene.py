@@ -89,7 +89,7 @@ class PortalScene:
     def signed_in(
         self, role: Role | str, tenant: str = "acme", *, by_password: bool = False
     ) -> Browser:
-        """A browser with a session; by the form where that is the subject, because it takes long."""
+        """A browser with a session; by the form, which takes long, where that is the subject."""
         found = self.browser()
         if by_password:
             assert found.sign_in(self.user(role, tenant)).status_code == 303

@@ -140,7 +140,7 @@ def test_a_sign_in_forgets_the_failures_before(scene: PortalScene) -> None:
 
 
 def test_sessions_end(scene: PortalScene) -> None:
-    """By half an hour without a request, eight hours in all, sign-out, another password, disable."""
+    """Half an hour without a request, eight hours in all, sign-out, another password, disable."""
     clock = scene.stage.clock
     idle = scene.signed_in("viewer", by_password=True)
     clock.forward(minutes=29)
