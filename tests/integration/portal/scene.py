@@ -41,7 +41,9 @@ class Browser:
 
     def get(self, page: str, **query: Any) -> Response:
         """Load a page."""
-        answer: Response = self.client.get(f"/portal/{page}", params=query, follow_redirects=False)
+        answer: Response = self.client.get(
+            f"/portal/{page}", params=query or None, follow_redirects=False
+        )
         return answer
 
     def post(self, page: str, **fields: Any) -> Response:
