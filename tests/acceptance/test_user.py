@@ -30,10 +30,10 @@ def test_from_the_first_user_to_a_disabled_one(program: Program, conn: psycopg.C
 
 def test_on_a_terminal_the_password_is_asked_for_twice(program: Program) -> None:
     """It is not shown; two that differ change nothing."""
-    answers = {"Password": PASSWORD, "Again": "another one"}
+    answers = {"Password: ": PASSWORD, "Again: ": "another one"}
     code, screen = converse(program, *SAM, answers=answers)
     assert (code, "differ" in screen, PASSWORD in screen) == (2, True, False)
-    code, screen = converse(program, *SAM, answers={"Password": PASSWORD, "Again": PASSWORD})
+    code, screen = converse(program, *SAM, answers={"Password: ": PASSWORD, "Again: ": PASSWORD})
     assert (code, PASSWORD in screen) == (0, False)
 
 
