@@ -22,6 +22,8 @@ _log = structlog.get_logger()
 
 # A deletion waits for seconds at the most, and Kubernetes kills after 30.
 _PATIENCE_SECONDS = 20
+# Longer than proxies keep a connection (nginx: 60): who closes first never meets a new request.
+_KEEP_ALIVE_SECONDS = 75
 # A header block is a token and an id: what is larger is somebody's mistake, or no mistake.
 _MAX_HEADER_BYTES = 32 * 1024
 _BACKLOG = 512
@@ -65,6 +67,7 @@ def serve(worker: Worker, host: str, port: int) -> int:
                 http="h11",
                 ws="none",
                 h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_PATIENCE_SECONDS,
                 backlog=_BACKLOG,
             )
