@@ -35,12 +35,14 @@ class MovingClock:
 
 @contextmanager
 def open_worker(
-    dsn: str, config: ConfigFolder, at: MovingClock, *, serving: bool = False, **settings: Any
+    dsn: str, config: ConfigFolder, at: MovingClock, **settings: Any
 ) -> Iterator[Worker]:
     """A worker without pauses, and with a deadline that a busy test machine keeps.
 
-    `serving`: it answers requests, so it has more connections and remembers files.
+    `serving=True`, beside the settings: it answers requests, so it has more connections and
+    remembers files.
     """
+    serving = settings.pop("serving", False)
     chosen = {
         "duty_cycle_percent": 100,
         "batch_deadline_ms": 4_000,

@@ -25,8 +25,9 @@ class DeletionState(StrEnum):
 class Deletion:
     """What is known of one deletion.
 
-    `rows`: those that are gone, by data-map entry. `objects`: how many were queued; `objects_left`:
-    how many of them are not gone, by the outbox's state.
+    `rows`: those that are gone, by data-map entry. `objects`: how many were queued, by this request
+    or by an earlier erasure of the same subject whose objects are still there; `objects_left`: how
+    many of them are not gone, by the outbox's state.
     """
 
     id: UUID

@@ -7,11 +7,12 @@ from uuid import UUID
 from retention_worker.domain.deletion import Deletion
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.receipt import Receipt
+from retention_worker.domain.scope import Scope
 from retention_worker.service.ledger import receipts
-from retention_worker.service.loaded import check_schema
+from retention_worker.service.loaded import load
 from retention_worker.service.worker import Worker
 from retention_worker.store import deletions
-from retention_worker.store.pool import reading
+from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
 __all__ = ["read", "with_receipt"]
@@ -23,9 +24,11 @@ def read(worker: Worker, tenant_id: str, request: int) -> Deletion:
     Raises:
         UnknownSubject: the tenant has none.
     """
-    with worker.pool.connection() as conn, reading(conn):
-        session = Session(conn, worker.settings.schema_name)
-        return _known(deletions.read(session, tenant_id, request=request))
+    with worker.pool.connection() as conn:
+        entries = _entries(worker, conn)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            return _known(deletions.read(session, tenant_id, request=request, entries=entries))
 
 
 def with_receipt(worker: Worker, tenant_id: str, deletion: UUID) -> tuple[Deletion, Receipt | None]:
@@ -36,11 +39,16 @@ def with_receipt(worker: Worker, tenant_id: str, deletion: UUID) -> tuple[Deleti
         NeedsPerson: what the ledger has does not prove it.
     """
     with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+        entries = _entries(worker, conn)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            found = _known(deletions.read(session, tenant_id, deletion=deletion))
+            found = _known(deletions.read(session, tenant_id, deletion=deletion, entries=entries))
             return found, receipts.of(session, tenant_id, found.kind, found.subject)
+
+
+def _entries(worker: Worker, conn: Connection) -> dict[Scope, list[str]]:
+    datamap = load(worker, conn).compiled.datamap
+    return {scope: [each.name for each in datamap.entries(scope)] for scope in Scope}
 
 
 def _known(found: Deletion | None) -> Deletion:

@@ -23,7 +23,7 @@ from retention_worker.service.prepare import Prepared, prepare, tenant_id_of
 from retention_worker.service.request import ACCOUNT, Erased, RequestRun, refuse_hold
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, requests, transactions
-from retention_worker.store.keys import Key, parse_id
+from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.requests import Request
@@ -126,6 +126,12 @@ def _note(
 ) -> Request | Erased:
     """Find the subject, refuse a hold, and write the request down before anything goes."""
     owned, key = _subject(session, compiled, tenant_id, wanted)
+    if owned is None:
+        # Who asks again and again how far it is must not keep the account's lock from the batches.
+        # A transaction may have moved to another account, so its request is noted anew below.
+        going_on = requests.open_of(session, tenant_id, ACCOUNT, id_text(key), wanted.scope)
+        if going_on is not None:
+            return going_on
     locked = subject.lock_account(session, compiled, tenant_id, key)
     if locked is None:
         raise UnknownSubject(f"tenant {tenant_id!r} has no {wanted.kind} {wanted.subject!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeGuard, TypeVar
 
@@ -37,10 +37,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """The files and the map, compiled for the database."""
+    """The files and the map, compiled for the database.
+
+    `written`: tenants as the policies write them, by how they were asked for, as far as known.
+    """
 
     policies: PolicySet
     compiled: CompiledMap
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def single(self) -> bool:

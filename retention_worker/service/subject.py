@@ -34,7 +34,11 @@ def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[Com
     loaded = load(worker, conn)
     compiled, policies = loaded.compiled, loaded.policies
     tenant_id = tenant_id_of(policies, tenant, single=loaded.single)
-    return compiled, as_policies_write(worker, conn, compiled, policies, tenant_id)
+    written = loaded.written.get(tenant_id)
+    if written is None:
+        written = as_policies_write(worker, conn, compiled, policies, tenant_id)
+        loaded.written[tenant_id] = written
+    return compiled, written
 
 
 def as_policies_write(

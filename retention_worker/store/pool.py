@@ -34,7 +34,7 @@ _PROLOGUE = "SELECT " + ", ".join(
     f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS
 )
 # A report or a plan may read long, but never hold a snapshot for an hour.
-_READ_TIMEOUT = "120s"
+_READ_PROLOGUE = f"{_PROLOGUE}, set_config('statement_timeout', '120s', true)"
 
 
 class Pool:
@@ -123,8 +123,7 @@ def reading(conn: Connection) -> Iterator[None]:
         conn.read_only, conn.isolation_level = True, IsolationLevel.REPEATABLE_READ
         try:
             with conn.transaction():
-                conn.execute(_PROLOGUE)
-                conn.execute("SELECT set_config('statement_timeout', %s, true)", (_READ_TIMEOUT,))
+                conn.execute(_READ_PROLOGUE)
                 yield
         finally:
             if not conn.closed:

@@ -20,6 +20,7 @@ __all__ = [
     "latest",
     "lock",
     "lock_chain",
+    "open_of",
     "opened",
     "set_chain_head",
     "set_progress",
@@ -88,6 +89,17 @@ def latest(
     """The newest request for a subject that is done."""
     row = session.row(
         "requests.latest",
+        {"tenant": tenant_id, "kind": kind, "subject": subject_id, "scope": scope},
+    )
+    return _request(row) if row else None
+
+
+def open_of(
+    session: Session, tenant_id: str, kind: str, subject_id: str, scope: Scope
+) -> Request | None:
+    """The request for a subject that is open already, read without a lock."""
+    row = session.row(
+        "requests.open_of",
         {"tenant": tenant_id, "kind": kind, "subject": subject_id, "scope": scope},
     )
     return _request(row) if row else None

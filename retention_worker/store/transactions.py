@@ -131,11 +131,10 @@ def counts(session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned
     parameters = {"tenant": tenant_id, "transaction": list(owned.key)} | key_parameters(
         [owned.account_key], len(compiled.accounts.id_columns)
     )
-    found = {
-        each.entry.name: int(session.value(each.of_transaction.count, parameters))
-        for each in compiled.entries
-        if each.of_transaction is not None
-    }
+    sql = compiled.transactions
+    assert sql is not None
+    rows = session.rows(sql.counts, parameters) if sql.counts is not None else []
+    found = {row["name"]: int(row["erased"]) for row in rows}
     return {e.name: found[e.name] for e in compiled.datamap.credentials if e.name in found}
 
 

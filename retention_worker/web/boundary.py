@@ -56,7 +56,7 @@ class Boundary:
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 _add_headers(message)
             await send(message)
 

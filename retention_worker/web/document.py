@@ -52,7 +52,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operation in _operations(found):
         responses = operation["responses"]
         if "requestBody" in operation:
-            responses |= {str(code): each for code, each in problems(413).items()}
+            responses |= {str(code): each for code, each in problems(400, 413).items()}
         if "422" in responses:
             responses |= {str(code): each for code, each in problems(422).items()}
     return found

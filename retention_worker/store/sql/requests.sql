@@ -17,6 +17,12 @@ SELECT * FROM {schema}.request
    AND scope = %(scope)s AND state = 'done'
  ORDER BY id DESC LIMIT 1;
 
+-- name: open_of
+-- The open request for a subject, without a lock.
+SELECT * FROM {schema}.request
+ WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND subject_id = %(subject)s
+   AND scope = %(scope)s AND state = 'open';
+
 -- name: opened
 -- Requests that are still open, the oldest first.
 SELECT * FROM {schema}.request
@@ -50,15 +56,14 @@ UPDATE {schema}.request_chain SET head_hash = %(hash)s, head_batch = %(batch)s
  WHERE tenant_id = %(tenant)s;
 
 -- name: deletion
--- A request as the API shows it: by its public name or by its number.
+-- A request as the API shows it: by its public name or by its number. `last_batch` is its newest.
 SELECT r.id, r.deletion, r.tenant_id, r.kind, r.subject_id, r.account_id, r.scope, r.source,
        r.actor, r.reason, r.state, r.requested_at, r.due_by, r.finished_at,
-       (SELECT COALESCE(sum(b.objects), 0) FROM {schema}.batch b WHERE b.request_id = r.id)
-       AS objects,
-       (SELECT max(o.gone_at) FROM {schema}.object_deleted o
-         WHERE o.batch_id IN (SELECT b.id FROM {schema}.batch b WHERE b.request_id = r.id))
-       AS gone_at
+       b.objects, b.last_batch
   FROM {schema}.request r
+ CROSS JOIN LATERAL (
+       SELECT COALESCE(sum(b.objects), 0) AS objects, COALESCE(max(b.id), 0) AS last_batch
+         FROM {schema}.batch b WHERE b.request_id = r.id) AS b
  WHERE r.tenant_id = %(tenant)s
    AND (r.deletion = %(deletion)s::uuid OR r.id = %(request)s::bigint);
 
@@ -70,7 +75,32 @@ SELECT n.name, sum(n.rows::bigint)::bigint AS rows
  GROUP BY n.name ORDER BY n.name;
 
 -- name: objects_left
--- Objects that a request's batches queued and that are not gone, by state.
-SELECT d.state, count(*) AS objects FROM {schema}.object_deletion d
- WHERE d.batch_id IN (SELECT b.id FROM {schema}.batch b WHERE b.request_id = %(request)s)
+-- Objects that are not gone, by state: those that the request queued (`own`), and those of its
+-- subject that an earlier erasure had queued. Bytes are bytes, whoever was told of them first.
+SELECT d.state, count(*) AS objects,
+       count(*) FILTER (WHERE b.request_id IS NOT DISTINCT FROM %(request)s::bigint) AS own
+  FROM {schema}.object_deletion d JOIN {schema}.batch b ON b.id = d.batch_id
+ WHERE d.tenant_id = %(tenant)s AND d.account_id = %(account)s AND d.batch_id <= %(last_batch)s
+   AND (b.request_id = %(request)s
+        OR (d.entry = ANY (%(entries)s::text[])
+            AND (%(kind)s = 'account'
+                 OR EXISTS (SELECT 1 FROM {schema}.erasure e
+                             WHERE e.batch_id = d.batch_id AND e.tenant_id = d.tenant_id
+                               AND ((e.kind = 'account' AND e.subject_id = d.account_id)
+                                    OR (e.kind = 'transaction'
+                                        AND e.subject_id = %(subject)s))))))
  GROUP BY d.state;
+
+-- name: objects_gone_at
+-- When the last of those objects was gone.
+SELECT max(o.gone_at) AS gone_at
+  FROM {schema}.object_deleted o JOIN {schema}.batch b ON b.id = o.batch_id
+ WHERE o.tenant_id = %(tenant)s AND o.account_id = %(account)s AND o.batch_id <= %(last_batch)s
+   AND (b.request_id = %(request)s
+        OR (o.entry = ANY (%(entries)s::text[])
+            AND (%(kind)s = 'account'
+                 OR EXISTS (SELECT 1 FROM {schema}.erasure e
+                             WHERE e.batch_id = o.batch_id AND e.tenant_id = o.tenant_id
+                               AND ((e.kind = 'account' AND e.subject_id = o.account_id)
+                                    OR (e.kind = 'transaction'
+                                        AND e.subject_id = %(subject)s))))));

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,12 @@ def ask(
     stage: Stage, subject: object, *, kind: str = "account", scope: Scope = Scope.ALL, **more: str
 ) -> Erased:
     """Ask for an erasure by the command line."""
-    wanted = {"tenant": "acme", "source": "cli", "actor": "test", "reason": "Art. 17"} | more
+    wanted: dict[str, Any] = {
+        "tenant": "acme",
+        "source": "cli",
+        "actor": "test",
+        "reason": "Art. 17",
+    } | more
     return erase(stage.worker, Wanted(kind=kind, subject=str(subject), scope=scope, **wanted))
 
 

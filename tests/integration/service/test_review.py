@@ -31,8 +31,16 @@ def guarded(stage: Stage) -> Stage:
 
 def ask(stage: Stage, subject: object, kind: str = "account", scope: Scope = Scope.ALL) -> Erased:
     """Ask for an erasure by the command line."""
-    wanted = {"tenant": "acme", "source": "cli", "actor": "test", "reason": "Art. 17"}
-    return erase(stage.worker, Wanted(kind=kind, subject=str(subject), scope=scope, **wanted))
+    wanted = Wanted(
+        kind=kind,
+        subject=str(subject),
+        scope=scope,
+        tenant="acme",
+        source="cli",
+        actor="test",
+        reason="Art. 17",
+    )
+    return erase(stage.worker, wanted)
 
 
 def total(stage: Stage) -> float:

@@ -37,11 +37,12 @@ class Api:
 
     def ask_token(self, client: Secret, **form: str) -> httpx.Response:
         """Ask for a token."""
-        return self.http.post(
+        answer: httpx.Response = self.http.post(
             "/oauth2/token",
             data={"grant_type": "client_credentials"} | form,
             auth=(client.client.client_id, client.secret),
         )
+        return answer
 
     def token(self, client: Secret, **form: str) -> str:
         """A token of a client."""
@@ -66,7 +67,8 @@ class Caller:
     def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self.api.http.request(method, path, headers=headers, **more)
+        answer: httpx.Response = self.api.http.request(method, path, headers=headers, **more)
+        return answer
 
 
 def paths(account: AccountIds) -> dict[str, str]:
