@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from retention_worker.domain.explanation import Explanation
 from retention_worker.domain.explanation_words import in_short, sentences
 from retention_worker.service import holds
 from retention_worker.service.consequences import hold_of
@@ -57,10 +58,9 @@ def _page(
     )
 
 
-def _details(found: object) -> list[str]:
+def _details(found: Explanation) -> list[str]:
     """What stands behind obstacles, each once: for support, not for the person."""
-    lanes = getattr(found, "lanes", ())
-    said = [each.detail for lane in lanes for each in lane.obstacles if each.detail]
+    said = [each.detail for lane in found.lanes for each in lane.obstacles if each.detail]
     return list(dict.fromkeys(said))
 
 

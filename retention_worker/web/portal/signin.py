@@ -98,6 +98,4 @@ def leave(request: Request, visitor: Viewer) -> Response:
         sessions.close(visitor.worker, token)
     answer = go("sign-in")
     cookies.drop(request, answer, cookies.SESSION)
-    # Browsers that know it forget what they have of this site.
-    answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
