@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from retention_worker.domain.duration import parse_duration
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.period import Period
 from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.role import Role
 from retention_worker.domain.window import Window
 
 __all__ = ["PREFIX", "Settings", "load"]
 
 PREFIX = "RETENTION_"
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 # Read by the test suite alone, so a developer's shell may hold it.
 _FOREIGN = {"RETENTION_TEST_DATABASE_URL", "RETENTION_TEST_LONG"}
 
@@ -50,8 +60,22 @@ def _cron(value: str) -> str:
     return value
 
 
+def _roles(value: Any) -> Any:
+    """`kyc-support=support, kyc-lead=approver`."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, Role] = {}
+    for part in value.split(","):
+        theirs, _, ours = part.strip().rpartition("=")
+        if not theirs or ours.strip() not in set(Role):
+            raise ValueError(f"write their-group=role, ...; a role is one of {', '.join(Role)}")
+        found[theirs.strip()] = Role(ours.strip())
+    return found
+
+
 PeriodSetting = Annotated[Period, NoDecode, BeforeValidator(_period)]
 DurationSetting = Annotated[timedelta, NoDecode, BeforeValidator(_duration)]
+RolesSetting = Annotated[dict[str, Role], NoDecode, BeforeValidator(_roles)]
 WindowSetting = Annotated[Window, NoDecode, BeforeValidator(_window)]
 
 
@@ -109,6 +133,14 @@ class Settings(BaseSettings):
     health_port: int = Field(default=8081, ge=0, le=65_535)
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8080, ge=0, le=65_535)
+    web_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name_claim: str = Field(default="preferred_username", min_length=1)
+    oidc_tenant_claim: str = Field(default="tenant", min_length=1)
+    oidc_role_claim: str = Field(default="role", min_length=1)
+    oidc_roles: RolesSetting = {}
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     _crons = field_validator("schedule", "reconcile", "object_schedule")(_cron)
@@ -119,6 +151,23 @@ class Settings(BaseSettings):
         if not value or len(value.encode()) > 63 or "\x00" in value:
             raise ValueError("write the name of a schema, 1 to 63 bytes")
         return value
+
+    @field_validator("web_url", "oidc_issuer")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValueError("write an address like https://retention.example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Settings:
+        needed = (self.web_url, self.oidc_client_id, self.oidc_client_secret)
+        if self.oidc_issuer is not None and None in needed:
+            raise ValueError(
+                "RETENTION_OIDC_ISSUER: write RETENTION_WEB_URL, RETENTION_OIDC_CLIENT_ID and "
+                "RETENTION_OIDC_CLIENT_SECRET too"
+            )
+        return self
 
     @property
     def bounds(self) -> PolicyBounds:
@@ -189,6 +238,8 @@ def _refuse_unknown() -> None:
 
 
 def _line(location: tuple[int | str, ...], message: str) -> str:
+    if not location:  # of several settings together: the message names them
+        return message.removeprefix("Value error, ")
     name = str(location[0])
     variable = name if name.startswith(PREFIX) else f"{PREFIX}{name.upper()}"
     return f"{variable}: {message.removeprefix('Value error, ')}"

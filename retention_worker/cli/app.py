@@ -32,6 +32,7 @@ from retention_worker.cli import (
     run,
     serve,
     sweep,
+    user,
     verify,
 )
 from retention_worker.cli.output import clean, complain, say
@@ -71,6 +72,7 @@ for module in (
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
 app.add_typer(client.app, name="client")
+app.add_typer(user.app, name="user")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(objects.app, name="objects")
 app.add_typer(policy.app, name="policy")

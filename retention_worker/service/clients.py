@@ -19,7 +19,7 @@ from retention_worker.store.clients import Client
 from retention_worker.store.pool import Connection, reading, writing
 from retention_worker.store.session import Session
 
-__all__ = ["Secret", "create", "hash_of", "listed", "revoke", "rotate"]
+__all__ = ["Secret", "create", "hash_of", "known_tenant", "listed", "revoke", "rotate"]
 
 # So that who finds one in a file knows, or a scanner does, what it opens.
 _PREFIX = "rws_"
@@ -64,7 +64,7 @@ def create(
         raise ConfigurationError("there are no permissions: write --scope")
     secret = _new_secret()
     with worker.pool.connection() as conn:
-        tenant_id = _known_tenant(worker, conn, tenant)
+        tenant_id = known_tenant(worker, conn, tenant)
         with writing(conn):
             made = clients.add(
                 Session(conn, worker.settings.schema_name),
@@ -132,8 +132,14 @@ def _locked(session: Session, client_id: str) -> Client:
     return found
 
 
-def _known_tenant(worker: Worker, conn: Connection, tenant: str) -> str:
-    """A typing error must not make a client that sees nothing, or another's data later."""
+def known_tenant(worker: Worker, conn: Connection, tenant: str) -> str:
+    """The tenant column's value for a tenant that there is.
+
+    A typing error must not make a client that sees nothing, or another's data later.
+
+    Raises:
+        UnknownSubject: there is neither a policy file nor an account of it.
+    """
     loaded = load(worker, conn)
     tenant_id = tenant_id_of(loaded.policies, tenant, single=loaded.single)
     tenant_id = subject.as_policies_write(worker, conn, loaded.compiled, loaded.policies, tenant_id)

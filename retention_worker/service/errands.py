@@ -32,7 +32,8 @@ _AT_ONCE = 3
 _MOST = 100
 # What waits longer for its turn looks at the files and the catalog again.
 _FRESH_SECONDS = 5.0
-_TURN_SECONDS = 10.0
+# Less than a client waits for its answer.
+_TURN_SECONDS = 4.0
 
 
 class TooManyErrands(GuardRefused):

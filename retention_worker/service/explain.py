@@ -37,7 +37,7 @@ from retention_worker.store.mapsql.explain import ExplainSql, explain_sql
 from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
-__all__ = ["explain"]
+__all__ = ["erasure_of", "explain"]
 
 
 def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
@@ -109,7 +109,7 @@ class _Case:
             activities=self._activities(account) if account else {},
             lanes=explained,
             entries=tuple(explain_entry(each, explained) for each in entries),
-            erasures=tuple(_erasure(each) for each in erased),
+            erasures=tuple(erasure_of(each) for each in erased),
             requests=tuple(store.requests(self.session, self.tenant.tenant_id, self.subject)),
             last_sweep=control.latest_start(self.session),
         )
@@ -220,7 +220,8 @@ def _remembered(deferral: store.Deferral | None) -> list[Activity]:
     return [Activity(source="seen by an earlier sweep", at=deferral.active_at)]
 
 
-def _erasure(found: store.Erased) -> Erasure:
+def erasure_of(found: store.Erased) -> Erasure:
+    """An erasure with what the policy said then, in words."""
     effective = found.effective or {}
     key = "all_credentials" if found.scope is Scope.ALL else "biometrics"
     return Erasure(

@@ -15,7 +15,7 @@ from retention_worker.service.loaded import check_schema
 from retention_worker.service.worker import Worker
 from retention_worker.store import clients
 from retention_worker.store.clients import Bearer
-from retention_worker.store.pool import reading, writing
+from retention_worker.store.pool import writing
 from retention_worker.store.session import Session
 
 __all__ = ["LIFETIME", "NotGranted", "Token", "TooManyTokens", "WrongClient", "bearer", "issue"]
@@ -93,6 +93,6 @@ def bearer(worker: Worker, token: str) -> Bearer | None:
     """Whose token it is; None where it is none, has expired or was revoked."""
     with worker.pool.connection() as conn:
         check_schema(worker, conn)
-        with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
-            return clients.bearer(session, hash_of(token), worker.clock())
+        # One statement is a transaction of its own: every request waits for this one first.
+        session = Session(conn, worker.settings.schema_name)
+        return clients.bearer(session, hash_of(token), worker.clock())

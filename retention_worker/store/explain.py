@@ -29,6 +29,7 @@ __all__ = [
     "counts",
     "deferrals",
     "erased_entries",
+    "erased_of",
     "erasures",
     "holds",
     "known_as",
@@ -222,10 +223,11 @@ def erasures(
 ) -> list[Erased]:
     """Complete erasures of the account and of its transactions, newest first."""
     parameters = _subjects(tenant_id, subject, transaction_ids) | {"limit": _MOST_ERASURES}
-    return [_erased(row) for row in session.rows("explain.erasures", parameters)]
+    return [erased_of(row) for row in session.rows("explain.erasures", parameters)]
 
 
-def _erased(row: dict[str, Any]) -> Erased:
+def erased_of(row: dict[str, Any]) -> Erased:
+    """An erasure from its row."""
     return Erased(
         kind=row["kind"],
         id=row["subject_id"],

@@ -18,6 +18,7 @@ from retention_worker.web.boundary import Boundary
 from retention_worker.web.failures import Failures
 from retention_worker.web.limits import BodyLimit
 from retention_worker.web.parts import Parts
+from retention_worker.web.portal import router as portal
 
 __all__ = ["application"]
 
@@ -44,6 +45,7 @@ def application(worker: Worker) -> FastAPI:
     app.include_router(api.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.include_router(document.router)
+    app.include_router(portal)
     document.complete(app)
     problems.handle_in(app)
     # The last one added is the outermost.

@@ -100,13 +100,13 @@ class Program:
     environment: dict[str, str]
     command: Sequence[Path | str] = (PROGRAM,)
 
-    def run(self, *arguments: str, **environment: str) -> Result:
-        """Run a command to its end."""
+    def run(self, *arguments: str, input: str = "", **environment: str) -> Result:
+        """Run a command to its end; `input` is what it can read."""
         done = subprocess.run(
             [*self.command, *arguments],
             env=self._environment(environment),
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            input=input,
             capture_output=True,
             text=True,
             timeout=TIMEOUT,

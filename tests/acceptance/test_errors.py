@@ -47,6 +47,9 @@ WRONG_SETTINGS = {
     "RETENTION_OBJECT_SAMPLE_DAYS": "-1",
     "RETENTION_HEALTH_PORT": "65536",
     "RETENTION_WEB_PORT": "65536",
+    "RETENTION_WEB_URL": "retention.example.com",
+    "RETENTION_OIDC_ISSUER": "login",
+    "RETENTION_OIDC_ROLES": "kyc-lead=boss",
     "RETENTION_LOG_LEVEL": "loud",
 }
 # Any text may be right, as far as one can see without trying: the tests below try.
@@ -57,6 +60,11 @@ TRIED = {
     "RETENTION_LEDGER_EXPORT",
     "RETENTION_OBJECT_FILES_ROOT",
     "RETENTION_WEB_HOST",
+    "RETENTION_OIDC_CLIENT_ID",
+    "RETENTION_OIDC_CLIENT_SECRET",
+    "RETENTION_OIDC_NAME_CLAIM",
+    "RETENTION_OIDC_TENANT_CLAIM",
+    "RETENTION_OIDC_ROLE_CLAIM",
 }
 
 

@@ -45,7 +45,7 @@ def paths(account: AccountIds) -> list[str]:
 async def measure(base_url: str, token: str, asked: list[str], seconds: int) -> list[float]:
     """Milliseconds from each request's moment to the end of its answer."""
     took: list[float] = []
-    failed: list[int] = []
+    failed: list[int | str] = []
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
@@ -53,10 +53,14 @@ async def measure(base_url: str, token: str, asked: list[str], seconds: int) -> 
     ) as http:
 
         async def one(path: str, at: float) -> None:
-            answer = await http.get(path)
+            status: int | str
+            try:
+                status = (await http.get(path)).status_code
+            except httpx.TransportError as exc:
+                status = type(exc).__name__
             took.append((time.perf_counter() - at) * 1000)
-            if answer.status_code != 200:
-                failed.append(answer.status_code)
+            if status != 200:
+                failed.append(status)
 
         start = time.perf_counter()
         async with asyncio.TaskGroup() as group:

@@ -1,0 +1,128 @@
+"""Describes one transaction: its metadata and decision, its credentials, what was erased when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from retention_worker.domain.datamap import TRANSACTION
+from retention_worker.domain.details import EntryShown, TransactionShown
+from retention_worker.domain.errors import UnknownSubject
+from retention_worker.service.explain import erasure_of
+from retention_worker.service.loaded import load
+from retention_worker.service.obstacles import Tenant, find_tenant
+from retention_worker.service.subject import of_another_type
+from retention_worker.service.worker import Worker
+from retention_worker.store import explain, shown
+from retention_worker.store.keys import parse_id
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.explain import explain_sql
+from retention_worker.store.mapsql.reached import instant
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+
+__all__ = ["describe", "transactions_of"]
+
+_MOST_TRANSACTIONS = 100
+
+
+def describe(
+    worker: Worker, transaction: str, *, tenant: str | None, account: str | None = None
+) -> TransactionShown:
+    """Say everything that may be shown of one transaction; nothing is written.
+
+    Args:
+        worker: the parts.
+        transaction: its id as a person writes it.
+        tenant: a policy file's name, or a value of the tenant column.
+        account: whose it has to be, where the caller says so.
+
+    Raises:
+        UnknownSubject: the tenant (or that account) has no such transaction.
+        ConfigurationError: no tenant was named, or the data map is wrong.
+    """
+    with worker.pool.connection() as conn:
+        loaded = load(worker, conn)
+        compiled = loaded.compiled
+        now = worker.clock()
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
+            row = _row(session, compiled, who, transaction, account)
+            return _described(session, compiled, who, row, now)
+
+
+def transactions_of(worker: Worker, account: str, *, tenant: str | None) -> list[str]:
+    """The ids of an account's transactions, a hundred of them; none where it is unknown."""
+    with worker.pool.connection() as conn:
+        loaded = load(worker, conn)
+        compiled = loaded.compiled
+        key = parse_id(account, len(compiled.accounts.id_columns))
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
+            sql = explain_sql(compiled)
+            with of_another_type(account):
+                if explain.account(session, compiled, sql, who.tenant_id, key) is None:
+                    return []
+            found = explain.transactions(session, compiled, sql, who.tenant_id, key)
+    return found[:_MOST_TRANSACTIONS]
+
+
+def _row(
+    session: Session, compiled: CompiledMap, who: Tenant, transaction: str, account: str | None
+) -> shown.Row:
+    mapped = compiled.datamap.transactions
+    key = parse_id(transaction, len(mapped.id) if mapped else 1)
+    whose = parse_id(account, len(compiled.accounts.id_columns)) if account is not None else None
+    with of_another_type(transaction):
+        row = shown.transaction(session, compiled, who.tenant_id, key, whose)
+    if row is None:
+        raise UnknownSubject(
+            f"tenant {who.name!r} has no transaction {transaction!r}: look at the id and the tenant"
+        )
+    return row
+
+
+def _described(
+    session: Session, compiled: CompiledMap, who: Tenant, row: shown.Row, now: datetime
+) -> TransactionShown:
+    tenant_id = who.tenant_id
+    open_ones = explain.requests(session, tenant_id, row.account)
+    return TransactionShown(
+        tenant=who.name,
+        tenant_id=tenant_id,
+        id=row.id,
+        account=row.account,
+        at=now,
+        metadata=row.metadata,
+        decision=row.decision,
+        in_progress=row.in_progress,
+        created_at=instant(row.created_at),
+        entries=_entries(
+            compiled,
+            shown.counts(session, compiled, tenant_id, row),
+            shown.objects(session, tenant_id, row),
+        ),
+        erasures=tuple(erasure_of(each) for each in shown.erasures(session, tenant_id, row)),
+        requests=tuple(each for each in open_ones if each.kind != TRANSACTION or each.id == row.id),
+    )
+
+
+def _entries(
+    compiled: CompiledMap,
+    counts: Mapping[str, Sequence[int]],
+    pending: Mapping[str, Mapping[str, int]],
+) -> tuple[EntryShown, ...]:
+    """The entries that hang on transactions, in the file's order."""
+    return tuple(
+        EntryShown(
+            name=each.name,
+            class_=each.class_,
+            rows=counts[each.name][0],
+            objects=counts[each.name][1],
+            pending=pending.get(each.name, {}),
+        )
+        for each in compiled.datamap.credentials
+        if each.name in counts
+    )

@@ -1,0 +1,56 @@
+"""The ledger of one tenant a page at a time, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from retention_worker.domain.errors import UnknownSubject
+from retention_worker.service.loaded import check_schema
+from retention_worker.service.worker import Worker
+from retention_worker.store import glance
+from retention_worker.store.glance import Batch, Erased
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
+
+__all__ = ["Page", "batches", "erased"]
+
+_ROWS = 50
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """Rows, and where the next page begins; None: there is none."""
+
+    rows: tuple[T, ...]
+    next: int | None
+
+
+def batches(worker: Worker, tenant_id: str, *, before: int | None = None) -> Page[Batch]:
+    """The tenant's batches, newest first."""
+    with worker.pool.connection() as conn:
+        check_schema(worker, conn)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            found = glance.batches(session, tenant_id, before=before, limit=_ROWS + 1)
+    rows = tuple(found[:_ROWS])
+    return Page(rows=rows, next=rows[-1].id if len(found) > _ROWS else None)
+
+
+def erased(worker: Worker, tenant_id: str, batch: int, *, after: int = 0) -> Page[Erased]:
+    """A batch's accounts and transactions.
+
+    Raises:
+        UnknownSubject: the tenant has no such batch, or it has no more.
+    """
+    with worker.pool.connection() as conn:
+        check_schema(worker, conn)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            found = glance.erased(session, tenant_id, batch, after=after, limit=_ROWS + 1)
+    if not found:
+        raise UnknownSubject("the tenant has no such batch")
+    rows = tuple(found[:_ROWS])
+    return Page(rows=rows, next=rows[-1].id if len(found) > _ROWS else None)

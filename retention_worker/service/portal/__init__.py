@@ -1,0 +1,1 @@
+"""Who may use the portal: users, their passwords, sign-in and sessions."""
