@@ -40,6 +40,6 @@ def test_complete_means_that_the_bytes_are_gone(api: Api, tmp_path: Path) -> Non
     answer = remove("DELETE", where)
     assert (answer.status_code, answer.json()["state"]) == (200, "complete")
     assert list(root.iterdir()) == []
-    deletion = remove("GET", f"/api/v1/deletions/{answer.json()['id']}")
+    deletion = remove("GET", f"/api/v1/deletions/{answer.json()['deletion']}")
     receipt = deletion.json()["receipt"]
     assert [each["objects_not_deleted"] for each in receipt["erasures"]] == [0]
