@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -40,6 +42,14 @@ def client(*, timeout: int, connections: int) -> Any:
     Raises:
         StoreDown: a profile or a region that is named does not exist.
     """
+    # The SDK takes longer to make a client than to delete thousands of objects; what it reads from
+    # the environment is part of the key, so that it is read again when it changes.
+    environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _made(timeout, connections, environment)
+
+
+@lru_cache(maxsize=8)
+def _made(timeout: int, connections: int, _environment: tuple[tuple[str, str], ...]) -> Any:
     try:
         made = boto3.session.Session().client(
             "s3",
@@ -217,8 +227,10 @@ def _translated(*, denied: bool = True) -> Iterator[None]:
         code = code_of(exc)
         if not denied and code in _ABOUT_OBJECTS:
             raise
+        _made.cache_clear()
         raise StoreDown(code) from exc
     except BotoCoreError as exc:
+        _made.cache_clear()  # credentials may have been exchanged where the SDK read them
         raise StoreDown(type(exc).__name__) from exc
 
 

@@ -76,6 +76,7 @@ def _client() -> Any:
 
 
 def _compare(client: Any, database: Database, config: ConfigFolder, objects: int) -> None:
+    _drained(client, database, config, 100)  # as in a process that has drained before
     ratios = []
     for pair in range(_PAIRS):
         turns = [_bare, _drained] if pair % 2 else [_drained, _bare]
