@@ -33,8 +33,9 @@ class TransactionShown:
     """A transaction at one instant.
 
     `metadata` and `decision` are the columns that the data map names, in its order, as JSON values
-    (times as ISO 8601 texts). `in_progress` is None where the map names no state. `erasures` are
-    those that took it along, the first one first; `requests` those that are not finished.
+    (times as ISO 8601 texts). `state` is None where the map names none; then nothing is
+    `in_progress`. `erasures` are those that took it along, the first one first; `requests` those
+    that are not finished.
     """
 
     tenant: str
@@ -44,7 +45,8 @@ class TransactionShown:
     at: datetime
     metadata: Mapping[str, Any]
     decision: Mapping[str, Any]
-    in_progress: bool | None
+    state: str | None
+    in_progress: bool
     created_at: datetime | None
     entries: tuple[EntryShown, ...]
     erasures: tuple[Erasure, ...]

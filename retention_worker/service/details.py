@@ -7,19 +7,18 @@ from datetime import datetime
 
 from retention_worker.domain.datamap import TRANSACTION
 from retention_worker.domain.details import EntryShown, TransactionShown
-from retention_worker.domain.errors import UnknownSubject
 from retention_worker.service.explain import erasure_of
 from retention_worker.service.loaded import load
 from retention_worker.service.obstacles import Tenant, find_tenant
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.worker import Worker
-from retention_worker.store import explain, shown
-from retention_worker.store.keys import parse_id
+from retention_worker.store import explain, transactions
+from retention_worker.store.keys import id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import explain_sql
-from retention_worker.store.mapsql.reached import instant
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
+from retention_worker.store.transactions import Shown
 
 __all__ = ["describe", "transactions_of"]
 
@@ -48,7 +47,8 @@ def describe(
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            row = _row(session, compiled, who, transaction, account)
+            with of_another_type(transaction):
+                row = transactions.show(session, compiled, who.tenant_id, transaction, account)
             return _described(session, compiled, who, row, now)
 
 
@@ -69,43 +69,33 @@ def transactions_of(worker: Worker, account: str, *, tenant: str | None) -> list
     return found[:_MOST_TRANSACTIONS]
 
 
-def _row(
-    session: Session, compiled: CompiledMap, who: Tenant, transaction: str, account: str | None
-) -> shown.Row:
-    mapped = compiled.datamap.transactions
-    key = parse_id(transaction, len(mapped.id) if mapped else 1)
-    whose = parse_id(account, len(compiled.accounts.id_columns)) if account is not None else None
-    with of_another_type(transaction):
-        row = shown.transaction(session, compiled, who.tenant_id, key, whose)
-    if row is None:
-        raise UnknownSubject(
-            f"tenant {who.name!r} has no transaction {transaction!r}: look at the id and the tenant"
-        )
-    return row
-
-
 def _described(
-    session: Session, compiled: CompiledMap, who: Tenant, row: shown.Row, now: datetime
+    session: Session, compiled: CompiledMap, who: Tenant, row: Shown, now: datetime
 ) -> TransactionShown:
-    tenant_id = who.tenant_id
-    open_ones = explain.requests(session, tenant_id, row.account)
+    tenant_id, owned = who.tenant_id, row.owned
+    account = id_text(owned.account_key)
+    erased = explain.erasures_of_transaction(session, tenant_id, account, owned.id, row.created_at)
+    open_ones = explain.requests(session, tenant_id, account)
     return TransactionShown(
         tenant=who.name,
         tenant_id=tenant_id,
-        id=row.id,
-        account=row.account,
+        id=owned.id,
+        account=account,
         at=now,
         metadata=row.metadata,
         decision=row.decision,
-        in_progress=row.in_progress,
-        created_at=instant(row.created_at),
+        state=row.state,
+        in_progress=owned.in_progress,
+        created_at=row.created_at,
         entries=_entries(
             compiled,
-            shown.counts(session, compiled, tenant_id, row),
-            shown.objects(session, tenant_id, row),
+            transactions.counts(session, compiled, tenant_id, owned),
+            transactions.objects(session, tenant_id, owned),
         ),
-        erasures=tuple(erasure_of(each) for each in shown.erasures(session, tenant_id, row)),
-        requests=tuple(each for each in open_ones if each.kind != TRANSACTION or each.id == row.id),
+        erasures=tuple(erasure_of(each) for each in erased),
+        requests=tuple(
+            each for each in open_ones if each.kind != TRANSACTION or each.id == owned.id
+        ),
     )
 
 

@@ -29,8 +29,8 @@ __all__ = [
     "counts",
     "deferrals",
     "erased_entries",
-    "erased_of",
     "erasures",
+    "erasures_of_transaction",
     "holds",
     "known_as",
     "objects",
@@ -221,13 +221,25 @@ def applied(session: Session, tenant_id: str, digest: str) -> datetime | None:
 def erasures(
     session: Session, tenant_id: str, subject: str, transaction_ids: Sequence[str]
 ) -> list[Erased]:
-    """Complete erasures of the account and of its transactions, newest first."""
-    parameters = _subjects(tenant_id, subject, transaction_ids) | {"limit": _MOST_ERASURES}
-    return [erased_of(row) for row in session.rows("explain.erasures", parameters)]
+    """The newest complete erasures of the account and of its transactions, newest first."""
+    parameters = _subjects(tenant_id, subject, transaction_ids)
+    parameters |= {"since": None, "limit": _MOST_ERASURES}
+    return [_erased(row) for row in session.rows("explain.erasures", parameters)]
 
 
-def erased_of(row: dict[str, Any]) -> Erased:
-    """An erasure from its row."""
+def erasures_of_transaction(
+    session: Session, tenant_id: str, subject: str, transaction: str, created_at: datetime | None
+) -> list[Erased]:
+    """All complete erasures that took a transaction along, the first one first.
+
+    Those of its account only if they came after the transaction was created.
+    """
+    parameters = _subjects(tenant_id, subject, [transaction])
+    parameters |= {"since": created_at, "limit": None}
+    return [_erased(row) for row in reversed(session.rows("explain.erasures", parameters))]
+
+
+def _erased(row: dict[str, Any]) -> Erased:
     return Erased(
         kind=row["kind"],
         id=row["subject_id"],

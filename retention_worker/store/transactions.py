@@ -15,14 +15,12 @@ from retention_worker.store.mapsql.reached import instant
 from retention_worker.store.session import Session
 
 __all__ = [
-    "Erased",
     "Owned",
     "Shown",
     "counts",
-    "erasures",
     "find",
     "is_left",
-    "objects_left",
+    "objects",
     "show",
 ]
 
@@ -52,15 +50,6 @@ class Shown:
     created_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erased:
-    """A complete erasure that concerns a transaction: its own, or its account's."""
-
-    kind: str
-    scope: Scope
-    erased_at: datetime
-
-
 def find(
     session: Session,
     compiled: CompiledMap,
@@ -78,12 +67,12 @@ def find(
 
 
 def show(
-    session: Session, compiled: CompiledMap, tenant_id: str, transaction: str, account: str
+    session: Session, compiled: CompiledMap, tenant_id: str, transaction: str, account: str | None
 ) -> Shown:
-    """The transaction with what the map lets be shown.
+    """The transaction with what the map lets be shown; of `account`, where one is named.
 
     Raises:
-        UnknownSubject: the account has none of that id, or the map has no transactions.
+        UnknownSubject: there is none of that id, or the map has no transactions.
     """
     row = _found(session, compiled, tenant_id, transaction, account, whole=True)
     return Shown(
@@ -110,7 +99,9 @@ def _found(
     parameters = {
         "tenant": tenant_id,
         "transaction": list(parse_id(transaction, len(sql.id_columns))),
-        "account": list(parse_id(account, len(compiled.accounts.id_columns))) if account else None,
+        "account": None
+        if account is None
+        else list(parse_id(account, len(compiled.accounts.id_columns))),
     }
     row = session.row(sql.show if whole else sql.find, parameters)
     if row is None:
@@ -126,35 +117,27 @@ def _owned(row: Mapping[str, Any]) -> Owned:
     )
 
 
-def counts(session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned) -> dict[str, int]:
-    """Rows of the transaction's credentials that are there, by entry, in the map's order."""
+def counts(
+    session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned
+) -> dict[str, tuple[int, int]]:
+    """Rows of the transaction that are there, and objects that they name, by entry."""
     parameters = {"tenant": tenant_id, "transaction": list(owned.key)} | key_parameters(
         [owned.account_key], len(compiled.accounts.id_columns)
     )
     sql = compiled.transactions
     assert sql is not None
     rows = session.rows(sql.counts, parameters) if sql.counts is not None else []
-    found = {row["name"]: int(row["erased"]) for row in rows}
-    return {e.name: found[e.name] for e in compiled.datamap.credentials if e.name in found}
+    return {row["name"]: (row["erased"], row["queued"]) for row in rows}
 
 
-def erasures(session: Session, tenant_id: str, owned: Owned) -> list[Erased]:
-    """The complete erasures of the transaction and of its account, the oldest first."""
-    rows = session.rows("transactions.erasures", _subjects(tenant_id, owned))
-    return [
-        Erased(kind=row["kind"], scope=Scope(row["scope"]), erased_at=row["erased_at"])
-        for row in rows
-    ]
-
-
-def objects_left(session: Session, tenant_id: str, owned: Owned) -> int:
-    """Objects of the account that erasures of it, or of the transaction, queued: not gone yet."""
-    return int(session.value("transactions.objects_left", _subjects(tenant_id, owned)))
-
-
-def _subjects(tenant_id: str, owned: Owned) -> dict[str, Any]:
+def objects(session: Session, tenant_id: str, owned: Owned) -> dict[str, dict[str, int]]:
+    """Objects that are still to be deleted: how many in each state, by entry."""
+    pending: dict[str, dict[str, int]] = {}
     account = id_text(owned.account_key)
-    return {"tenant": tenant_id, "transaction": owned.id, "account": account}
+    parameters = {"tenant": tenant_id, "transaction": owned.id, "account": account}
+    for row in session.rows("transactions.objects", parameters):
+        pending.setdefault(row["entry"], {})[row["state"]] = row["objects"]
+    return pending
 
 
 def is_left(

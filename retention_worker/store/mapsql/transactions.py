@@ -32,8 +32,9 @@ class TransactionSql:
     progress; `account` (a text array, or NULL) is the account that it must be of. `show` takes the
     same and gives what may be shown of it: `metadata` and `decision` as objects, `state` as text
     and `created_at` as the text of an instant (both NULL where the map names none). `left` gives,
-    by scope, whether a credential of the transaction of `k` is there. `counts` gives `name` and
-    `erased` (rows that are there) of each entry; None where no entry is of a transaction.
+    by scope, whether a credential of the transaction of `k` is there. `counts` gives `name`,
+    `erased` (rows that are there) and `queued` (objects that they name) of each entry; None where
+    no entry is of a transaction.
     """
 
     id_columns: tuple[str, ...]
@@ -61,7 +62,7 @@ def transaction_sql(
 def _counts(entries: Sequence[EntrySql]) -> Composed | None:
     """All entries in one statement: a read is answered in as few round trips as can be."""
     found = [
-        SQL("SELECT {} AS name, n.erased FROM ({}) AS n").format(
+        SQL("SELECT {} AS name, n.erased, n.queued FROM ({}) AS n").format(
             constant(each.entry.name), each.of_transaction.count
         )
         for each in entries

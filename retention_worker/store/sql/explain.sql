@@ -21,7 +21,8 @@ SELECT applied_at, digest FROM {schema}.policy
  WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 1;
 
 -- name: erasures
--- What was erased of the account and its transactions, newest first, and under which policy.
+-- What was erased of the account (since a time) and its transactions, newest first, and under which
+-- policy.
 SELECT e.kind, e.subject_id, e.scope, e.last_activity::text AS last_activity, e.erased_at,
        b.source, b.policy_digest, p.tenant, p.effective, p.revision, p.applied_at
   FROM {schema}.erasure e
@@ -32,7 +33,8 @@ SELECT e.kind, e.subject_id, e.scope, e.last_activity::text AS last_activity, e.
           AND p.applied_at <= b.erased_at
         ORDER BY p.id DESC LIMIT 1) AS p ON TRUE
  WHERE e.tenant_id = %(tenant)s AND e.complete
-   AND ((e.kind = 'account' AND e.subject_id = %(account)s)
+   AND ((e.kind = 'account' AND e.subject_id = %(account)s
+         AND (%(since)s::timestamptz IS NULL OR e.erased_at >= %(since)s::timestamptz))
         OR (e.kind = 'transaction' AND e.subject_id = ANY (%(transactions)s::text[])))
  ORDER BY e.id DESC LIMIT %(limit)s;
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from retention_worker.domain.details import TransactionShown
 from retention_worker.domain.permission import Permission
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.service.transaction import Transaction, show
-from retention_worker.store.keys import id_text
+from retention_worker.service.details import describe
 from retention_worker.web.api.answer import Answer
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.parts import Given
@@ -65,26 +65,26 @@ class WorkflowExecution(Answer):
 )
 def transaction(account: str, transaction: str, parts: Given, bearer: Reader) -> WorkflowExecution:
     """A transaction's metadata and decision, which stay, and which of its credentials are there."""
-    return _shown(show(parts.worker, tenant_of(bearer), account, transaction))
+    return _shown(describe(parts.worker, transaction, tenant=tenant_of(bearer), account=account))
 
 
-def _shown(found: Transaction) -> WorkflowExecution:
-    shown, since = found.shown, found.erased_at.get(Scope.BIOMETRICS)
+def _shown(found: TransactionShown) -> WorkflowExecution:
+    since = found.erased_at(Scope.BIOMETRICS)
     return WorkflowExecution(
-        account=id_text(shown.owned.account_key),
-        transaction=shown.owned.id,
-        state=shown.state,
-        in_progress=shown.owned.in_progress,
-        metadata=dict(shown.metadata),
-        decision=dict(shown.decision),
+        account=found.account,
+        transaction=found.id,
+        state=found.state,
+        in_progress=found.in_progress,
+        metadata=dict(found.metadata),
+        decision=dict(found.decision),
         credentials=[
             CredentialShown.model_validate(
-                {"name": entry.name, "class": entry.class_, "count": rows}
+                {"name": each.name, "class": each.class_, "count": each.rows}
             )
-            for entry, rows in found.rows
+            for each in found.entries
         ],
-        wiped_out_at=found.erased_at.get(Scope.ALL),
+        wiped_out_at=found.erased_at(Scope.ALL),
         biometrics_wiped_out_at=since,
-        objects_pending=found.objects_left,
+        objects_pending=found.objects_pending,
         unavailable=Unavailable(since=since, functions=list(_FUNCTIONS)) if since else None,
     )
