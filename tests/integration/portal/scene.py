@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from fastapi import FastAPI
 from httpx import Response
 
 from retention_worker.domain.role import Role
@@ -68,10 +70,20 @@ class PortalScene:
     stage: Stage
     made: set[str] = field(default_factory=set)
 
+    @cached_property
+    def app(self) -> FastAPI:
+        """The application that all browsers share, as people do.
+
+        Its routes are made with the first request, with a warning silenced for all threads of the
+        process: it has been asked once before several threads ask it.
+        """
+        app = application(self.stage.worker)
+        TestClient(app, base_url=BASE).get("/portal/sign-in").raise_for_status()
+        return app
+
     def browser(self, base: str = BASE) -> Browser:
         """A browser that nobody has signed in with."""
-        app = application(self.stage.worker)
-        return Browser(TestClient(app, base_url=base, raise_server_exceptions=False))
+        return Browser(TestClient(self.app, base_url=base, raise_server_exceptions=False))
 
     def user(self, role: Role | str, tenant: str = "acme", name: str | None = None) -> str:
         """A user of a tenant, made once."""

@@ -8,7 +8,7 @@ from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.role import Role
 from retention_worker.service.portal import users
 from retention_worker.service.portal.signin import MOST_ATTEMPTS
-from tests.integration.portal.scene import PASSWORD, PortalScene, csrf_of
+from tests.integration.portal.scene import PASSWORD, Browser, PortalScene, csrf_of
 
 
 def test_the_cookies_are_for_this_host_alone(scene: PortalScene) -> None:
@@ -115,12 +115,13 @@ def test_a_failure_says_nothing_of_its_reason(scene: PortalScene) -> None:
 def test_a_name_that_was_tried_too_often_waits(scene: PortalScene) -> None:
     """Ten attempts, at once too; then 429 with the time, the right password included."""
     name = scene.user("viewer")
+    browsers = [scene.browser() for _ in range(MOST_ATTEMPTS + 4)]
 
-    def attempt(_: int) -> int:
-        return scene.browser().sign_in(name, "a wrong one").status_code
+    def attempt(browser: Browser) -> int:
+        return browser.sign_in(name, "a wrong one").status_code
 
     with ThreadPoolExecutor(4) as threads:
-        answers = sorted(threads.map(attempt, range(MOST_ATTEMPTS + 4)))
+        answers = sorted(threads.map(attempt, browsers))
     assert answers == [401] * MOST_ATTEMPTS + [429] * 4
     refused = scene.browser().sign_in(name)
     assert refused.status_code == 429
