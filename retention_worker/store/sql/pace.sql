@@ -28,6 +28,11 @@ UPDATE {schema}.pace
 
 -- name: signals
 -- How the server is doing; NULL is what this role may not know, or what cannot be known.
+WITH RECURSIVE mapped (relid) AS ( -- the tables, and the partitions in which their rows are
+    SELECT unnest(%(tables)s::bigint[]::oid[])
+    UNION
+    SELECT i.inhrelid FROM mapped JOIN pg_catalog.pg_inherits i ON i.inhparent = mapped.relid
+)
 SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS written,
        (SELECT jsonb_agg(jsonb_build_object(
                    'name', r.application_name, 'state', r.state,
@@ -39,12 +44,13 @@ SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS written,
           FROM pg_catalog.pg_stat_archiver a) AS archiving_fails,
        (SELECT 100.0 * sum(d.numbackends) / current_setting('max_connections')::int
           FROM pg_catalog.pg_stat_database d)::float8 AS connection_percent,
-       (SELECT max(100.0 * s.n_dead_tup / (s.n_live_tup + s.n_dead_tup))
-          FROM pg_catalog.pg_stat_all_tables s
-         WHERE s.relid = ANY (%(tables)s::bigint[]::oid[])
-           AND s.n_dead_tup >= %(least_dead)s)::float8 AS dead_percent,
+       -- Counters begin at zero after a crash, a failover or a copy: what ANALYZE saw counts too.
+       (SELECT max(100.0 * s.n_dead_tup / GREATEST(s.n_live_tup + s.n_dead_tup, c.reltuples))
+          FROM mapped JOIN pg_catalog.pg_stat_all_tables s USING (relid)
+          JOIN pg_catalog.pg_class c ON c.oid = s.relid
+         WHERE s.n_dead_tup >= %(least_dead)s)::float8 AS dead_percent,
        EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_vacuum v
-                WHERE v.relid = ANY (%(tables)s::bigint[]::oid[])) AS vacuuming,
+                WHERE v.relid IN (SELECT relid FROM mapped)) AS vacuuming,
        (SELECT extract(epoch FROM clock_timestamp() - min(t.xact_start))
           FROM pg_catalog.pg_stat_activity t
          WHERE t.pid <> pg_backend_pid() AND t.datname = current_database())::float8

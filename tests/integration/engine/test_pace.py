@@ -15,6 +15,9 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import lane as lane_module
 from retention_worker.service.sweep import sweep
 from retention_worker.service.watch import Watch
+from retention_worker.store import pace
+from retention_worker.store.pool import writing
+from retention_worker.store.session import Session
 from tests.stage import UNGUARDED, Stage, lane
 from tests.worker import open_worker
 
@@ -104,6 +107,38 @@ def test_a_role_that_sees_no_transactions_is_stopped_where_it_is_to_look(
     assert found.stop_reason is StopReason.PAUSED
     assert found.reason is not None
     assert "grant pg_read_all_stats" in found.reason
+
+
+def test_dead_rows_are_a_share_of_the_table_whatever_the_counters_forgot(stage: Stage) -> None:
+    """After a crash or a copy the server knows of no live row: a fifth dead is not all dead."""
+    with stage.conn.transaction():
+        stage.conn.execute("CREATE TABLE wide (id int) WITH (autovacuum_enabled = off)")
+        stage.conn.execute("INSERT INTO wide SELECT generate_series(1, 60000)")
+    stage.conn.execute("ANALYZE wide")
+    stage.conn.execute("SELECT pg_stat_force_next_flush()")
+    stage.conn.execute("SELECT pg_stat_reset_single_table_counters('wide'::regclass)")
+    assert 15 < _dead_percent(stage, "wide", "DELETE FROM wide WHERE id <= 12000") < 25
+
+
+def test_dead_rows_of_partitions_count(stage: Stage) -> None:
+    """A partitioned table has no rows of its own: what is dead is dead in its partitions."""
+    stage.conn.execute("CREATE TABLE parted (id int) PARTITION BY RANGE (id)")
+    stage.conn.execute(
+        "CREATE TABLE part PARTITION OF parted DEFAULT WITH (autovacuum_enabled = off)"
+    )
+    stage.conn.execute("INSERT INTO parted SELECT generate_series(1, 20000)")
+    assert _dead_percent(stage, "parted", "DELETE FROM parted WHERE id <= 12000") > 50
+
+
+def _dead_percent(stage: Stage, table: str, delete: str) -> float:
+    """What the signs say of a table after a statement, once its session has reported."""
+    stage.conn.execute(delete.encode())
+    # Sessions report what they did now and then; pg_stat_force_next_flush came with PostgreSQL 15.
+    stage.conn.execute("SELECT pg_stat_force_next_flush()")
+    row = stage.conn.execute("SELECT %s::regclass::oid::bigint", (table,)).fetchone()
+    assert row is not None
+    with writing(stage.conn):
+        return pace.signals(Session(stage.conn, "retention"), [row[0]]).dead_percent
 
 
 def test_an_old_snapshot_does_not_slow_four_hundred_batches(stage: Stage) -> None:
