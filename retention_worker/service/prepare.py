@@ -16,10 +16,10 @@ from retention_worker.domain.errors import (
 )
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.tenant import TenantId
-from retention_worker.service.doctor import refusals
+from retention_worker.service.doctor import inspect
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts
-from retention_worker.store.mapsql import CompiledMap, compile_map
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import Connection, refuse_standby
 from retention_worker.store.session import Session
@@ -67,8 +67,7 @@ def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepa
     _require_known(only, policies)
     refuse_standby(conn)
     check(conn, settings.schema_name)
-    _refuse_unsafe(worker, conn, datamap, policies)
-    compiled = compile_map(conn, datamap.datamap, settings.schema_name)
+    compiled = _compiled(worker, conn, datamap, policies)
     policies = _apart(Session(conn, settings.schema_name), compiled, policies)
     return Prepared(datamap=datamap, policies=policies, compiled=compiled)
 
@@ -109,19 +108,21 @@ def _require_known(only: Sequence[str], policies: PolicySet) -> None:
             )
 
 
-def _refuse_unsafe(
+def _compiled(
     worker: Worker, conn: Connection, datamap: DataMapFile, policies: PolicySet
-) -> None:
+) -> CompiledMap:
+    """The map on the database as it is now, unless something about it is unsafe."""
     single = datamap.datamap.accounts.tenant is None
     if single and len(policies.files) + len(policies.broken) > 1:
         raise ConfigurationError(
             f"{datamap.path}: accounts.tenant is left out, so exactly one policy file may exist: "
             "name the tenant column, or keep one file"
         )
-    found = refusals(Session(conn, worker.settings.schema_name), datamap.datamap, worker.settings)
-    if found:
-        lines = "\n".join(f"{each.subject}: {each.message}" for each in found)
+    found = inspect(Session(conn, worker.settings.schema_name), datamap.datamap, worker.settings)
+    if found.refusals or found.compiled is None:
+        lines = "\n".join(f"{each.subject}: {each.message}" for each in found.refusals)
         raise DriftError(f"the data map is not safe on this database: run doctor\n{lines}")
+    return found.compiled
 
 
 def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:

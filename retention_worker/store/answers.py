@@ -18,22 +18,30 @@ T = TypeVar("T")
 class Answer:
     """The result of one statement; the first question about it waits for the server.
 
-    `settle` waits for everything that was sent; it is asked only where the answer is not here.
+    `settle` waits for everything that was sent, which is asked where the answer is not here and has
+    no rows to wait for; `arrived` is told that everything up to this answer is here.
     """
 
-    def __init__(self, cursor: Cursor[DictRow], settle: Callable[[], None]) -> None:
+    def __init__(
+        self, cursor: Cursor[DictRow], settle: Callable[[], None], arrived: Callable[[], None]
+    ) -> None:
         self._cursor = cursor
         self._settle = settle
+        self._arrived = arrived
 
     def rows(self) -> list[DictRow]:
         """All rows."""
         with translated():
-            return self._cursor.fetchall()
+            found = self._cursor.fetchall()
+        self._arrived()
+        return found
 
     def row(self) -> DictRow | None:
         """The first row, or None."""
         with translated():
-            return self._cursor.fetchone()
+            found = self._cursor.fetchone()
+        self._arrived()
+        return found
 
     def value(self) -> Any:
         """The first column of the first row; None without a row."""
@@ -44,6 +52,7 @@ class Answer:
         """How many rows the statement touched."""
         if self._cursor.pgresult is None:
             self._settle()
+            self._arrived()
         return self._cursor.rowcount
 
 

@@ -80,6 +80,7 @@ class Session:
         self.schema_name = schema_name
         self._deadline = deadline
         self._longest_lock_ms = _FOR_EVER_MS if patient else _LOCK_TIMEOUT_MS
+        self._limited = False
 
     def rows(
         self, statement: str | Composed, parameters: Mapping[str, Any] | None = None
@@ -115,7 +116,11 @@ class Session:
         """
         with translated():
             cursor = self._execute(statement, parameters, replan=replan)
-        return Answer(cursor, lambda: settle(self.conn))
+        return Answer(cursor, lambda: settle(self.conn), self._arrived)
+
+    def _arrived(self) -> None:
+        """A round trip is over: time has passed, and what is sent next needs new time-outs."""
+        self._limited = False
 
     def _execute(
         self,
@@ -130,14 +135,26 @@ class Session:
         if self._deadline is None:
             return cursor.execute(query, parameters or {}, prepare=False)
         keeps = keeps_plans(self.conn) and not replan
+        # One round trip: the time-outs travel with the statement that they are for.
+        with nullcontext() if is_batching(self.conn) else self.conn.pipeline():
+            if not (self._limited and isinstance(statement, str)):
+                self._limit(keeps)
+            cursor.execute(query, parameters or {}, prepare=keeps)
+        return cursor
+
+    def _limit(self, keeps: bool) -> None:
+        """Say what may still be waited for.
+
+        A statement on somebody else's tables is always told. One on a few rows of our own goes by
+        what was said last in its round trip, which makes the batch longer by no more than it takes.
+        """
+        assert self._deadline is not None
+        batching = is_batching(self.conn)
         limits = (
             self._longest_lock_ms,
             "force_generic_plan" if keeps else "force_custom_plan",
             self._deadline.remaining_ms(),
-            self._deadline.milliseconds if is_batching(self.conn) else _FOR_EVER_MS,
+            self._deadline.milliseconds if batching else _FOR_EVER_MS,
         )
-        # One round trip: the time-outs travel with the statement that they are for.
-        with nullcontext() if is_batching(self.conn) else self.conn.pipeline():
-            self.conn.execute(_LIMITS, limits, prepare=keeps_plans(self.conn))
-            cursor.execute(query, parameters or {}, prepare=keeps)
-        return cursor
+        self.conn.execute(_LIMITS, limits, prepare=keeps_plans(self.conn))
+        self._limited = batching

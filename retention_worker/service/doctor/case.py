@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove, TableName
 from retention_worker.settings import Settings
 from retention_worker.store.examine import Comparison, Facts, Need, Surroundings
+from retention_worker.store.mapsql import CompiledMap
 
 __all__ = ["Case", "Compared", "blanked", "deleted", "erased_tables"]
 
@@ -26,7 +27,8 @@ class Compared:
 class Case:
     """Everything that was read; `policies` is the number of policy files, None where unknown.
 
-    `drift` is why the map does not compile, None where it does; `around` is for `doctor` alone.
+    `compiled` is the map on this database; `drift` is why it does not compile, None where it does
+    or where a name that is missing says so already; `around` is for `doctor` alone.
     """
 
     datamap: DataMap
@@ -35,6 +37,7 @@ class Case:
     policies: int | None = None
     lacking: tuple[Need, ...] = ()
     comparisons: tuple[Compared, ...] = ()
+    compiled: CompiledMap | None = None
     drift: str | None = None
     around: Surroundings | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from retention_worker.domain.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
@@ -29,10 +29,10 @@ from retention_worker.service.doctor.recreation import recreation
 from retention_worker.settings import Settings
 from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.mapsql import compile_map
+from retention_worker.store.mapsql import CompiledMap, compile_on
 from retention_worker.store.session import Session
 
-__all__ = ["examine", "refusals"]
+__all__ = ["Inspection", "examine", "inspect"]
 
 Check = Callable[[Case], Iterator[Finding]]
 
@@ -69,10 +69,18 @@ _WARNINGS: tuple[Check, ...] = (
 )
 
 
-def refusals(
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """Why nothing may be erased, empty where it is safe; then the map is `compiled`."""
+
+    refusals: tuple[Finding, ...]
+    compiled: CompiledMap | None
+
+
+def inspect(
     session: Session, datamap: DataMap, settings: Settings, *, policies: int | None = None
-) -> tuple[Finding, ...]:
-    """Why nothing may be erased by this map on this database; empty where it is safe.
+) -> Inspection:
+    """Whether credentials may be erased by this map on this database.
 
     A fixed number of catalog statements, whatever the number of tables.
 
@@ -82,14 +90,18 @@ def refusals(
         settings: for the batch's deadline.
         policies: how many policy files there are, None where that is not known.
     """
-    found = _judge(_read(session, datamap, settings, policies), _CHECKS)
-    return tuple(each for each in found if each.severity is Severity.REFUSE)
+    case = _read(session, datamap, settings, policies)
+    found = _judge(case, _CHECKS)
+    return Inspection(
+        refusals=tuple(each for each in found if each.severity is Severity.REFUSE),
+        compiled=case.compiled,
+    )
 
 
 def examine(
     session: Session, datamap: DataMap, settings: Settings, *, policies: int | None = None
 ) -> tuple[Finding, ...]:
-    """Everything that is wrong, refusals first; arguments as those of `refusals`.
+    """Everything that is wrong, refusals first; arguments as those of `inspect`.
 
     Looks at rows too, each time for a few seconds at most; writes nothing.
     """
@@ -100,10 +112,10 @@ def examine(
     found += contents.unclaimed_rows(session, case)
     found += contents.activity(session, case)
     found += recreation(session, case)
-    if not any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found):
+    ill = any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found)
+    if case.compiled is not None and not ill:
         # The last word is the server's, once every check is content.
-        compiled = compile_map(session.conn, datamap, session.schema_name)
-        found += contents.statements(session, compiled)
+        found += contents.statements(session, case.compiled)
     return tuple(sorted(found, key=lambda each: each.severity is Severity.WARN))
 
 
@@ -114,6 +126,7 @@ def _read(session: Session, datamap: DataMap, settings: Settings, policies: int 
         for need in wanted_privileges(needs(datamap, facts.catalog))
         if need.column is None or _has(facts.catalog, need.table, need.column)
     ]
+    compiled, drift = _compiled(datamap, facts.catalog, session.schema_name)
     return Case(
         datamap=datamap,
         facts=facts,
@@ -121,7 +134,8 @@ def _read(session: Session, datamap: DataMap, settings: Settings, policies: int 
         policies=policies,
         lacking=facts_of.lacking(session, facts.catalog, wanted),
         comparisons=_compare(session, datamap, facts.catalog),
-        drift=_drift(session, datamap, facts.catalog),
+        compiled=compiled,
+        drift=drift,
     )
 
 
@@ -148,16 +162,17 @@ def _compare(session: Session, datamap: DataMap, catalog: Catalog) -> tuple[Comp
     )
 
 
-def _drift(session: Session, datamap: DataMap, catalog: Catalog) -> str | None:
-    """Why the map does not compile, unless a name that is missing says so already."""
+def _compiled(
+    datamap: DataMap, catalog: Catalog, schema_name: str
+) -> tuple[CompiledMap | None, str | None]:
+    """The compiled map, or why there is none, unless a name that is missing says so already."""
     for each in named_columns(datamap):
         if not all(_has(catalog, each.table, column) for column in (*each.read, *each.write)):
-            return None
+            return None, None
     try:
-        compile_map(session.conn, datamap, session.schema_name)
+        return compile_on(catalog, datamap, schema_name), None
     except DriftError as exc:
-        return str(exc)
-    return None
+        return None, str(exc)
 
 
 def _has(catalog: Catalog, name: TableName, column: str) -> bool:

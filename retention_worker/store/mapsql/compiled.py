@@ -19,7 +19,7 @@ from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
 from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
 
-__all__ = ["CompiledMap", "PartSql", "compile_map"]
+__all__ = ["CompiledMap", "PartSql", "compile_map", "compile_on"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,15 @@ def compile_map(conn: psycopg.Connection, datamap: DataMap, schema_name: str) ->
         DriftError: a table or column is missing, or a type does not fit.
     """
     catalog = catalogs.read(conn, catalogs.mapped_tables(datamap))
+    return compile_on(catalog, datamap, schema_name)
+
+
+def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> CompiledMap:
+    """Compile the map against a catalog that was read.
+
+    Raises:
+        DriftError: as `compile_map`.
+    """
     ordered = children_first(datamap, catalog)
     entries = tuple(entry_sql(datamap, catalog, entry, schema_name) for entry in ordered)
     return CompiledMap(

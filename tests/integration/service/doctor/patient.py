@@ -6,7 +6,7 @@ from typing import Any
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap import DataMap
-from retention_worker.service.doctor import Finding, examine, refusals
+from retention_worker.service.doctor import Finding, examine, inspect
 from retention_worker.settings import Settings
 from retention_worker.store import catalog
 from retention_worker.store.pool import reading
@@ -71,7 +71,7 @@ class Patient:
         """What `run` and `sweep` would refuse, as the worker's role."""
         given = options.pop("settings", settings())
         with self.database.connect_worker() as conn:
-            return refusals(Session(conn, SCHEMA), self.datamap, given, **options)
+            return inspect(Session(conn, SCHEMA), self.datamap, given, **options).refusals
 
     def examine(self, **options: Any) -> tuple[Finding, ...]:
         """What `doctor` says, as the worker's role."""

@@ -35,7 +35,7 @@ def test_refusals_come_first_and_every_fault_is_told(patient: Patient) -> None:
 def test_the_start_of_a_sweep_asks_a_fixed_number_of_times(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many tables the map names, `refusals` sends the same few statements."""
+    """However many tables the map names, `inspect` sends the same few statements."""
     before = _statements(patient, monkeypatch)
     for number in range(20):
         patient.run(
