@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from retention_worker.cli.output import clean, console
 
 if TYPE_CHECKING:
+    from retention_worker.service.batches import Progress
     from retention_worker.service.drain import DrainProgress
-    from retention_worker.service.lane import Progress
 
 __all__ = ["drain_bar", "progress_bar"]
 

@@ -19,11 +19,12 @@ from retention_worker.domain.report import LaneReport, SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service import guard
 from retention_worker.service.applied import apply_policy
-from retention_worker.service.batch import Terms
+from retention_worker.service.batches import Ending, Progress
 from retention_worker.service.erase import finish_open
 from retention_worker.service.guard import Judge
-from retention_worker.service.lane import Ending, LaneRun, Progress
+from retention_worker.service.lane import LaneRun
 from retention_worker.service.prepare import Prepared, prepare
+from retention_worker.service.terms import Terms
 from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, deferred, lanes, ledger, sweeps

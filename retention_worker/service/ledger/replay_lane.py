@@ -11,10 +11,11 @@ from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.errors import GuardRefused, StatementFailed
 from retention_worker.domain.export import Line
 from retention_worker.domain.scope import Scope
-from retention_worker.service.batch import Batch, Source, Terms
+from retention_worker.service.batch import Batch
 from retention_worker.service.decide import block, has_credentials
 from retention_worker.service.ledger.replayed import Authority, Replay, Shown, is_later
 from retention_worker.service.prepare import Prepared
+from retention_worker.service.terms import Source, Terms
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts
 from retention_worker.store.keys import Key, parse_id

@@ -12,7 +12,7 @@ import pytest
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service import lane as lane_module
+from retention_worker.service import batches
 from retention_worker.service.sweep import sweep
 from retention_worker.service.watch import Watch
 from retention_worker.store import pace
@@ -83,7 +83,7 @@ def test_a_standby_that_is_absent_stops_the_lane(
     """Nothing goes, the report says why, and once nobody expects it any more all goes."""
     account = stage.account(idle_days=100)
     kept = stage.biometrics(account)
-    monkeypatch.setattr(lane_module, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.0)
     stage.set(expected_standbys="one, two")
     found = lane(stage.sweep(), Scope.BIOMETRICS)
     assert (found.stop_reason, found.accounts) == (StopReason.PAUSED, 0)
@@ -101,7 +101,7 @@ def test_a_role_that_sees_no_transactions_is_stopped_where_it_is_to_look(
 ) -> None:
     """What is not known might be anything, so it counts as a stop and names the right to grant."""
     stage.account(idle_days=100)
-    monkeypatch.setattr(lane_module, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.0)
     stage.set(max_transaction_age=stage.worker.settings.overdue_after)
     found = lane(stage.sweep(), Scope.BIOMETRICS)
     assert found.stop_reason is StopReason.PAUSED

@@ -11,8 +11,7 @@ import pytest
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.embedded import EmbeddedServer
-from retention_worker.service import lane as lane_module
-from retention_worker.service import watch
+from retention_worker.service import batches, watch
 from retention_worker.service.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import prepare_reference, temporary_database
@@ -43,7 +42,7 @@ def test_lag_stops_the_worker_and_recovery_resumes_it(
 ) -> None:
     """While the standby replays nothing no batch runs; once it has caught up the sweep goes on."""
     stage, standby = pair
-    monkeypatch.setattr(lane_module, "_LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(batches, "_LOOK_AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(watch, "_EVERY_SECONDS", 0.1)
     stage.set(expected_standbys=NAME, max_replication_lag_seconds=1)
     for number in range(5):
@@ -78,7 +77,7 @@ def test_an_expected_standby_that_goes_away_stops_the_worker(
 ) -> None:
     """Until it is back."""
     stage, standby = pair
-    monkeypatch.setattr(lane_module, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(watch, "_EVERY_SECONDS", 0.0)
     stage.set(expected_standbys=NAME)
     stage.account(idle_days=100)
@@ -97,7 +96,7 @@ def test_a_standby_whose_lag_the_role_may_not_read(
     """There is one, and nothing is known of it: that stops, and says what to grant."""
     stage, _ = pair
     stage.conn.execute(f"REVOKE pg_read_all_stats FROM {ROLE}".encode())
-    monkeypatch.setattr(lane_module, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.0)
     stage.account(idle_days=100)
     found = lane(stage.sweep(), Scope.BIOMETRICS)
     assert found.accounts == 0

@@ -13,8 +13,8 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import holds, pause
 from retention_worker.service import sweep as sweep_module
 from retention_worker.service.approve import approve, waiting
-from retention_worker.service.batch import Batch
 from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.erasing import LaneErasing
 from retention_worker.service.lane import LaneRun
 from retention_worker.service.request import Erased, RequestRun
 from retention_worker.store import credentials
@@ -63,7 +63,7 @@ def test_a_lane_that_fails_gives_back_what_it_had_reserved(
     def refuse(*_: object) -> None:
         raise IncompleteErasure("still there")
 
-    monkeypatch.setattr(Batch, "_check", refuse)
+    monkeypatch.setattr(LaneErasing, "_check", refuse)
     for _ in range(2):
         guarded.clock.forward(minutes=15)
         found = lane(guarded.sweep(reconcile=True), Scope.BIOMETRICS)

@@ -12,7 +12,7 @@ from psycopg.sql import SQL
 from retention_worker.domain.lane import Position
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service import batch, holds, sweep, work
+from retention_worker.service import erasing, holds, sweep, triage, work
 from retention_worker.service.decide import block
 from retention_worker.store import accounts, credentials, lanes
 from retention_worker.store.mapsql import CompiledMap, paths
@@ -98,7 +98,7 @@ def test_an_entry_that_is_skipped(
         return tuple(each for each in of_scope(self, scope) if each.entry.name != name)
 
     monkeypatch.setattr(CompiledMap, "of_scope", without)
-    monkeypatch.setattr(batch.Batch, "_check", lambda *_: None)
+    monkeypatch.setattr(erasing.LaneErasing, "_check", lambda *_: None)
     population.sweep()
     found = proof(population)
     assert wrong(population) == ["back", "overdue"]
@@ -111,7 +111,7 @@ def test_a_statement_that_erases_nothing(
     """Erasure rows are written, and nothing is gone."""
     nothing = credentials.Erasing([])
     monkeypatch.setattr(credentials, "erase", lambda *_, **__: nothing)
-    monkeypatch.setattr(batch.Batch, "_check", lambda *_: None)
+    monkeypatch.setattr(erasing.LaneErasing, "_check", lambda *_: None)
     population.sweep()
     assert wrong(population) == ["back", "overdue"]
 
@@ -168,7 +168,7 @@ def test_a_hold_that_is_not_looked_at(population: Stage, monkeypatch: pytest.Mon
         population.worker, str(account.account), tenant="acme", reason="r", actor="a", until=None
     )
     population.clock.forward(hours=1)
-    monkeypatch.setattr(batch, "block", lambda key, found: block(key, replace(found, hold=None)))
+    monkeypatch.setattr(triage, "block", lambda key, found: block(key, replace(found, hold=None)))
     population.sweep()
     assert wrong(population) == ["hold"]
 
@@ -191,7 +191,7 @@ def test_a_newer_credential_that_is_overlooked(
     """
     account = population.account(idle_days=100)
     add_face_template(population.conn, account.transactions[0], population.clock.now)
-    monkeypatch.setattr(batch, "block", lambda *_: None)
+    monkeypatch.setattr(triage, "block", lambda *_: None)
     population.sweep()
     assert population.biometrics(account) == 0
     assert "overdue" not in wrong(population)
