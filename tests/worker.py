@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,7 +16,6 @@ from retention_worker.service.memory import Memory
 from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
 from retention_worker.store.pool import Pool
-from tests.config_folder import ConfigFolder
 
 
 class MovingClock:
@@ -35,7 +36,7 @@ class MovingClock:
 
 @contextmanager
 def open_worker(
-    dsn: str, config: ConfigFolder, at: MovingClock, **settings: Any
+    dsn: str, config: PathLike[str], at: MovingClock, **settings: Any
 ) -> Iterator[Worker]:
     """A worker without pauses, and with a deadline that a busy test machine keeps.
 
@@ -49,7 +50,7 @@ def open_worker(
         "object_drain": False,  # where objects are not the subject there is no store to ask
     } | settings
     pool = Pool(dsn, size=12 if serving else 1 + int(chosen.get("streams", 1)))
-    given = Settings(_env_file=None, database_url=SecretStr(dsn), config_dir=config.path, **chosen)
+    given = Settings(_env_file=None, database_url=SecretStr(dsn), config_dir=Path(config), **chosen)
     try:
         yield Worker(
             settings=given,

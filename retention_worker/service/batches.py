@@ -13,7 +13,7 @@ from retention_worker.domain.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.batch import Batch
 from retention_worker.service.decide import retry_time
-from retention_worker.service.pace import Pace, Pacing
+from retention_worker.service.pace import Pace, Pacing, spread
 from retention_worker.service.terms import Outcome, Source, Terms
 from retention_worker.service.worker import Worker
 from retention_worker.store import pace
@@ -148,8 +148,9 @@ class Batches:
         return None
 
     def _wait_for_stream(self, pause: float) -> None:
-        """Until the pause of another replica's batch ends, or for about half a batch's time."""
-        self.worker.stop.wait(max(pause, self.worker.settings.batch_target_ms / 2000))
+        """Until the pause of another replica's batch ends; while it runs, about as long as one."""
+        target = self.worker.settings.batch_target_ms / 1000
+        self.worker.stop.wait(spread(pause) if pause > 0 else spread(target, 1.0))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""
@@ -254,7 +255,7 @@ class Batches:
                 self.worker.seconds_each[self.scope] = self._pace.seconds_each
         if outcome.rows and outcome.stop is None:
             # The others read it in the database; this one knows.
-            self.worker.stop.wait(self._pace.pause(seconds, slow))
+            self.worker.stop.wait(spread(self._pace.pause(seconds, slow)))
 
     def _smaller(self, batch: Batch, failure: StatementFailed) -> None:
         """Halve; a single account goes in smaller parts, and at last is deferred."""

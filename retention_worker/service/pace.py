@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import random
 
 from retention_worker.store.pace import LONGEST_PAUSE_SECONDS
 
-__all__ = ["Pace", "Pacing"]
+__all__ = ["Pace", "Pacing", "spread"]
 
 # Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
@@ -14,6 +15,9 @@ _FIRST_SIZE = 32
 _LEAST_FIRST = 8
 # Growing slowly, shrinking at once: a batch that is too long costs the application, not us.
 _GROWTH = 1.2
+# Replicas that wait for the same moment come apart by so much of the time that they wait: enough
+# that the others find the stream taken, too little to change the pace.
+_SPREAD = 0.05
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
 
@@ -29,6 +33,11 @@ class Pacing:
     streams: int
     factor: float
     beyond: float
+
+
+def spread(seconds: float, share: float = _SPREAD) -> float:
+    """A wait, longer by chance by up to a share of it, so that not all come at the same moment."""
+    return seconds * (1 + share * random())  # noqa: S311 - spreads load, hides nothing
 
 
 class Pace:

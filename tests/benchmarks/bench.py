@@ -19,7 +19,7 @@ from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database
 from tests.worker import MovingClock, open_worker
 
-__all__ = ["Bench", "Ratio", "open_bench"]
+__all__ = ["BENCH_SETTINGS", "Bench", "Ratio", "open_bench"]
 
 # Durable as in production: an fsync a commit is what small transactions pay and a giant does not.
 SERVER = {
@@ -31,6 +31,11 @@ SERVER = {
     "autovacuum": "off",  # it would run in some contenders and not in others
     "track_io_timing": "off",
 }
+
+
+# Guards are on where they can be: only the blast radius is off, because all that is due goes in one
+# sweep, which it exists to stop.
+BENCH_SETTINGS = {"guard_percent": 100, "batch_deadline_ms": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +89,8 @@ class Bench:
 
     @contextmanager
     def worker(self, database: Database, **settings: Any) -> Iterator[Worker]:
-        """A worker of the least-privilege role, as `run` has it, guards on where they can be.
-
-        Only the blast radius is off: all that is due goes in one sweep, which it exists to stop.
-        """
-        chosen = {"guard_percent": 100, "batch_deadline_ms": 100} | settings
+        """A worker of the least-privilege role, as `run` has it."""
+        chosen = BENCH_SETTINGS | settings
         with open_worker(database.worker_dsn, self.config, MovingClock(NOW), **chosen) as worker:
             yield worker
 

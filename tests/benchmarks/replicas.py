@@ -1,17 +1,19 @@
-"""Several replicas at one pace, and several streams of one worker."""
+"""Several replicas at one pace, each a process of its own, and several streams of one worker."""
 
 from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import structlog
 
 from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
-from tests.benchmarks.bench import Bench, Ratio
-from tests.benchmarks.population import Size
+from tests.benchmarks.bench import BENCH_SETTINGS, Bench, Ratio
+from tests.benchmarks.population import NOW, Size
+from tests.worker import MovingClock, open_worker
 
 __all__ = ["rates_of_replicas", "streams"]
 
@@ -24,37 +26,45 @@ def rates_of_replicas(
 
 
 def _rate(bench: Bench, size: Size, count: int, seconds: float, duty: int) -> float:
-    with bench.database(size) as database, ExitStack() as stack, structlog.testing.capture_logs():
-        workers = [
-            stack.enter_context(
-                # Batches of one size: their speed is not what is compared.
-                bench.worker(database, duty_cycle_percent=duty, batch_max_accounts=20)
-            )
-            for _ in range(count)
-        ]
-        threads = [threading.Thread(target=_until_told, args=[each]) for each in workers]
-        for thread in threads:
-            thread.start()
+    # Not a fork: what the driver and its threads have open must not be shared.
+    context = get_context("spawn")
+    over = context.Event()
+    with bench.database(size) as database:
+        arguments = (database.worker_dsn, bench.config.path, duty, over)
+        replicas = [context.Process(target=_replica, args=arguments) for _ in range(count)]
+        for each in replicas:
+            each.start()
         with database.connect() as conn:
 
             def erased() -> int:
                 row = conn.execute("SELECT COALESCE(sum(accounts), 0) FROM retention.batch")
                 return int((row.fetchone() or [0])[0])
 
-            time.sleep(1.5)  # all have begun
+            while not erased():
+                time.sleep(0.1)
+            time.sleep(2)  # all have begun
             before, began = erased(), time.perf_counter()
             time.sleep(seconds)
             rate = (erased() - before) / (time.perf_counter() - began)
-        for worker in workers:
-            worker.stop.set()
-        for thread in threads:
-            thread.join()
+        over.set()
+        for each in replicas:
+            each.join()
     return rate * size.due_rows / size.due
 
 
-def _until_told(worker: Worker) -> None:
-    while not worker.stop.is_set():
-        sweep(worker)
+def _replica(dsn: str, config: Path, duty: int, over: Event) -> None:
+    """One replica until it is told to stop; batches of one size, whose speed is not compared."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    options = BENCH_SETTINGS | {"duty_cycle_percent": duty, "batch_max_accounts": 20}
+    with open_worker(dsn, config, MovingClock(NOW), **options) as worker:
+        threading.Thread(target=_stop_with, args=[over, worker.stop], daemon=True).start()
+        while not worker.stop.is_set():
+            sweep(worker)
+
+
+def _stop_with(over: Event, stop: threading.Event) -> None:
+    over.wait()
+    stop.set()
 
 
 def streams(bench: Bench, size: Size, *, rounds: int) -> Ratio:
