@@ -70,6 +70,7 @@ class Batch:
     _triage: Triage | None = None
     _stream: int | None = None
     _waiters: Later[int] | None = None
+    _seen: Later[float] | None = None
 
     def run(self) -> Outcome:
         """Do it; the caller commits.
@@ -135,7 +136,7 @@ class Batch:
             return
         if self.counts_waiters:
             self._waiters = pace.waiting(self.session)
-        pace.release(
+        self._seen = pace.release(
             self.session, self._stream, factor=self.pacing.factor, beyond=self.pacing.beyond
         )
 
@@ -143,6 +144,11 @@ class Batch:
     def waiters(self) -> int | None:
         """How many sessions waited for this batch at its end; None where nobody looked."""
         return self._waiters.get() if self._waiters is not None else None
+
+    @property
+    def seen_seconds(self) -> float | None:
+        """How long the transaction saw itself take; None where it released no stream."""
+        return self._seen.get() if self._seen is not None else None
 
     def attempts(self, key: Key) -> int:
         """How often the account was looked at in vain before."""

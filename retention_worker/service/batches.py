@@ -37,7 +37,7 @@ _PATIENCE_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 1.0
 # An application that waits for a batch is a reason to leave it far more room.
 _SLOWED_BY_WAITERS = 4.0
-# What a commit takes on a common disk: part of the batch, and after it is noted how long it took.
+# What a commit takes on a common disk, before one was measured.
 _COMMIT_SECONDS = 0.001
 
 
@@ -84,6 +84,7 @@ class Batches:
     _slowed: float = 1.0
     _counted_at: float | None = None
     _proved: bool = False
+    _beyond: float = _COMMIT_SECONDS
 
     def __post_init__(self) -> None:
         settings = self.worker.settings
@@ -112,7 +113,7 @@ class Batches:
                     )
                 continue
             if outcome.wait is not None:
-                self._wait_for_stream(outcome.wait)
+                self._wait_for_stream(conn, outcome.wait)
                 continue
             if outcome.stop is not None:
                 return Ending(stop=outcome.stop, reason=outcome.reason)
@@ -147,10 +148,17 @@ class Batches:
             )
         return None
 
-    def _wait_for_stream(self, pause: float) -> None:
-        """Until the pause of another replica's batch ends; while it runs, about as long as one."""
-        target = self.worker.settings.batch_target_ms / 1000
-        self.worker.stop.wait(spread(pause) if pause > 0 else spread(target, 1.0))
+    def _wait_for_stream(self, conn: Connection, pause: float) -> None:
+        """Until the pause of another replica's batch ends.
+
+        While that batch runs, about as long as one; what is looked at then is a single statement,
+        because all who wait look, and the batch should not be slower for it.
+        """
+        settings = self.worker.settings
+        if pause == 0:
+            self.worker.stop.wait(spread(settings.batch_target_ms / 1000, 1.0))
+            pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
+        self.worker.stop.wait(spread(pause))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""
@@ -194,7 +202,7 @@ class Batches:
             pacing=Pacing(
                 streams=worker.settings.streams,
                 factor=self._pace.factor(slow),
-                beyond=_COMMIT_SECONDS,
+                beyond=self._beyond,
             ),
             counts_waiters=self._counts_waiters(started),
         )
@@ -207,7 +215,10 @@ class Batches:
             return None
         if outcome.wait is None:
             self._ease(batch.waiters)
-            self._after(outcome, worker.monotonic() - started, slow)
+            took = worker.monotonic() - started
+            if batch.seen_seconds is not None:
+                self._beyond = max(0.0, took - batch.seen_seconds)
+            self._after(outcome, took, slow)
         return outcome
 
     def _charge(self, conn: Connection, pause: float) -> None:

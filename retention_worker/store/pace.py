@@ -27,9 +27,13 @@ def waits(session: Session, streams: int) -> float:
     return float(session.value("pace.wait", {"streams": streams}) or 0)
 
 
-def release(session: Session, stream: int, *, factor: float, beyond: float) -> None:
-    """Have the stream pause for `factor` times the transaction's age and `beyond` seconds."""
-    session.send(
+def release(session: Session, stream: int, *, factor: float, beyond: float) -> Later[float]:
+    """Have the stream pause for `factor` times the transaction's age and `beyond` seconds.
+
+    Returns:
+        Later, that age in seconds.
+    """
+    answer = session.send(
         "pace.release",
         {
             "stream": stream,
@@ -38,6 +42,7 @@ def release(session: Session, stream: int, *, factor: float, beyond: float) -> N
             "longest": LONGEST_PAUSE_SECONDS,
         },
     )
+    return Later(answer, lambda given: float(given.value()))
 
 
 def charge(session: Session, seconds: float) -> None:
