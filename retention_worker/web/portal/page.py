@@ -118,11 +118,17 @@ class PageRoute(APIRoute):
                 headers = {"Retry-After": again} if again else {}
                 return _error(request, said.status_code, None, headers)
             except RequestValidationError:
-                return _error(request, HTTPStatus.UNPROCESSABLE_ENTITY, None, {})
+                return _error(request, _malformed(request), None, {})
             except HTTPException as exc:
                 return _error(request, exc.status_code, None, dict(exc.headers or {}))
 
         return handler
+
+
+def _malformed(request: Request) -> HTTPStatus:
+    """An address that cannot be one of ours names nothing; a form can be sent again."""
+    asks = request.method in {"GET", "HEAD"}
+    return HTTPStatus.NOT_FOUND if asks else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _to_sign_in(request: Request) -> Response:
