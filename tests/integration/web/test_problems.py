@@ -71,6 +71,8 @@ def test_who_watches_needs_no_token(api: Api) -> None:
     assert api.caller(Permission.RETRIEVE)("GET", path).status_code == 200
     for each in ("/health", "/ready", "/docs", "/openapi.json"):
         assert api.http.get(each).status_code == 200, each
+    for each in ("/health", "/ready"):
+        assert (api.http.head(each).status_code, api.http.head(each).content) == (200, b""), each
     metrics = api.http.get("/metrics").text
     assert "/workflow-executions/{transaction}" in metrics
     assert str(account.account) not in metrics
