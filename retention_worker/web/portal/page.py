@@ -35,7 +35,7 @@ _WORDS = {
     409: "The transaction is still in progress: nothing was erased. Try again when it has ended.",
     413: "What was sent is too large.",
     422: "Something in the form is missing or wrong. Nothing was changed.",
-    423: "The account is on a legal hold: nothing was erased. The hold has to be released first.",
+    423: "The account is on a legal hold: nothing is erased until somebody has released it.",
     429: "Too many requests: wait a moment and try again.",
     503: "It cannot be answered at the moment. Nothing is lost: try again in a few seconds.",
 }

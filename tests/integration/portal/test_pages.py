@@ -1,5 +1,7 @@
 """The portal's pages: who may see and do what, and what each says."""
 
+import re
+
 from httpx import Response
 
 from retention_worker.domain.role import Role
@@ -130,6 +132,9 @@ def test_a_form_that_is_not_filled_rightly_deletes_nothing(scene: PortalScene) -
     ):
         answer = delete(browser, "account", mine.account, str(more.pop("scope", "all")), **more)
         assert (answer.status_code, words in answer.text) == (422, True), words
+        for field in re.findall(r'aria-describedby="([^"]+)"', answer.text):
+            assert f'id="{field}"' in answer.text
+            assert words in answer.text.split(f'id="{field}"')[1].split("</li>")[0]
     assert scene.stage.biometrics(mine) > 0
 
 
@@ -145,11 +150,28 @@ def test_holds_win_and_are_said(scene: PortalScene) -> None:
         shown = browser.get(page, id=subject).text
         assert "a legal hold keeps everything" in shown
         assert "Delete biometrics only" not in shown
+        offered = browser.get("delete", kind=page, id=subject, scope="all").text
+        assert "Nothing can be deleted" in offered
+        assert 'name="typed"' not in offered
     assert delete(browser, "account", mine.account, "all").status_code == 423
     assert browser.post("release", id=mine.account, reason="").status_code == 422
     assert browser.post("release", id=mine.account, reason="over").status_code == 303
     assert browser.post("release", id=mine.account, reason="over").status_code == 404
     assert delete(browser, "account", mine.account, "all").status_code == 303
+
+
+def test_a_hold_that_came_in_between_is_no_promise(scene: PortalScene) -> None:
+    """Noted, then held before the end: neither page says that it goes on, or that nothing went."""
+    mine = scene.stage.account(idle_days=5)
+    browser = scene.signed_in("support")
+    where = delete(browser, "account", mine.account, "all").headers["Location"]
+    scene.stage.conn.execute("UPDATE retention.request SET state = 'open', finished_at = NULL")
+    assert browser.post("hold", id=mine.account, reason="court").status_code == 303
+    page = browser.get(where.removeprefix("/portal/")).text
+    assert "and goes on" not in page
+    assert "in its way" in page
+    held = delete(browser, "account", mine.account, "all")
+    assert (held.status_code, "nothing was erased" in held.text) == (423, False)
 
 
 def test_a_transaction_in_progress_is_409(scene: PortalScene) -> None:
