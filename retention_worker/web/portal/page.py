@@ -51,6 +51,12 @@ def _instant(moment: datetime | None, missing: str = "–") -> str | Markup:
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", shown)
 
 
+def _cause(text: str | None) -> str:
+    """A reason as a sentence. What a person at a command line does next is no help here."""
+    said = (text or "").split(": look at")[0]
+    return f"{said[:1].upper()}{said[1:]}" + ("." if said else "")
+
+
 def link(page: str, **query: object) -> str:
     """The address of a page of the portal."""
     given = {name: str(value) for name, value in query.items() if value is not None}
@@ -68,8 +74,7 @@ def _templates() -> Environment:
     found.filters["instant"] = _instant
     found.filters["count"] = lambda number: f"{number:,}"
     found.filters["noun"] = lambda scope: _NOUNS[Scope(scope)]
-    # What a person at a command line does next is no help here.
-    found.filters["cause"] = lambda text: str(text or "").split(": look at")[0]
+    found.filters["cause"] = _cause
     found.filters["words"] = lambda text: str(text).replace("_", " ")
     found.globals["link"] = link
     return found
