@@ -39,14 +39,17 @@ ENV PATH=/opt/retention-worker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     RETENTION_CONFIG_DIR=/etc/retention-worker \
     RETENTION_HEALTH_HOST=0.0.0.0 \
-    RETENTION_HEALTH_PORT=8081
+    RETENTION_HEALTH_PORT=8081 \
+    RETENTION_WEB_HOST=0.0.0.0 \
+    RETENTION_WEB_PORT=8080
 WORKDIR /
 # Numeric, so that an orchestrator can see that it is not root.
 USER 10001:10001
-EXPOSE 8081
-# The standard library alone, past any proxy that the environment names.
+# /health and /metrics of `run`; the API and the portal of `serve`.
+EXPOSE 8081 8080
+# Of whichever of the two the container runs.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python3", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['RETENTION_HEALTH_PORT']), timeout=4); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python3", "-m", "retention_worker.alive"]
 # The worker ends after the batch in hand.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["retention-worker"]

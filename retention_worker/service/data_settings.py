@@ -12,7 +12,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.loaded import Loaded, load
 from retention_worker.service.obstacles import Tenant, find_tenant
 from retention_worker.service.worker import Worker
-from retention_worker.store import control
+from retention_worker.store import approvals, control
 from retention_worker.store import explain as store
 from retention_worker.store.explain import Stop
 from retention_worker.store.pool import reading
@@ -25,13 +25,15 @@ __all__ = ["DataSettings", "data_settings"]
 class DataSettings:
     """What is in effect for a tenant now.
 
-    `applied_at` None: no sweep has applied this policy yet. `next_sweep` is when `run` sweeps next,
-    by the schedule of this process.
+    `approved` are accounts that may go without another approval. `applied_at` None: no sweep has
+    applied this policy yet. `next_sweep` is when `run` sweeps next, by the schedule of this
+    process.
     """
 
     tenant: Tenant
     credentials: Mapping[Scope, tuple[str, ...]]
     stops: Mapping[Scope, Stop]
+    approved: Mapping[Scope, int]
     applied_at: datetime | None
     last_sweep: datetime | None
     next_sweep: datetime | None
@@ -49,6 +51,7 @@ def data_settings(worker: Worker, tenant: str) -> DataSettings:
                 tenant=found,
                 credentials={scope: _names(loaded, scope) for scope in Scope},
                 stops=store.stops(session, found.tenant_id),
+                approved=_approved(session, found, worker.clock()),
                 applied_at=store.applied(session, found.tenant_id, policy.digest)
                 if policy
                 else None,
@@ -59,6 +62,14 @@ def data_settings(worker: Worker, tenant: str) -> DataSettings:
 
 def _names(loaded: Loaded, scope: Scope) -> tuple[str, ...]:
     return tuple(each.name for each in loaded.compiled.datamap.entries(scope))
+
+
+def _approved(session: Session, tenant: Tenant, now: datetime) -> dict[Scope, int]:
+    if tenant.file is None:
+        return {}
+    digest = tenant.file.policy.digest
+    found = {s: approvals.current(session, tenant.tenant_id, s, digest, now) for s in Scope}
+    return {scope: approval.remaining for scope, approval in found.items() if approval}
 
 
 def _next(worker: Worker) -> datetime | None:

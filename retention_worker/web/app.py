@@ -36,6 +36,8 @@ def application(worker: Worker) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        # Nobody is sent on with a token, to wherever the Host header says.
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.parts = Parts(

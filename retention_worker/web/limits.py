@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retention_worker.web.problems import ProblemError, problem
+from retention_worker.web.problems import problem
 
 __all__ = ["MAX_BODY_BYTES", "BodyLimit"]
 
@@ -37,7 +38,8 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES:
-                raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _DETAIL)
+                # The one error that the framework does not take for a body that is malformed.
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return message
 
         await self._app(scope, counted, send)

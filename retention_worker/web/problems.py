@@ -35,7 +35,11 @@ _RETRY_SECONDS = 5
 # ours may name an id, a file or a table, which is for the log and not for a client.
 _ANSWERS: tuple[tuple[type[RetentionWorkerError], HTTPStatus, str], ...] = (
     (UnknownSubject, HTTPStatus.NOT_FOUND, "There is nothing here that this client may see."),
-    (OnHold, HTTPStatus.LOCKED, "The account is on a legal hold: nothing was erased."),
+    (
+        OnHold,
+        HTTPStatus.LOCKED,
+        "The account is on a legal hold: nothing is erased while it lasts.",
+    ),
     (
         InProgress,
         HTTPStatus.CONFLICT,

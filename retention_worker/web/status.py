@@ -32,12 +32,14 @@ class Ready(BaseModel):
 
 
 @router.get("/health", operation_id="health")
+@router.head("/health", include_in_schema=False)
 def health() -> Health:
     """Whether the process lives. Says nothing of the database: it may restart by itself."""
     return Health(version=__version__)
 
 
 @router.get("/ready", operation_id="ready", responses=problems(503))
+@router.head("/ready", include_in_schema=False)
 def is_ready(parts: Given) -> Ready:
     """Whether requests can be answered: the database is reached and its schema is known."""
     ready(parts.worker)

@@ -193,3 +193,23 @@ def test_a_wrong_id_deletes_nothing(base: str, conn: psycopg.Connection) -> None
         expect(page.get_by_role("alert")).to_contain_text("This is not the id")
         expect(page.get_by_label("to confirm")).to_have_attribute("aria-invalid", "true")
     assert not gone(conn, before)
+
+
+def test_on_a_narrow_screen(base: str, conn: psycopg.Connection) -> None:
+    """No page is wider than a small telephone: only tables scroll, inside their own frame."""
+    mine = idle(conn, 5, transactions=2)
+    one = mine.transactions[0]
+    with open_page(base, viewport={"width": 320, "height": 640}) as page:
+        sign_in(page)
+        delete(page, "Delete biometrics only", mine.account)
+        for address in (
+            *("/docs", "/portal/", "/portal/find", "/portal/settings", "/portal/ledger"),
+            *(f"/portal/account?id={mine.account}", f"/portal/transaction?id={one}"),
+            f"/portal/delete?kind=transaction&id={one}&scope=all",
+            "/portal/ledger/1",
+        ):
+            page.goto(address)
+            wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert wide <= 0, (address, wide)

@@ -18,6 +18,7 @@ from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import ledger_read
 from retention_worker.store import objects as outbox
+from retention_worker.store.keys import parse_id
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
@@ -51,6 +52,7 @@ def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Rec
         UnknownSubject: the ledger has no erasure of it.
         NeedsPerson: what the ledger has does not prove it: it was changed.
     """
+    parse_id(subject, 1)
     tenant_id = _tenant_id(worker, tenant)
     with worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)

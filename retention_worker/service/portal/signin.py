@@ -61,7 +61,9 @@ def sign_in(worker: Worker, name: str, password: str) -> tuple[str, SignedIn]:
             _log.warning("sign_in_refused", attempts=tried.number)
             raise TooManyAttempts(tried.since + WINDOW - now)
         with reading(conn):
-            found = portal.user(Session(conn, worker.settings.schema_name), name)
+            session = Session(conn, worker.settings.schema_name)
+            # No user's name has a character that cannot be printed, or be asked for.
+            found = portal.user(session, name) if name.isprintable() else None
     # No connection is held while the password is compared.
     if not is_right(password, found.password_hash if found else None) or found is None:
         _log.info("sign_in_failed", attempts=tried.number)

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Answer", "Asked", "Reason"]
+from retention_worker.web.reason import MAX_REASON, one_line
 
-_MAX_REASON = 500
+__all__ = ["Answer", "Asked", "Reason"]
 
 
 class Answer(BaseModel):
@@ -26,15 +26,16 @@ class Asked(BaseModel):
     )
 
 
-def _storable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("write printable characters on one line")
-    return text
+def _written(text: str) -> str:
+    line = one_line(text)
+    if not line:
+        raise ValueError("write why")
+    return line
 
 
 Reason = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MAX_REASON),
-    AfterValidator(_storable),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON),
+    AfterValidator(_written),
 ]
 """Why, for the record: 1 to 500 printable characters."""

@@ -24,6 +24,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["tokens"])
 
 _GRANT = "client_credentials"
+# Ids are UUIDs. What fails is remembered by its name for a while, so a name must not be large.
+_MAX_CLIENT_ID = 100
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="retention-worker"'}
 
 
@@ -106,7 +108,8 @@ def _client(authorization: str | None) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         raise _no_client() from None
     client_id, colon, secret = decoded.partition(":")
-    if scheme.lower() != "basic" or not colon or "\x00" in client_id:
+    fits = len(client_id) <= _MAX_CLIENT_ID and "\x00" not in client_id
+    if scheme.lower() != "basic" or not colon or not fits:
         raise _no_client()
     return client_id, secret
 

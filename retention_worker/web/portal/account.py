@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from retention_worker.domain.explanation import Explanation
@@ -17,14 +18,14 @@ from retention_worker.service.details import transactions_of
 from retention_worker.service.explain import explain
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Confirmed, Supporter, Viewer, Visitor
+from retention_worker.web.reason import MAX_REASON, one_line
 
-__all__ = ["MAX_REASON", "router"]
+__all__ = ["Id", "Reason", "router"]
 
 router = APIRouter(route_class=PageRoute)
 
-MAX_REASON = 500
 Id = Annotated[str, Form(max_length=1000)]
-Reason = Annotated[str, Form(max_length=MAX_REASON)]
+Reason = Annotated[str, Form(max_length=MAX_REASON), AfterValidator(one_line)]
 
 
 @router.get("/account")
@@ -78,7 +79,7 @@ def place(
     except ValueError:
         end = visitor.worker.clock()  # refused below, as a day that has passed is
     late = end is not None and end <= visitor.worker.clock()
-    if late or not reason.strip():
+    if late or not reason:
         wrong = "The hold was not placed: write a reason, and a day that is still to come or none."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, visitor, id, status=status, wrong=wrong)
@@ -86,7 +87,7 @@ def place(
         visitor.worker,
         id,
         tenant=visitor.tenant,
-        reason=reason.strip(),
+        reason=reason,
         actor=visitor.name,
         until=end,
     )
@@ -101,18 +102,16 @@ def release(
     reason: Reason = "",
 ) -> Response:
     """End the account's holds."""
-    if not reason.strip():
+    if not reason:
         wrong = "The hold was not released: write a reason."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, visitor, id, status=status, wrong=wrong)
-    holds.release(
-        visitor.worker, id, tenant=visitor.tenant, reason=reason.strip(), actor=visitor.name
-    )
+    holds.release(visitor.worker, id, tenant=visitor.tenant, reason=reason, actor=visitor.name)
     return go("account", id=id)
 
 
 def _end_of(day: str) -> datetime | None:
-    """The end of a day in UTC; None where none was given."""
+    """The last moment of a day in UTC; None where none was given."""
     if not day.strip():
         return None
-    return datetime.combine(date.fromisoformat(day), time(0), UTC) + timedelta(days=1)
+    return datetime.combine(date.fromisoformat(day), time.max, UTC)

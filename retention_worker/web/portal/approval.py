@@ -71,7 +71,7 @@ def approve(  # noqa: PLR0917 - the fields of a form
 ) -> Response:
     """Note the approval; the next sweep goes by it."""
     tenant = _tenant(visitor)
-    if not reason.strip() or typed.strip() != tenant.name or cutoff.tzinfo is None:
+    if not reason or typed.strip() != tenant.name or cutoff.tzinfo is None:
         wrong = "Nothing was approved: write why, and type the tenant's name as it is shown."
         return _page(request, visitor, status=HTTPStatus.UNPROCESSABLE_ENTITY, wrong=wrong)
     try:
@@ -80,7 +80,7 @@ def approve(  # noqa: PLR0917 - the fields of a form
             tenant.name,
             tenant.tenant_id,
             Shown(scope=scope, digest=digest, cutoff=cutoff, due=due),
-            reason=reason.strip(),
+            reason=reason,
             actor=visitor.name,
         )
     except ChangedSince:

@@ -61,13 +61,13 @@ def delete(  # noqa: PLR0917 - the fields of a form
     if wrong:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "delete", status=status, found=found, wrong=wrong, reason=reason)
-    return go(f"deletion/{_begin(parts.errands, visitor, found, reason.strip())}")
+    return go(f"deletion/{_begin(parts.errands, visitor, found, reason)}")
 
 
 def _wrong(found: Consequences, typed: str, reason: str) -> list[tuple[str, str]]:
     """What is missing or wrong in the form, by the field."""
     wrong = []
-    if not reason.strip():
+    if not reason:
         wrong.append(("reason", "Write why it is deleted."))
     if typed.strip() != found.subject:
         wrong.append(("typed", f"This is not the id of the {found.kind}: type it as it is shown."))

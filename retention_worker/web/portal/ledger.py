@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from retention_worker.domain.receipt import text_of
@@ -17,17 +18,19 @@ __all__ = ["router"]
 router = APIRouter(route_class=PageRoute)
 
 _MEDIA_TYPE = "application/json"
+# As the database counts.
+Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @router.get("/ledger")
-def ledger(request: Request, visitor: Viewer, before: int | None = None) -> Response:
+def ledger(request: Request, visitor: Viewer, before: Number | None = None) -> Response:
     """The batches, newest first."""
     found = pages.batches(visitor.worker, visitor.tenant, before=before)
     return render(request, "ledger", found=found, first=before is None)
 
 
 @router.get("/ledger/{batch}")
-def batch(request: Request, visitor: Viewer, batch: int, after: int = 0) -> Response:
+def batch(request: Request, visitor: Viewer, batch: Number, after: Number = 0) -> Response:
     """One batch: its accounts and transactions."""
     found = pages.erased(visitor.worker, visitor.tenant, batch, after=after)
     return render(request, "batch", found=found, batch=batch)

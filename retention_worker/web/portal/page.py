@@ -35,7 +35,7 @@ _WORDS = {
     409: "The transaction is still in progress: nothing was erased. Try again when it has ended.",
     413: "What was sent is too large.",
     422: "Something in the form is missing or wrong. Nothing was changed.",
-    423: "The account is on a legal hold: nothing was erased. The hold has to be released first.",
+    423: "The account is on a legal hold: nothing is erased until somebody has released it.",
     429: "Too many requests: wait a moment and try again.",
     503: "It cannot be answered at the moment. Nothing is lost: try again in a few seconds.",
 }
@@ -49,6 +49,12 @@ def _instant(moment: datetime | None, missing: str = "–") -> str | Markup:
     at = moment.astimezone(UTC)
     shown = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", shown)
+
+
+def _cause(text: str | None) -> str:
+    """A reason as a sentence. What a person at a command line does next is no help here."""
+    said = (text or "").split(": look at")[0]
+    return f"{said[:1].upper()}{said[1:]}" + ("." if said else "")
 
 
 def link(page: str, **query: object) -> str:
@@ -68,8 +74,7 @@ def _templates() -> Environment:
     found.filters["instant"] = _instant
     found.filters["count"] = lambda number: f"{number:,}"
     found.filters["noun"] = lambda scope: _NOUNS[Scope(scope)]
-    # What a person at a command line does next is no help here.
-    found.filters["cause"] = lambda text: str(text or "").split(": look at")[0]
+    found.filters["cause"] = _cause
     found.filters["words"] = lambda text: str(text).replace("_", " ")
     found.globals["link"] = link
     return found
@@ -118,11 +123,17 @@ class PageRoute(APIRoute):
                 headers = {"Retry-After": again} if again else {}
                 return _error(request, said.status_code, None, headers)
             except RequestValidationError:
-                return _error(request, HTTPStatus.UNPROCESSABLE_ENTITY, None, {})
+                return _error(request, _malformed(request), None, {})
             except HTTPException as exc:
                 return _error(request, exc.status_code, None, dict(exc.headers or {}))
 
         return handler
+
+
+def _malformed(request: Request) -> HTTPStatus:
+    """An address that cannot be one of ours names nothing; a form can be sent again."""
+    asks = request.method in {"GET", "HEAD"}
+    return HTTPStatus.NOT_FOUND if asks else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -39,8 +39,11 @@ def test_what_was_shown_goes_with_the_next_sweep(waiting: PortalScene) -> None:
         "SELECT approved_by, reason, at_most, scope FROM retention.approval"
     ).fetchall()
     assert row == [("approver of acme", "looked at", 6, "biometrics")]
+    said = "approved for 6 accounts at the most"
+    assert said in browser.get("settings").text
     waiting.stage.sweep()
     assert waiting.stage.count("SELECT count(*) FROM face_vectors") == 0
+    assert said not in browser.get("settings").text
     assert browser.post("approve", **fields, typed="acme", reason="again").status_code == 409
 
 

@@ -1,5 +1,7 @@
 """The portal's pages: who may see and do what, and what each says."""
 
+import re
+
 from httpx import Response
 
 from retention_worker.domain.role import Role
@@ -130,6 +132,9 @@ def test_a_form_that_is_not_filled_rightly_deletes_nothing(scene: PortalScene) -
     ):
         answer = delete(browser, "account", mine.account, str(more.pop("scope", "all")), **more)
         assert (answer.status_code, words in answer.text) == (422, True), words
+        for field in re.findall(r'aria-describedby="([^"]+)"', answer.text):
+            assert f'id="{field}"' in answer.text
+            assert words in answer.text.split(f'id="{field}"')[1].split("</li>")[0]
     assert scene.stage.biometrics(mine) > 0
 
 
@@ -145,11 +150,28 @@ def test_holds_win_and_are_said(scene: PortalScene) -> None:
         shown = browser.get(page, id=subject).text
         assert "a legal hold keeps everything" in shown
         assert "Delete biometrics only" not in shown
+        offered = browser.get("delete", kind=page, id=subject, scope="all").text
+        assert "Nothing can be deleted" in offered
+        assert 'name="typed"' not in offered
     assert delete(browser, "account", mine.account, "all").status_code == 423
     assert browser.post("release", id=mine.account, reason="").status_code == 422
     assert browser.post("release", id=mine.account, reason="over").status_code == 303
     assert browser.post("release", id=mine.account, reason="over").status_code == 404
     assert delete(browser, "account", mine.account, "all").status_code == 303
+
+
+def test_a_hold_that_came_in_between_is_no_promise(scene: PortalScene) -> None:
+    """Noted, then held before the end: neither page says that it goes on, or that nothing went."""
+    mine = scene.stage.account(idle_days=5)
+    browser = scene.signed_in("support")
+    where = delete(browser, "account", mine.account, "all").headers["Location"]
+    scene.stage.conn.execute("UPDATE retention.request SET state = 'open', finished_at = NULL")
+    assert browser.post("hold", id=mine.account, reason="court").status_code == 303
+    page = browser.get(where.removeprefix("/portal/")).text
+    assert "and goes on" not in page
+    assert "in its way" in page
+    held = delete(browser, "account", mine.account, "all")
+    assert (held.status_code, "nothing was erased" in held.text) == (423, False)
 
 
 def test_a_transaction_in_progress_is_409(scene: PortalScene) -> None:
@@ -176,6 +198,60 @@ def test_ids_of_other_forms_are_unknown_and_never_an_error(scene: PortalScene) -
         assert browser.get(page).status_code in {404, 422}, page
     nobody = "00000000-0000-0000-0000-000000000000"
     assert browser.get(f"deletion/{nobody}").status_code == 404
+    for page, query in (
+        ("receipt", {"kind": "account", "id": "\x00"}),
+        ("ledger", {"before": 10**30}),
+        ("ledger/1", {"after": 10**30}),
+        (f"ledger/{10**30}", {}),
+    ):
+        assert browser.get(page, **query).status_code == 404, page
+
+
+def test_texts_that_no_database_keeps_are_never_an_error(scene: PortalScene) -> None:
+    """Control characters in a reason or a name; what was pasted over two lines becomes one."""
+    mine = scene.stage.account(idle_days=5)
+    browser = scene.signed_in("approver")
+    assert delete(browser, "account", mine.account, "all", reason="a\x00b").status_code == 422
+    for page in ("hold", "release"):
+        assert browser.post(page, id=mine.account, reason="a\x00b").status_code == 422, page
+    assert scene.stage.biometrics(mine) > 0
+    assert browser.post("hold", id=mine.account, reason=" a\r\nb\xa0\tc ").status_code == 303
+    reasons = scene.stage.conn.execute("SELECT reason FROM retention.hold").fetchall()
+    assert reasons == [("a b c",)]
+    assert scene.browser().sign_in("\x00").status_code == 401
+
+
+def test_a_hold_ends_with_its_day(scene: PortalScene) -> None:
+    """To the last microsecond of the day in UTC; the last day of the calendar is one too."""
+    mine = scene.stage.account(idle_days=5)
+    browser = scene.signed_in("support")
+    for day in ("2999-02-28", "9999-12-31"):
+        assert browser.post("hold", id=mine.account, reason="court", until=day).status_code == 303
+        assert f"until {day} 23:59:59" in browser.get("account", id=mine.account).text
+        assert browser.post("release", id=mine.account, reason="over").status_code == 303
+
+
+def test_an_account_and_a_transaction_of_the_same_id(scene: PortalScene) -> None:
+    """As where ids are numbers: both are offered, so that the right one can be chosen."""
+    one, other = scene.stage.account(idle_days=5), scene.stage.account(idle_days=5)
+    same = scene.stage.account(idle_days=5, account_id=one.transactions[0]).account
+    browser = scene.signed_in("viewer")
+    page = browser.get("find", id=same)
+    assert page.status_code == 200
+    for kind in ("account", "transaction"):
+        assert f'href="/portal/{kind}?id={same}"' in page.text
+    for kind, subject in (("account", other.account), ("transaction", other.transactions[0])):
+        found = browser.get("find", id=subject)
+        assert found.headers["Location"] == f"/portal/{kind}?id={subject}"
+
+
+def test_what_is_not_configured_rightly_is_not_unknown(scene: PortalScene) -> None:
+    """A data map that is wrong: 503, and never "there is no such account"."""
+    mine = scene.stage.account(idle_days=5)
+    scene.stage.worker.memory = None  # files as they are, at once
+    browser = scene.signed_in("viewer")
+    scene.stage.config.datamap.write_text("accounts: {}\n")
+    assert browser.get("find", id=mine.account).status_code == 503
 
 
 def test_the_pages_say_what_is_due_and_pending(scene: PortalScene) -> None:

@@ -149,6 +149,16 @@ def test_who_and_why_are_on_record(api: Api, remove: Caller) -> None:
         assert remove("DELETE", path, json={"reason": wrong}).status_code == 422
 
 
+def test_a_reason_is_one_line(api: Api, remove: Caller) -> None:
+    """Line breaks and hard spaces, as pasted texts have them, become spaces; else 422."""
+    path = paths(api.stage.account(idle_days=1))["account biometrics"]
+    for wrong in ("", "\x1c", "a\x00b", "a\u200bb", "a" * 501):
+        assert remove("DELETE", path, json={"reason": wrong}).status_code == 422, wrong
+    assert remove("DELETE", path, json={"reason": " Art.\u00a017:\nletter\t"}).status_code == 200
+    reasons = api.stage.conn.execute("SELECT reason FROM retention.request").fetchall()
+    assert reasons == [("Art. 17: letter",)]
+
+
 def test_a_hold_wins(api: Api, remove: Caller) -> None:
     """423 for all four, and nothing is written; released, it goes."""
     account = api.stage.account(idle_days=0)

@@ -1,10 +1,12 @@
 """What goes wrong is a problem of a fixed form, and never shows what is inside."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from retention_worker.domain.errors import ConfigurationError, DatabaseUnavailable
 from retention_worker.domain.permission import Permission
-from tests.integration.web.api import Api
+from tests.integration.web.api import Api, paths
 
 SECRET = "Jane Doe"
 SETTINGS = "/api/v1/retention/data-settings"
@@ -69,7 +71,49 @@ def test_who_watches_needs_no_token(api: Api) -> None:
     assert api.caller(Permission.RETRIEVE)("GET", path).status_code == 200
     for each in ("/health", "/ready", "/docs", "/openapi.json"):
         assert api.http.get(each).status_code == 200, each
+    for each in ("/health", "/ready"):
+        assert (api.http.head(each).status_code, api.http.head(each).content) == (200, b""), each
     metrics = api.http.get("/metrics").text
     assert "/workflow-executions/{transaction}" in metrics
     assert str(account.account) not in metrics
     assert "acme" not in metrics
+
+
+def test_an_encoded_slash_never_becomes_another_path(api: Api) -> None:
+    """An id with a slash in it cannot be named: 404, and nothing of another resource goes."""
+    account = api.stage.account(idle_days=1)
+    caller = api.caller(*Permission)
+    path = paths(account)["account"]
+    one = account.transactions[0]
+    for rest in ("%2Fbiometrics", "%2fbiometrics", f"%2Fworkflow-executions/{one}"):
+        answer = caller("DELETE", path + rest)
+        assert (answer.status_code, answer.json()["status"]) == (404, 404), rest
+    assert caller("GET", f"{path}%2Fworkflow-executions/{one}").status_code == 404
+    assert api.stage.count("SELECT count(*) FROM retention.request") == 0
+
+
+def test_nobody_is_sent_elsewhere(api: Api) -> None:
+    """A slash at the end is another path: no redirect that takes a token to what Host says."""
+    account = api.stage.account(idle_days=1)
+    caller = api.caller(*Permission)
+    for path in (paths(account)["account"], SETTINGS, "/health"):
+        answer = caller("DELETE", path + "/", follow_redirects=False)
+        assert (answer.status_code, answer.headers.get("Location")) == (404, None), path
+
+
+def test_a_body_that_grows_too_large(api: Api) -> None:
+    """413 too where its length was not announced."""
+    hold = "/api/v1/retention/accounts/x/hold"
+    token = {"Authorization": f"Bearer {api.caller(*Permission).token}"}
+
+    def parts() -> Iterator[bytes]:
+        yield from [b" " * 10_000] * 10
+
+    for method, path in (("PUT", hold), ("POST", "/oauth2/token"), ("POST", "/portal/sign-in")):
+        headers = token | {
+            "Content-Type": "application/json"
+            if path == hold
+            else "application/x-www-form-urlencoded"
+        }
+        answer = api.http.request(method, path, content=parts(), headers=headers)
+        assert answer.status_code == 413, path

@@ -58,6 +58,15 @@ def test_what_is_no_request_for_a_token(api: Api) -> None:
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
 
+def test_a_name_that_no_client_has_is_not_kept(api: Api) -> None:
+    """What is too long for a client's id is refused at once: nobody fills the memory with it."""
+    for _ in range(12):
+        answer = api.http.post(
+            "/oauth2/token", data={"grant_type": "client_credentials"}, auth=("x" * 5_000, "secret")
+        )
+        assert answer.status_code == 401
+
+
 def test_wrong_secrets_are_slowed_down(api: Api) -> None:
     """Ten wrong secrets in a minute, and even the right one waits; other clients do not."""
     made, other = api.client(Permission.RETRIEVE), api.client(Permission.HOLD)
