@@ -70,7 +70,7 @@ class Batch:
     _triage: Triage | None = None
     _stream: int | None = None
     _waiters: Later[int] | None = None
-    _seen: Later[float] | None = None
+    _pause: Later[float] | None = None
 
     def run(self) -> Outcome:
         """Do it; the caller commits.
@@ -136,7 +136,7 @@ class Batch:
             return
         if self.counts_waiters:
             self._waiters = pace.waiting(self.session)
-        self._seen = pace.release(
+        self._pause = pace.release(
             self.session, self._stream, factor=self.pacing.factor, beyond=self.pacing.beyond
         )
 
@@ -146,9 +146,9 @@ class Batch:
         return self._waiters.get() if self._waiters is not None else None
 
     @property
-    def seen_seconds(self) -> float | None:
-        """How long the transaction saw itself take; None where it released no stream."""
-        return self._seen.get() if self._seen is not None else None
+    def pause(self) -> float | None:
+        """Seconds of the pause after it, as all replicas have it; None where there is none."""
+        return self._pause.get() if self._pause is not None else None
 
     def attempts(self, key: Key) -> int:
         """How often the account was looked at in vain before."""

@@ -37,7 +37,7 @@ _PATIENCE_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 1.0
 # An application that waits for a batch is a reason to leave it far more room.
 _SLOWED_BY_WAITERS = 4.0
-# What a commit takes on a common disk, before one was measured.
+# What a commit takes on a common disk: part of the batch, and unknown before it.
 _COMMIT_SECONDS = 0.001
 
 
@@ -84,7 +84,6 @@ class Batches:
     _slowed: float = 1.0
     _counted_at: float | None = None
     _proved: bool = False
-    _beyond: float = _COMMIT_SECONDS
 
     def __post_init__(self) -> None:
         settings = self.worker.settings
@@ -202,7 +201,7 @@ class Batches:
             pacing=Pacing(
                 streams=worker.settings.streams,
                 factor=self._pace.factor(slow),
-                beyond=self._beyond,
+                beyond=_COMMIT_SECONDS,
             ),
             counts_waiters=self._counts_waiters(started),
         )
@@ -215,10 +214,9 @@ class Batches:
             return None
         if outcome.wait is None:
             self._ease(batch.waiters)
-            took = worker.monotonic() - started
-            if batch.seen_seconds is not None:
-                self._beyond = max(0.0, took - batch.seen_seconds)
-            self._after(outcome, took, slow)
+            self._after(outcome, worker.monotonic() - started)
+            if outcome.stop is None and batch.pause is not None:
+                worker.stop.wait(spread(batch.pause))
         return outcome
 
     def _charge(self, conn: Connection, pause: float) -> None:
@@ -246,7 +244,7 @@ class Batches:
             if self._slowed != was:
                 _log.info("pace_changed", pace=self.paced, slow=self._slowed)
 
-    def _after(self, outcome: Outcome, seconds: float, slow: float) -> None:
+    def _after(self, outcome: Outcome, seconds: float) -> None:
         # The first batch also plans and proves: its time says little about the next one's.
         typical = self._proved
         self._proved = self._proved or outcome.accounts > 0
@@ -264,9 +262,6 @@ class Batches:
             self._pace.took(outcome.candidates, seconds)
             if self._pace.seconds_each is not None:
                 self.worker.seconds_each[self.scope] = self._pace.seconds_each
-        if outcome.rows and outcome.stop is None:
-            # The others read it in the database; this one knows.
-            self.worker.stop.wait(spread(self._pace.pause(seconds, slow)))
 
     def _smaller(self, batch: Batch, failure: StatementFailed) -> None:
         """Halve; a single account goes in smaller parts, and at last is deferred."""

@@ -31,7 +31,7 @@ def release(session: Session, stream: int, *, factor: float, beyond: float) -> L
     """Have the stream pause for `factor` times the transaction's age and `beyond` seconds.
 
     Returns:
-        Later, that age in seconds.
+        Later, the seconds of the pause.
     """
     answer = session.send(
         "pace.release",

@@ -13,14 +13,14 @@ SELECT GREATEST(0, extract(epoch FROM min(free_at) - clock_timestamp()))::float8
 
 -- name: release
 -- The pause after a batch: so many times as long as the batch has taken, within bounds. Back come
--- the seconds that the transaction has taken.
+-- its seconds.
 UPDATE {schema}.pace
    SET free_at = clock_timestamp() + LEAST(
            make_interval(secs => %(longest)s),
            (clock_timestamp() - transaction_timestamp() + make_interval(secs => %(beyond)s))
            * %(factor)s::float8)
  WHERE stream = %(stream)s
-RETURNING extract(epoch FROM clock_timestamp() - transaction_timestamp())::float8 AS seconds;
+RETURNING GREATEST(0, extract(epoch FROM free_at - clock_timestamp()))::float8 AS seconds;
 
 -- name: charge
 -- The pause after a batch that was rolled back, and took its time all the same.
