@@ -233,6 +233,39 @@ def test_a_chunk_that_the_store_cannot_read(stage: ObjectStage) -> None:
     assert stage.s3.keys("sample-images") == set()
 
 
+@pytest.mark.parametrize("page", [b"", b"<html>Back soon</html>"])
+def test_silence_is_no_answer(stage: ObjectStage, page: bytes) -> None:
+    """A proxy that says 200 to everything deleted nothing: nothing is noted as gone."""
+    _, uris = stage.erased()
+    stage.s3.fail(lambda *_: (200, page))
+    report = stage.drain()
+    assert (report.deleted, report.left) == (0, {"queued": len(uris)})
+    stage.s3.fail(None)
+    stage.clock.forward(minutes=2)
+    assert (stage.drain().deleted, stage.s3.keys("sample-images")) == (len(uris), set())
+
+
+def test_a_key_that_the_answer_names_in_another_way(stage: ObjectStage) -> None:
+    """XML makes a line feed of a carriage return: such a key is asked for by itself."""
+    account = stage.account(idle_days=400)
+    stage.conn.execute(
+        "UPDATE images SET object_uri = 's3://sample-images/a' || chr(13) || id "
+        "WHERE transaction_id = ANY (%s)",
+        [list(account.transactions)],
+    )
+    uris = stage.images(account)
+    stage.sweep()
+
+    def deny(method: str, path: str, body: bytes) -> tuple[int, bytes] | None:
+        if "?delete" in path:
+            keys = [uri.split("/", 3)[3].replace("\r", "\n") for uri in uris]
+            return 200, errors(keys, "AccessDenied")
+        return (403, error("AccessDenied")) if method == "DELETE" else None
+
+    stage.s3.fail(deny)
+    assert stage.drain().left == {"denied": len(uris)}
+
+
 def test_half_an_answer_counts(stage: ObjectStage) -> None:
     """A versioned bucket that dies midway: what was deleted before is noted."""
     stage.s3.client.put_bucket_versioning(
