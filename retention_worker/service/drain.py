@@ -14,6 +14,7 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.object import DrainReport, ObjectState
+from retention_worker.domain.uri import shown
 from retention_worker.objects import Stores
 from retention_worker.objects.throttle import Throttle
 from retention_worker.service.gone import Completion
@@ -132,7 +133,7 @@ class _Drain:
         for name in names:
             if self.worker.stop.is_set():
                 return
-            with structlog.contextvars.bound_contextvars(store=name):
+            with structlog.contextvars.bound_contextvars(store=shown(name)):
                 self._store(name)
 
     def wait_for_others(self) -> bool:
@@ -174,9 +175,9 @@ class _Drain:
             run.run(self._tell)
         finally:
             self.deleted += run.deleted
-        metrics.OBJECT_STORE_DOWN.labels(name).set(run.down is not None)
+        metrics.OBJECT_STORE_DOWN.labels(shown(name)).set(run.down is not None)
         if run.down is not None:
-            self.down[name] = run.down
+            self.down[shown(name)] = run.down
 
     def _tell(self, deleted: int) -> None:
         self._told += deleted

@@ -8,13 +8,16 @@ import pytest
 
 from retention_worker.domain.object import ObjectState
 from retention_worker.domain.scope import Scope
+from retention_worker.metrics import exposition
 from retention_worker.service import drain as drain_module
+from retention_worker.service.diagnose import diagnose
 from retention_worker.service.explain import explain
 from retention_worker.service.gone import Completion
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
 from retention_worker.service.outbox import listed, retry
 from tests.integration.objects.conftest import ObjectStage
+from tests.integration.objects.test_live import name
 from tests.s3 import error, errors
 from tests.stage import lane
 
@@ -264,6 +267,28 @@ def test_a_key_that_the_answer_names_in_another_way(stage: ObjectStage) -> None:
 
     stage.s3.fail(deny)
     assert stage.drain().left == {"denied": len(uris)}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://AKIA:SECRET@kyc/a",
+        "https://me:SECRET@host/a",
+        "https://host?SECRET",
+        "s3://kyc?SECRET",
+    ],
+)
+def test_secrets_in_a_uri(stage: ObjectStage, capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    """A person has to look at such a URI; no log, metric or report has more of it than the host."""
+    account = stage.account(idle_days=400)
+    name(stage, account, uri)
+    stage.sweep()
+    report = stage.drain()
+    assert (report.left, report.down) == ({"failed": 1}, {})
+    stores = [each.to_json() for each in diagnose(stage.worker).stores]
+    logged = "".join(capsys.readouterr())
+    assert "objects_failed" in logged
+    assert "SECRET" not in f"{report} {stores} {logged} {exposition().decode()}"
 
 
 def test_half_an_answer_counts(stage: ObjectStage) -> None:
