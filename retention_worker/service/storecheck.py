@@ -50,6 +50,13 @@ def warnings(found: Sequence[Inspection]) -> Iterator[Finding]:
                 f"has Object Lock ({each.object_lock}): objects under a lock are denied until it "
                 "ends, and asked for again each day",
             )
+        if each.versions not in {"never", "Enabled", "Suspended"}:
+            yield warn(
+                "objects",
+                subject,
+                f"does not say whether it keeps versions ({each.versions}): grant "
+                "s3:GetBucketVersioning, or versions are looked for with each object",
+            )
         if each.is_versioned and each.may_list_versions != "yes":
             yield _missing(subject, "s3:ListBucketVersions", each.may_list_versions)
         if each.is_versioned and each.may_delete_versions not in {"yes", "unknown"}:

@@ -81,6 +81,20 @@ def test_rights_that_are_missing(stage: ObjectStage) -> None:
     assert "s3://no-such-bucket: cannot be asked (404)" in warned(diagnose(stage.worker))
 
 
+def test_a_bucket_that_does_not_say_whether_it_keeps_versions(stage: ObjectStage) -> None:
+    """It may: no plain deletion is tried, which would leave a marker, and the rights are said."""
+    stage.account(idle_days=1)
+    stage.s3.fail(
+        lambda method, path, _: (
+            (403, error("AccessDenied")) if method == "GET" and "version" in path else None
+        )
+    )
+    said = warned(diagnose(stage.worker))
+    assert "grant s3:GetBucketVersioning" in said
+    assert "grant s3:ListBucketVersions" in said
+    assert all("versionId" in path for method, path in stage.s3.requests if method == "DELETE")
+
+
 def test_verify_says_what_is_not_deleted(stage: ObjectStage) -> None:
     """Queued is worth knowing, and wrong after a day; denied is wrong at once."""
     _, uris = stage.erased()
