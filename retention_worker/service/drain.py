@@ -157,6 +157,7 @@ class _Drain:
         metrics.OBJECTS_DELETED.inc(self.deleted)
         for state in ObjectState:
             metrics.OBJECTS.labels(state).set(left.get(state, 0))
+        metrics.stores_down(self.down)
         level = _log.warning if report.exit_code else _log.info
         if self.deleted or report.exit_code:
             level("objects_drained", deleted=self.deleted, left=left, stores_down=len(self.down))
@@ -175,7 +176,7 @@ class _Drain:
             run.run(self._tell)
         finally:
             self.deleted += run.deleted
-        metrics.OBJECT_STORE_DOWN.labels(shown(name)).set(run.down is not None)
+        metrics.OBJECT_STORE_DOWN.labels(shown(name))
         if run.down is not None:
             self.down[shown(name)] = run.down
 

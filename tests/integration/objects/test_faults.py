@@ -111,6 +111,18 @@ def test_a_bucket_that_is_down(stage: ObjectStage, fault: Any) -> None:
     assert (stage.drain().left, stage.states()) == ({}, {})
 
 
+def test_a_store_that_another_process_emptied(stage: ObjectStage) -> None:
+    """Nothing is left to ask it for: the alert of the process that found it down ends."""
+    down = 'retention_object_store_down{store="s3://sample-images"} 1.0'
+    stage.erased()
+    stage.s3.fail(lambda *_: "drop")
+    stage.drain()
+    assert down in exposition().decode()
+    stage.conn.execute("DELETE FROM retention.object_deletion")
+    stage.drain()
+    assert down not in exposition().decode()
+
+
 def test_a_store_that_is_down_does_not_keep_others(stage: ObjectStage) -> None:
     """Each bucket for itself."""
     stage.s3.bucket("alive")
