@@ -45,6 +45,8 @@ _KEPT_AGAIN = timedelta(hours=1)
 # Objects of no store that are put aside at once.
 _PAGE = 1_000
 
+_NAMED = "a row still names it"
+_SPOKEN_FOR = "another account named it, too: its grace or its hold has not ended"
 _NO_STORE = Verdict(result=Result.FAILED, error="no store for such a URI")
 _NO_ADDRESS = Verdict(result=Result.FAILED, error="no address of an object")
 
@@ -147,19 +149,21 @@ class StoreDrain:
             )
 
     def _sort_out(self, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
-        """Keep what a live row names, and put aside what is no address; the rest by key."""
+        """The objects to ask for, by key; what somebody still needs is kept, what is none put aside."""
         uris: dict[str, list[str]] = {}
         for each in claimed:
             uris.setdefault(each.tenant_id, []).append(each.uri)
         with reading(self.conn):  # it may read long, and nothing waits for it
             session = Session(self.conn, self.worker.settings.schema_name)
-            kept = live.named(session, self.compiled, uris)
-        if kept:
-            self._keep([each for each in claimed if each.uri in kept])
+            named = live.named(session, self.compiled, uris)
+            kept = {each.uri for each in claimed} - named
+            kept = outbox.spoken_for(session, kept, self.worker.clock())
+        self._keep([each for each in claimed if each.uri in named], _NAMED)
+        self._keep([each for each in claimed if each.uri in kept], _SPOKEN_FOR)
         by_key: dict[str, list[Claimed]] = {}
         wrong = []
         for each in claimed:
-            if each.uri in kept:
+            if each.uri in named | kept:
                 continue
             address = address_of(each.uri)
             if address is None:
@@ -169,11 +173,13 @@ class StoreDrain:
         self._settle(wrong)
         return by_key
 
-    def _keep(self, objects: Sequence[Claimed]) -> None:
+    def _keep(self, objects: Sequence[Claimed], why: str) -> None:
+        if not objects:
+            return
         now = self.worker.clock()
         new = sum(1 for each in objects if each.state is not ObjectState.KEPT)
         if new:
-            _log.warning("objects_kept", objects=new, reason="a row still names them")
+            _log.warning("objects_kept", objects=new, reason=why)
         with writing(self.conn):
             outbox.put_back(
                 patient(self.worker, self.conn),
@@ -181,7 +187,7 @@ class StoreDrain:
                     PutBack(
                         id=each.id,
                         state=ObjectState.KEPT,
-                        error="a row still names it",
+                        error=why,
                         attempts=0,
                         retry_at=now + _KEPT_AGAIN,
                     )

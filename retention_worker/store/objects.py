@@ -29,6 +29,7 @@ __all__ = [
     "retry",
     "sample",
     "scopes",
+    "spoken_for",
     "stores",
     "stores_of_outbox",
     "take",
@@ -115,6 +116,12 @@ def claim(
         (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),
         key=lambda each: each.id,
     )
+
+
+def spoken_for(session: Session, uris: Collection[str], now: datetime) -> set[str]:
+    """Those that another row of the outbox keeps: its grace runs, or its account is on hold."""
+    rows = session.rows("objects.spoken_for", {"uris": sorted(uris), "now": now})
+    return {row["uri"] for row in rows}
 
 
 def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:

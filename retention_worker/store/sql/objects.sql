@@ -32,6 +32,17 @@ UPDATE {schema}.object_deletion o
 RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state,
           o.attempts;
 
+-- name: spoken_for
+-- Of these URIs those that another row of the outbox keeps: its grace runs, its account is on hold.
+SELECT q.uri FROM unnest(%(uris)s::text[]) AS u (uri)
+  JOIN {schema}.object_deletion q ON q.uri = u.uri
+ WHERE q.shared AND q.state = 'queued' AND q.error IS NULL AND q.retry_at > %(now)s
+ UNION
+SELECT q.uri FROM {schema}.hold h
+  JOIN {schema}.object_deletion q ON q.tenant_id = h.tenant_id AND q.account_id = h.account_id
+ WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)
+   AND q.uri = ANY (%(uris)s::text[]);
+
 -- name: put_back
 -- Objects that are still there: in which state, why, and when they are asked for again.
 UPDATE {schema}.object_deletion o

@@ -69,6 +69,30 @@ def test_shared_objects_wait_for_a_grace(stage: ObjectStage) -> None:
     assert {f"s3://sample-images/{key}" for key in stage.s3.keys("sample-images")} == {uris[0]}
 
 
+def test_the_last_row_that_named_it_has_a_grace_too(stage: ObjectStage) -> None:
+    """One that was kept for a row waits, once that row is gone, for that row's own grace."""
+    shared(stage, "{column: object_uri, shared: true}")
+    uri = "s3://sample-images/shared.jpg"
+    first, last = stage.account(idle_days=400), stage.account(idle_days=359.99)
+    for account in (first, last):
+        name(stage, account, uri)
+    stage.s3.put(uri)
+    stage.sweep()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {"kept": 1}
+    stage.clock.forward(minutes=59)
+    stage.sweep()  # the last one's row goes
+    for _ in range(59):
+        stage.clock.forward(minutes=1)
+        stage.drain()
+        assert stage.s3.keys("sample-images") == {"shared.jpg"}
+    stage.clock.forward(minutes=1)
+    stage.drain()
+    assert stage.s3.keys("sample-images") == set()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {}
+
+
 def test_templates(stage: ObjectStage) -> None:
     """A name that another account, or another tenant, has too is another object there."""
     shared(stage, '{column: object_uri, uri: "s3://sample-images/{tenant}/{id}/{value}"}')

@@ -7,7 +7,7 @@ from retention_worker.service import holds, pause
 from retention_worker.service.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
-from tests.integration.objects.test_live import shared
+from tests.integration.objects.test_live import name, shared
 
 
 def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
@@ -44,6 +44,25 @@ def test_a_hold_keeps_what_is_left(stage: ObjectStage) -> None:
     assert stage.drain().deleted == len(uris)
 
 
+def test_a_hold_keeps_what_another_account_named_too(stage: ObjectStage) -> None:
+    """Both rows are gone, one account is on hold: the object stays until that is over."""
+    uri = "s3://sample-images/of-both.jpg"
+    held, other = stage.account(idle_days=400), stage.account(idle_days=400)
+    for account in (held, other):
+        name(stage, account, uri)
+    stage.s3.put(uri)
+    stage.sweep()
+    subject = str(held.account)
+    holds.place(stage.worker, subject, tenant="acme", reason="court", actor="me", until=None)
+    stage.drain()
+    assert (stage.states()["kept"], stage.s3.keys("sample-images")) == (1, {"of-both.jpg"})
+    holds.release(stage.worker, subject, tenant="acme", reason="over", actor="me")
+    stage.drain()
+    assert stage.s3.keys("sample-images") == set()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {}
+
+
 def test_objects_that_are_files(stage: ObjectStage, tmp_path: Path) -> None:
     """By a template, below the root; one that would lead out fails, and its target stays."""
     root = tmp_path / "kyc"
@@ -56,8 +75,8 @@ def test_objects_that_are_files(stage: ObjectStage, tmp_path: Path) -> None:
             [list(each.transactions)],
         )
     (root / "acme").mkdir(parents=True)
-    for name in (*stage.images(account), *stage.images(stays)):
-        (root / "acme" / name).write_bytes(b"image")
+    for image in (*stage.images(account), *stage.images(stays)):
+        (root / "acme" / image).write_bytes(b"image")
     (tmp_path / "outside.jpg").write_bytes(b"stays")
     stage.conn.execute(
         "UPDATE images SET object_uri = '../../outside.jpg' WHERE kind = 'SELFIE' "
