@@ -21,6 +21,7 @@ __all__ = [
     "counted",
     "counts",
     "forget_uris",
+    "hold_on",
     "in_hand",
     "listed",
     "lock_chains",
@@ -116,6 +117,11 @@ def claim(
         (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),
         key=lambda each: each.id,
     )
+
+
+def hold_on(session: Session, ids: Sequence[int], until: datetime) -> None:
+    """Keep what was claimed in hand until a later time."""
+    session.run("objects.hold_on", {"ids": list(ids), "until": until})
 
 
 def spoken_for(session: Session, uris: Collection[str], now: datetime) -> set[str]:

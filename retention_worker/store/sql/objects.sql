@@ -32,6 +32,10 @@ UPDATE {schema}.object_deletion o
 RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state,
           o.attempts;
 
+-- name: hold_on
+-- What a drain is still busy with stays in its hand.
+UPDATE {schema}.object_deletion SET claimed_until = %(until)s WHERE id = ANY (%(ids)s::bigint[]);
+
 -- name: spoken_for
 -- Of these URIs those that another row of the outbox keeps: its grace runs, its account is on hold.
 SELECT q.uri FROM unnest(%(uris)s::text[]) AS u (uri)
