@@ -7,9 +7,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.objects.address import address_of
 from retention_worker.objects.store import Deleted
 
 __all__ = ["FileStore"]
@@ -47,6 +49,21 @@ class FileStore:
                 return Deleted(verdicts={key: self._delete(root, key) for key in keys})
         except StoreDown as exc:
             return Deleted(down=str(exc))
+
+    def spellings(self, uri: str) -> set[str]:
+        """A path inside the root, absolute or not, and as a URI, quoted or not."""
+        address = address_of(uri)
+        try:
+            parts = self._parts(address.key) if address is not None and self._root else ()
+        except _Refused:
+            parts = ()
+        if not parts or self._root is None:
+            return {uri}
+        inside = "/".join(parts)
+        path = str(self._root.absolute().joinpath(*parts))
+        return {uri, inside, path} | {
+            f"file://{host}{name}" for host in ("", "localhost") for name in (path, quote(path))
+        }
 
     def there(self, keys: Sequence[str]) -> set[str]:
         """Which files are there."""

@@ -116,6 +116,10 @@ class Bucket:
             return Deleted(verdicts=found, down=str(exc))
         return Deleted(verdicts=found)
 
+    def spellings(self, uri: str) -> tuple[str, ...]:
+        """A key of S3 is written in one way."""
+        return (uri,)
+
     def there(self, keys: Sequence[str]) -> set[str]:
         """Which keys have an object, or versions of one."""
         self.open()

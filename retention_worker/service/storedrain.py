@@ -108,7 +108,7 @@ class StoreDrain:
             claimed = self._claim(min(store.chunk, rate))
             if not claimed:
                 break
-            by_key = self._sort_out(claimed)
+            by_key = self._sort_out(store, claimed)
             if by_key:
                 self._flying[threads.submit(store.delete, list(by_key))] = by_key
         return bool(self._flying)
@@ -161,22 +161,26 @@ class StoreDrain:
                 paused=control.paused(session, now) is not None,
             )
 
-    def _sort_out(self, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
+    def _sort_out(self, store: Store, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
         """The objects to ask for, by key; what is still needed is kept, what is none put aside."""
         uris: dict[str, list[str]] = {}
+        spelled: dict[str, frozenset[str]] = {}
         for each in claimed:
-            uris.setdefault(each.tenant_id, []).append(each.uri)
+            spelled[each.uri] = frozenset(store.spellings(each.uri))
+            uris.setdefault(each.tenant_id, []).extend(spelled[each.uri])
         with reading(self.conn):  # it may read long, and nothing waits for it
             session = Session(self.conn, self.worker.settings.schema_name)
             named = live.named(session, self.compiled, uris)
-            others = {each.uri for each in claimed} - named
-            spoken_for = outbox.spoken_for(session, others, self.worker.clock())
-        self._keep([each for each in claimed if each.uri in named], _NAMED)
-        self._keep([each for each in claimed if each.uri in spoken_for], _SPOKEN_FOR)
+            ways = frozenset[str]().union(*spelled.values())
+            spoken_for = outbox.spoken_for(session, ways, self.worker.clock())
+        needed = {uri: _SPOKEN_FOR for uri, ways in spelled.items() if ways & spoken_for}
+        needed |= {uri: _NAMED for uri, ways in spelled.items() if ways & named}
+        for why in (_NAMED, _SPOKEN_FOR):
+            self._keep([each for each in claimed if needed.get(each.uri) == why], why)
         by_key: dict[str, list[Claimed]] = {}
         wrong = []
         for each in claimed:
-            if each.uri in named | spoken_for:
+            if each.uri in needed:
                 continue
             address = address_of(each.uri)
             if address is None:

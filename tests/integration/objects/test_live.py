@@ -1,5 +1,7 @@
 """An object that a live row still names is kept, whoever's row it is."""
 
+from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -54,6 +56,23 @@ def shared(stage: ObjectStage, objects: str) -> None:
     text = path.read_text("utf-8")
     assert "objects: {column: object_uri}" in text
     path.write_text(text.replace("objects: {column: object_uri}", f"objects: {objects}"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{root}/{}", "file://{root}/{}", "file://localhost{root}/{}"]
+)
+def test_a_row_names_a_file_in_another_way(stage: ObjectStage, tmp_path: Path, form: str) -> None:
+    """A path in the root or an absolute one, a URI: it is the same file."""
+    root = tmp_path / "the images"
+    (root / "acme").mkdir(parents=True)
+    (root / "acme" / "a.jpg").write_bytes(b"image")
+    stage.set(object_files_root=root)
+    gone, stays = stage.account(idle_days=400), stage.account(idle_days=1)
+    name(stage, gone, f"{root}/acme/a.jpg")
+    name(stage, stays, form.format("acme/a.jpg", root=quote(str(root)) if ":" in form else root))
+    stage.sweep()
+    assert stage.drain().left == {"kept": 1}
+    assert (root / "acme" / "a.jpg").exists()
 
 
 def test_shared_objects_wait_for_a_grace(stage: ObjectStage) -> None:
