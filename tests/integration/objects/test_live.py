@@ -143,6 +143,15 @@ def test_a_template_of_the_tenant_alone(stage: ObjectStage) -> None:
     assert stage.s3.keys("sample-images") == {"acme/a/shared.jpg", "bolt/own.jpg"}
 
 
+def test_a_name_that_can_be_read_in_too_many_ways(stage: ObjectStage) -> None:
+    """A row may name it, so it is kept."""
+    shared(stage, '{column: object_uri, uri: "s3://sample-images/{tenant}-{id}-{value}"}')
+    gone = stage.account(idle_days=400)
+    name(stage, gone, "-" * 100)
+    stage.sweep()
+    assert stage.drain().left == {"kept": 1}
+
+
 def test_two_accounts_that_go_together(stage: ObjectStage) -> None:
     """Both named the object: it goes once, and both are told."""
     uri = f"s3://sample-images/{uuid4()}"
