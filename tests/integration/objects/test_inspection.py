@@ -5,6 +5,7 @@ import pytest
 from retention_worker.service.diagnose import Diagnosis, diagnose
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
+from tests.integration.objects.test_live import name, shared
 from tests.s3 import error
 
 
@@ -127,6 +128,17 @@ def test_verify_looks_into_the_store(stage: ObjectStage) -> None:
     assert uris[0] not in str(wrong)
     stage.s3.fail(lambda *_: "drop")
     assert verify(stage.worker, sample=100).exit_code == 1
+
+
+def test_an_object_that_a_row_names_again(stage: ObjectStage) -> None:
+    """Where rows share objects the application may have written it anew: nothing is wrong."""
+    shared(stage, "{column: object_uri, shared: true}")
+    _, uris = stage.erased()
+    stage.clock.forward(hours=1)
+    stage.drain()
+    stage.s3.put(uris[0])
+    name(stage, stage.account(idle_days=0), uris[0])
+    assert [each for each in verify(stage.worker, sample=100).observations if each.wrong] == []
 
 
 @pytest.mark.parametrize(
