@@ -17,6 +17,7 @@ from retention_worker.domain.object import DrainReport, ObjectState
 from retention_worker.domain.uri import shown
 from retention_worker.objects import Stores
 from retention_worker.objects.throttle import Throttle
+from retention_worker.service import guard
 from retention_worker.service.gone import Completion
 from retention_worker.service.storedrain import StoreDrain, in_hand
 from retention_worker.service.subject import patient
@@ -62,12 +63,15 @@ def drain(
     Raises:
         ConfigurationError: the data map is wrong or does not fit, so that nobody can tell whether
             a row still names an object; nothing is deleted.
+        GuardRefused: the clocks do not agree; nothing is deleted.
         DatabaseUnavailable: no connection, or lost. What was deleted is asked for again.
     """
     with worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)
         if not worker.settings.object_drain:
             return DrainReport(drained=False, left=_left(worker, conn))
+        # A clock that runs ahead would end a grace early, and take what another drain has in hand.
+        guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
         run = _Drain(worker=worker, conn=conn, stores=open_stores(worker), progress=progress)
         run.all()
         if wait and run.wait_for_others():

@@ -1,7 +1,11 @@
 """What keeps objects whose rows are gone already: a pause, a hold; and objects that are files."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.scope import Scope
 from retention_worker.service import holds, pause
 from retention_worker.service.erase import Wanted, erase
@@ -30,6 +34,16 @@ def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
     assert stage.s3.keys("sample-images") == {uri.split("/", 3)[3] for uri in uris}
     pause.resume(stage.worker)
     assert stage.drain().deleted == len(uris)
+
+
+def test_a_clock_that_runs_ahead_deletes_nothing(stage: ObjectStage) -> None:
+    """It would end a grace before its time; the sweep of the same process is refused as well."""
+    stage.erased()
+    ahead = stage.clock.now + timedelta(hours=2)
+    stage.worker.clock = lambda: ahead
+    with pytest.raises(GuardRefused, match="the worker's clock"):
+        stage.drain()
+    assert stage.s3.requests == []
 
 
 def test_a_hold_keeps_what_is_left(stage: ObjectStage) -> None:
