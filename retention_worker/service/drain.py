@@ -11,6 +11,7 @@ import structlog
 
 from retention_worker import metrics
 from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.object import DrainReport, ObjectState
@@ -120,6 +121,15 @@ class _Drain:
         return compile_map(self.conn, self._datamap, self.worker.settings.schema_name)
 
     @cached_property
+    def _paused_tenants(self) -> list[str]:
+        settings = self.worker.settings
+        policies = (
+            file.policy
+            for file in load_policies(settings.config_dir, settings.bounds).files.values()
+        )
+        return [policy.tenant_id for policy in policies if policy.paused]
+
+    @cached_property
     def _completion(self) -> Completion:
         return Completion(
             map_digests=self._datamap.digest,
@@ -173,6 +183,7 @@ class _Drain:
             conn=self.conn,
             compiled=self._compiled,
             completion=self._completion,
+            paused_tenants=self._paused_tenants,
             name=name,
             store=self.stores.get(name),
         )

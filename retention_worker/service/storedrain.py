@@ -58,6 +58,7 @@ class StoreDrain:
         conn: a connection, not in a transaction.
         compiled: the data map, to ask which objects rows still name.
         completion: writes to the ledger.
+        paused_tenants: whose files say so.
         name: of the store in the outbox.
         store: None where there is none of that kind.
     """
@@ -66,6 +67,7 @@ class StoreDrain:
     conn: Connection
     compiled: CompiledMap
     completion: Completion
+    paused_tenants: Sequence[str]
     name: str
     store: Store | None
     deleted: int = 0
@@ -159,6 +161,7 @@ class StoreDrain:
                 until=now + in_hand(self.worker),
                 limit=limit,
                 paused=control.paused(session, now) is not None,
+                paused_tenants=self.paused_tenants,
             )
 
     def _sort_out(self, store: Store, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:

@@ -106,12 +106,26 @@ def stores_of_outbox(session: Session) -> list[str]:
 
 
 def claim(
-    session: Session, store: str, *, now: datetime, until: datetime, limit: int, paused: bool
+    session: Session,
+    store: str,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    paused: bool,
+    paused_tenants: Sequence[str],
 ) -> list[Claimed]:
-    """Take the next objects of a store in hand; `paused`: only those that requests queued."""
+    """Take the next objects of a store in hand; where paused only those that requests queued."""
     rows = session.rows(
         "objects.claim",
-        {"store": store, "now": now, "until": until, "limit": limit, "paused": paused},
+        {
+            "store": store,
+            "now": now,
+            "until": until,
+            "limit": limit,
+            "paused": paused,
+            "paused_tenants": list(paused_tenants),
+        },
     )
     return sorted(
         (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),

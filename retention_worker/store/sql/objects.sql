@@ -24,8 +24,9 @@ UPDATE {schema}.object_deletion o
            AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
                             WHERE h.tenant_id = q.tenant_id AND h.account_id = q.account_id
                               AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
-           AND (NOT %(paused)s OR EXISTS (SELECT 1 FROM {schema}.batch b
-                                           WHERE b.id = q.batch_id AND b.request_id IS NOT NULL))
+           AND (NOT (%(paused)s OR q.tenant_id = ANY (%(paused_tenants)s::text[])) OR EXISTS
+               (SELECT 1 FROM {schema}.batch b
+                 WHERE b.id = q.batch_id AND b.request_id IS NOT NULL))
          ORDER BY q.retry_at, q.id LIMIT %(limit)s
            FOR UPDATE OF q SKIP LOCKED) AS c
  WHERE o.id = c.id
@@ -123,7 +124,7 @@ UPDATE {schema}.object_deletion
    AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
    AND (%(state)s::text IS NULL OR state = %(state)s)
    AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued');
+   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued' OR error IS NOT NULL);
 
 -- name: of_batches
 -- Objects whose rows batches erased: what is gone and what is left, by batch, account and state.

@@ -17,7 +17,7 @@ from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
 from retention_worker.service.outbox import listed, retry
 from tests.integration.objects.conftest import ObjectStage
-from tests.integration.objects.test_live import name
+from tests.integration.objects.test_live import name, shared
 from tests.s3 import error, errors
 from tests.stage import lane
 
@@ -65,6 +65,20 @@ def test_retry_asks_again_at_once(stage: ObjectStage) -> None:
     assert stage.drain().deleted == 0
     number = retry(stage.worker, tenant=None, state=ObjectState.DENIED, ids=None)
     assert number == stage.drain().deleted > 0
+
+
+def test_retry_asks_again_for_shared_objects(stage: ObjectStage) -> None:
+    """Their grace is not cut short, but a pause after an error is."""
+    shared(stage, "{column: object_uri, shared: true}")
+    _, uris = stage.erased()
+    again = {"tenant": None, "state": None, "ids": None}
+    assert retry(stage.worker, **again) == 0
+    stage.clock.forward(hours=1)
+    stage.s3.fail(lambda _, path, __: "drop" if "delete" in path else None)
+    stage.drain()
+    stage.s3.fail(None)
+    assert retry(stage.worker, **again) == len(uris)
+    assert stage.drain().deleted == len(uris)
 
 
 def test_object_lock(stage: ObjectStage) -> None:

@@ -36,6 +36,19 @@ def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
     assert stage.drain().deleted == len(uris)
 
 
+def test_a_tenant_that_its_file_pauses(stage: ObjectStage) -> None:
+    """Its objects wait, as its rows do, until the file says otherwise; other tenants' go."""
+    _, uris = stage.erased()
+    stage.config.write_policy("acme", all_credentials="360 days", paused=True)
+    stage.config.write_policy("bolt", all_credentials="360 days")
+    other = stage.account(idle_days=400, tenant="bolt")
+    theirs = stage.images(other)
+    stage.sweep()
+    assert stage.drain().deleted == len(theirs)
+    stage.config.write_policy("acme", all_credentials="360 days")
+    assert stage.drain().deleted == len(uris)
+
+
 def test_a_clock_that_runs_ahead_deletes_nothing(stage: ObjectStage) -> None:
     """It would end a grace before its time; the sweep of the same process is refused as well."""
     stage.erased()
