@@ -175,7 +175,8 @@ class StoreDrain:
             session = Session(self.conn, self.worker.settings.schema_name)
             named = live.named(session, self.compiled, uris)
             ways = frozenset[str]().union(*spelled.values())
-            spoken_for = outbox.spoken_for(session, ways, self.worker.clock())
+            shared = any(sql.source.shared for sql in self.compiled.live)
+            spoken_for = outbox.spoken_for(session, ways, self.worker.clock(), shared=shared)
         needed = {uri: _SPOKEN_FOR for uri, ways in spelled.items() if ways & spoken_for}
         needed |= {uri: _NAMED for uri, ways in spelled.items() if ways & named}
         for why in (_NAMED, _SPOKEN_FOR):

@@ -138,9 +138,14 @@ def hold_on(session: Session, ids: Sequence[int], until: datetime) -> None:
     session.run("objects.hold_on", {"ids": list(ids), "until": until})
 
 
-def spoken_for(session: Session, uris: Collection[str], now: datetime) -> set[str]:
-    """Those that another row of the outbox keeps: its grace runs, or its account is on hold."""
-    rows = session.rows("objects.spoken_for", {"uris": sorted(uris), "now": now})
+def spoken_for(session: Session, uris: Collection[str], now: datetime, *, shared: bool) -> set[str]:
+    """Those that another row of the outbox keeps: its account is on hold, or its grace runs.
+
+    `shared`: whether rows share objects at all. Most of the time there is nothing to ask.
+    """
+    if not shared and not session.value("objects.any_hold", {"now": now}):
+        return set()
+    rows = session.rows("objects.spoken_for", {"uris": list(uris), "now": now})
     return {row["uri"] for row in rows}
 
 

@@ -37,6 +37,11 @@ RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared,
 -- What a drain is still busy with stays in its hand.
 UPDATE {schema}.object_deletion SET claimed_until = %(until)s WHERE id = ANY (%(ids)s::bigint[]);
 
+-- name: any_hold
+-- Whether any account is on hold.
+SELECT EXISTS (SELECT 1 FROM {schema}.hold
+                WHERE released_at IS NULL AND (until IS NULL OR until > %(now)s)) AS found;
+
 -- name: spoken_for
 -- Of these URIs those that another row of the outbox keeps: its grace runs, its account is on hold.
 SELECT q.uri FROM unnest(%(uris)s::text[]) AS u (uri)
