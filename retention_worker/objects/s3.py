@@ -29,12 +29,16 @@ _VERSIONED = 50
 # The longest key (Amazon S3 User Guide, "Naming Amazon S3 objects"), in bytes of UTF-8.
 _LONGEST_KEY = 1_024
 
-_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+# The answer to HEAD has no body with a code; elsewhere a bare 404 is some proxy's.
+_NOT_FOUND = "404"
+_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion"})
 # The store understood and refuses: a right that is missing, Object Lock, a legal hold.
 _DENIED = frozenset({"AccessDenied", "MethodNotAllowed", "ObjectLocked", "403"})
-# Stores that do not take many keys in one request say one of these.
-_NO_BULK = frozenset({"MalformedXML", "NotImplemented", "501"})
-_ABOUT_OBJECTS = _DENIED | _NOT_THERE | _NO_BULK
+# A store that does not know such a request says one of these.
+_UNKNOWN = frozenset({"MalformedXML", "NotImplemented", "501"})
+# Of many keys at once each of these may mean that, too.
+_NO_BULK = _UNKNOWN | _NOT_THERE | {"MethodNotAllowed"}
+_ABOUT_OBJECTS = _DENIED | _NOT_THERE | _UNKNOWN
 # An answer that is none of S3's: a page of a proxy, a key that is named in another way.
 _NO_ANSWER = Verdict(result=Result.LATER, error="no answer of S3")
 
@@ -144,7 +148,7 @@ class Bucket:
         try:
             status = self._client.get_bucket_versioning(Bucket=self._name).get("Status")
         except ClientError as exc:
-            if code_of(exc) in _NO_BULK:  # a store that knows no versions at all
+            if code_of(exc) in _UNKNOWN:  # a store that has no versions at all
                 return False
             if code_of(exc) not in _DENIED:
                 raise
@@ -158,7 +162,7 @@ class Bucket:
         try:
             self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as exc:
-            if code_of(exc) in _NOT_THERE:
+            if code_of(exc) in _NOT_THERE | {_NOT_FOUND}:
                 return False
             raise
         return True

@@ -254,12 +254,23 @@ def test_two_drains_at_once_count_each_object_once(
     assert counted == len(uris)
 
 
-def test_a_chunk_that_the_store_cannot_read(stage: ObjectStage) -> None:
-    """A store that takes no bulk deletions is asked for each object."""
+@pytest.mark.parametrize(
+    ("status", "code"), [(501, "NotImplemented"), (405, "MethodNotAllowed"), (404, "NoSuchKey")]
+)
+def test_a_store_without_bulk_deletions(stage: ObjectStage, status: int, code: str) -> None:
+    """It is asked for each object."""
     _, uris = stage.erased()
-    stage.s3.fail(lambda _, path, __: (501, error("NotImplemented")) if "?delete" in path else None)
+    stage.s3.fail(lambda _, path, __: (status, error(code)) if "?delete" in path else None)
     assert stage.drain().deleted == len(uris)
     assert stage.s3.keys("sample-images") == set()
+
+
+def test_a_page_that_is_not_found(stage: ObjectStage) -> None:
+    """Some proxy knows no such path: that says nothing of the objects."""
+    _, uris = stage.erased()
+    stage.s3.fail(lambda _, path, __: (404, b"") if "delete" in path else None)
+    report = stage.drain()
+    assert (report.deleted, report.left) == (0, {"queued": len(uris)})
 
 
 @pytest.mark.parametrize("page", [b"", b"<html>Back soon</html>"])
