@@ -16,6 +16,7 @@ from retention_worker.objects.store import Deleted
 
 __all__ = ["FileStore"]
 
+_NAME = "RETENTION_OBJECT_FILES_ROOT"
 # Opens a folder and nothing else: a symbolic link on the way is an error, not a way out.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -81,12 +82,17 @@ class FileStore:
     @contextmanager
     def _opened(self) -> Iterator[int]:
         if self._root is None:
-            raise StoreDown("RETENTION_OBJECT_FILES_ROOT is not set")
+            raise StoreDown(f"{_NAME} is not set")
         try:
             root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as exc:
-            raise StoreDown(f"RETENTION_OBJECT_FILES_ROOT: {exc.strerror}") from exc
+            raise StoreDown(f"{_NAME}: {exc.strerror}") from exc
         try:
+            with os.scandir(root) as entries:
+                is_empty = next(entries, None) is None
+            if is_empty:
+                # What was to be mounted is not: every file would seem to be gone.
+                raise StoreDown(f"{_NAME}: the folder is empty: mount it, or put any file into it")
             yield root
         finally:
             os.close(root)
