@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import ObjectState
 from retention_worker.domain.verification import Observation
-from retention_worker.objects import Store, address_of
+from retention_worker.objects import address_of
 from retention_worker.service.drain import open_stores
+from retention_worker.service.named import unnamed
 from retention_worker.service.verify.scene import Scene
-from retention_worker.store import live
 from retention_worker.store import objects as outbox
-from retention_worker.store.mapsql import compile_map
 from retention_worker.store.objects import Sampled
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
@@ -77,7 +76,7 @@ def still_there(scene: Scene, number: int) -> Iterator[Observation]:
         except StoreDown as exc:
             yield _not_looked(name, len(keys), exc)
             continue
-        yield from _back(scene, _unnamed(scene, store, found))
+        yield from _back(scene, unnamed(worker, scene.datamap, store, found))
     yield Observation(
         check="objects_sampled",
         wrong=False,
@@ -99,22 +98,6 @@ def _not_looked(store: str, number: int, exc: StoreDown) -> Observation:
         count=number,
         message=f"{store or 'files'} could not be asked for {number} object(s): {exc}",
     )
-
-
-def _unnamed(scene: Scene, store: Store, found: Sequence[Sampled]) -> list[Sampled]:
-    """Those that no row names: where rows share objects, one may have been written for another."""
-    if not found:
-        return []
-    worker = scene.worker
-    ways = {each.uri: frozenset(store.spellings(each.uri)) for each in found}
-    uris: dict[str, list[str]] = {}
-    for each in found:
-        uris.setdefault(each.tenant_id, []).extend(ways[each.uri])
-    with worker.pool.connection() as conn:
-        compiled = compile_map(conn, scene.datamap, worker.settings.schema_name)
-        with reading(conn):
-            named = live.named(Session(conn, worker.settings.schema_name), compiled, uris)
-    return [each for each in found if not ways[each.uri] & named]
 
 
 def _back(scene: Scene, found: list[Sampled]) -> Iterator[Observation]:
