@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "SWEEPS",
     "TOKENS",
     "exposition",
+    "stores_down",
 ]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -96,6 +99,17 @@ OBJECT_STORE_DOWN = Gauge(
     ("store",),
     registry=REGISTRY,
 )
+
+
+def stores_down(down: Container[str]) -> None:
+    """Which of the stores that were ever asked are down.
+
+    One that has nothing to do is not: another process may have asked it since.
+    """
+    for metric in OBJECT_STORE_DOWN.collect():
+        for sample in metric.samples:
+            store = sample.labels["store"]
+            OBJECT_STORE_DOWN.labels(store).set(store in down)
 
 
 def exposition() -> bytes:

@@ -10,6 +10,7 @@ from retention_worker.cli.options import AsJson, Tenant
 from retention_worker.cli.output import count, counted, instant, print_json, say, table
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.object import ObjectState
+from retention_worker.domain.uri import shown
 
 __all__ = ["app"]
 
@@ -49,7 +50,7 @@ def list_(
                     str(each.id),
                     each.tenant_id,
                     each.account_id,
-                    f"{_shown(each.uri)}\n{each.entry}, batch {each.batch_id}",
+                    f"{shown(each.uri)}\n{each.entry}, batch {each.batch_id}",
                     _state(each),
                     count(each.attempts),
                     "objects retry" if each.state is ObjectState.FAILED else instant(each.retry_at),
@@ -94,11 +95,6 @@ def _state(each: Any) -> str:
     return f"{each.state}{since}{error}"
 
 
-def _shown(uri: str) -> str:
-    """Without a query, which may hold a signature."""
-    return uri.partition("?")[0]
-
-
 def _as_json(each: Any) -> dict[str, Any]:
     return {
         "id": each.id,
@@ -106,7 +102,7 @@ def _as_json(each: Any) -> dict[str, Any]:
         "account": each.account_id,
         "batch": each.batch_id,
         "entry": each.entry,
-        "uri": _shown(each.uri),
+        "uri": shown(each.uri),
         "state": each.state,
         "error": each.error,
         "attempts": each.attempts,

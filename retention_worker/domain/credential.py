@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
@@ -18,6 +19,10 @@ from retention_worker.domain.columns import (
 from retention_worker.domain.scope import CredentialClass
 
 __all__ = ["Credential", "ObjectSource", "Retained", "SetAndRemove"]
+
+
+# Such a URI can be taken apart in thousands of ways, and nobody could tell what it was made of.
+_THREE_MEET = re.compile(r"\}\{[a-z]+\}\{")
 
 
 class ObjectSource(Entry):
@@ -41,6 +46,8 @@ class ObjectSource(Entry):
             rest = rest.replace(field, "")
         if "{value}" not in value or "{" in rest or "}" in rest:
             raise ValueError("is no template: write {value}, and beside it only {tenant} and {id}")
+        if _THREE_MEET.search(value):
+            raise ValueError("is read in too many ways: write something between its fields")
         return value
 
 

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["FIELDS", "Split", "pieces_of", "splits"]
+__all__ = ["FIELDS", "Split", "TooManyReadings", "pieces_of", "splits"]
 
 FIELDS = ("{tenant}", "{id}", "{value}")
 _FIELD = re.compile(r"(\{tenant\}|\{id\}|\{value\})")
-# A URI that can be read in more ways than that was not made by the template.
-_MOST = 100
+# Two fields that meet can be read in as many ways as a key of S3 is long.
+_MOST = 1_024
+
+
+class TooManyReadings(ValueError):
+    """Nobody can say what made the URI."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +33,15 @@ def pieces_of(template: str | None) -> list[str]:
 
 
 def splits(template: str | None, uri: str) -> list[Split]:
-    """Every way to read a URI by the template: where two fields meet there are several."""
-    found = []
+    """Every way to read a URI by the template: where two fields meet there are several.
+
+    Raises:
+        TooManyReadings: a reading that is left out might be the right one.
+    """
+    found: list[Split] = []
     for fields in _read(pieces_of(template), uri, {}):
+        if len(found) == _MOST:
+            raise TooManyReadings
         found.append(
             Split(
                 tenant=fields.get("{tenant}"),
@@ -39,8 +49,6 @@ def splits(template: str | None, uri: str) -> list[Split]:
                 value=fields["{value}"],
             )
         )
-        if len(found) == _MOST:
-            break
     return found
 
 

@@ -10,6 +10,8 @@ __all__ = ["FILES", "S3", "Address", "address_of", "kind_of"]
 
 S3, FILES = "s3", "file"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
+# What the SDK takes: a bucket, or the ARN of an access point. Anything else no store ever answers.
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[A-Za-z0-9:._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,8 @@ def kind_of(store: str) -> tuple[str, str] | None:
     if found is None:
         return (FILES, "") if not store else None
     scheme, place = found[1].lower(), found[2]
-    if scheme == S3 and place:
-        return S3, place
+    if scheme == S3:
+        return (S3, place) if _BUCKET.fullmatch(place) else None
     # RFC 8089: an empty authority, or localhost, is this host.
     return (FILES, "") if scheme == FILES and place in {"", "localhost"} else None
 

@@ -7,13 +7,16 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.objects.address import address_of
 from retention_worker.objects.store import Deleted
 
 __all__ = ["FileStore"]
 
+_NAME = "RETENTION_OBJECT_FILES_ROOT"
 # Opens a folder and nothing else: a symbolic link on the way is an error, not a way out.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -48,6 +51,21 @@ class FileStore:
         except StoreDown as exc:
             return Deleted(down=str(exc))
 
+    def spellings(self, uri: str) -> set[str]:
+        """A path inside the root, absolute or not, and as a URI, quoted or not."""
+        address = address_of(uri)
+        try:
+            parts = self._parts(address.key) if address is not None and self._root else ()
+        except _Refused:
+            parts = ()
+        if not parts or self._root is None:
+            return {uri}
+        inside = "/".join(parts)
+        path = str(self._root.absolute().joinpath(*parts))
+        return {uri, inside, path} | {
+            f"file://{host}{name}" for host in ("", "localhost") for name in (path, quote(path))
+        }
+
     def there(self, keys: Sequence[str]) -> set[str]:
         """Which files are there."""
         with self._opened() as root:
@@ -64,12 +82,17 @@ class FileStore:
     @contextmanager
     def _opened(self) -> Iterator[int]:
         if self._root is None:
-            raise StoreDown("RETENTION_OBJECT_FILES_ROOT is not set")
+            raise StoreDown(f"{_NAME} is not set")
         try:
             root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as exc:
-            raise StoreDown(f"RETENTION_OBJECT_FILES_ROOT: {exc.strerror}") from exc
+            raise StoreDown(f"{_NAME}: {exc.strerror}") from exc
         try:
+            with os.scandir(root) as entries:
+                is_empty = next(entries, None) is None
+            if is_empty:
+                # What was to be mounted is not: every file would seem to be gone.
+                raise StoreDown(f"{_NAME}: the folder is empty: mount it, or put any file into it")
             yield root
         finally:
             os.close(root)

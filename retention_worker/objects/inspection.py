@@ -49,7 +49,7 @@ class Inspection:
     @property
     def is_versioned(self) -> bool:
         """Whether the bucket keeps, or may keep, versions."""
-        return self.versions in {"Enabled", "Suspended", "unknown"}
+        return self.versions != "never"
 
 
 def inspect_bucket(store: str, bucket: str, *, timeout: int) -> Inspection:
@@ -76,14 +76,15 @@ class _Questions:
 
     def inspection(self, store: str) -> Inspection:
         versions = self._asked("get_bucket_versioning", "Status", "never")
-        versioned = versions in {"Enabled", "Suspended"}
         return Inspection(
             store=store,
             versions=versions,
             object_lock=self._lock(),
             lifecycle=self._lifecycle(),
             # On a bucket with versions a plain deletion would leave a marker behind.
-            may_delete="unknown" if versioned else self._may("delete_object", Key=self._probe),
+            may_delete=self._may("delete_object", Key=self._probe)
+            if versions == "never"
+            else "unknown",
             may_list_versions=self._may("list_object_versions", Prefix=self._probe, MaxKeys=1),
             may_delete_versions=self._may("delete_object", Key=self._probe, VersionId="null"),
         )

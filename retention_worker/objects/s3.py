@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import boto3
@@ -28,12 +29,18 @@ _VERSIONED = 50
 # The longest key (Amazon S3 User Guide, "Naming Amazon S3 objects"), in bytes of UTF-8.
 _LONGEST_KEY = 1_024
 
-_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+# The answer to HEAD has no body with a code; elsewhere a bare 404 is some proxy's.
+_NOT_FOUND = "404"
+_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion"})
 # The store understood and refuses: a right that is missing, Object Lock, a legal hold.
 _DENIED = frozenset({"AccessDenied", "MethodNotAllowed", "ObjectLocked", "403"})
-# Stores that do not take many keys in one request say one of these.
-_NO_BULK = frozenset({"MalformedXML", "NotImplemented", "501"})
-_ABOUT_OBJECTS = _DENIED | _NOT_THERE | _NO_BULK
+# A store that does not know such a request says one of these.
+_UNKNOWN = frozenset({"MalformedXML", "NotImplemented", "501"})
+# Of many keys at once each of these may mean that, too.
+_NO_BULK = _UNKNOWN | _NOT_THERE | {"MethodNotAllowed"}
+_ABOUT_OBJECTS = _DENIED | _NOT_THERE | _UNKNOWN
+# An answer that is none of S3's: a page of a proxy, a key that is named in another way.
+_NO_ANSWER = Verdict(result=Result.LATER, error="no answer of S3")
 
 
 def client(*, timeout: int, connections: int) -> Any:
@@ -113,6 +120,10 @@ class Bucket:
             return Deleted(verdicts=found, down=str(exc))
         return Deleted(verdicts=found)
 
+    def spellings(self, uri: str) -> tuple[str, ...]:
+        """A key of S3 is written in one way."""
+        return (uri,)
+
     def there(self, keys: Sequence[str]) -> set[str]:
         """Which keys have an object, or versions of one."""
         self.open()
@@ -137,7 +148,7 @@ class Bucket:
         try:
             status = self._client.get_bucket_versioning(Bucket=self._name).get("Status")
         except ClientError as exc:
-            if code_of(exc) in _NO_BULK:  # a store that knows no versions at all
+            if code_of(exc) in _UNKNOWN:  # a store that has no versions at all
                 return False
             if code_of(exc) not in _DENIED:
                 raise
@@ -151,7 +162,7 @@ class Bucket:
         try:
             self._client.head_object(Bucket=self._name, Key=key)
         except ClientError as exc:
-            if code_of(exc) in _NOT_THERE:
+            if code_of(exc) in _NOT_THERE | {_NOT_FOUND}:
                 return False
             raise
         return True
@@ -188,30 +199,39 @@ class Bucket:
         if not objects:
             return {}
         self._throttle.take(len(objects))
-        found = {each["Key"]: GONE for each in objects}
         try:
             with _translated(denied=False):
                 answer = self._client.delete_objects(
-                    Bucket=self._name, Delete={"Objects": list(objects), "Quiet": True}
+                    Bucket=self._name, Delete={"Objects": list(objects), "Quiet": False}
                 )
         except ClientError as exc:
             if code_of(exc) in _NO_BULK:
                 return self._delete_one_by_one(objects)
-            return dict.fromkeys(found, _verdict(code_of(exc)))
+            return {each["Key"]: _verdict(code_of(exc)) for each in objects}
+        found: dict[str, Verdict] = {}
         for error in answer.get("Errors", ()):
-            key = error["Key"]
-            found[key] = _worse(found.get(key, GONE), _verdict(error.get("Code", "Unknown")))
+            _note(found, error["Key"], _verdict(error.get("Code", "Unknown")))
+        # Silence is no answer: an empty page of some proxy would have everything be gone.
+        done = {_named(each) for each in answer.get("Deleted", ())}
+        silent = [each for each in objects if _named(each) not in done and each["Key"] not in found]
+        for key, _ in done:
+            _note(found, key, GONE)
+        for key, verdict in self._delete_one_by_one(silent).items():
+            _note(found, key, verdict)
         return found
 
     def _delete_one_by_one(self, objects: Sequence[Mapping[str, str]]) -> dict[str, Verdict]:
-        found: dict[str, Verdict] = {each["Key"]: GONE for each in objects}
+        found: dict[str, Verdict] = {}
         for each in objects:
             try:
                 with _translated(denied=False):
-                    self._client.delete_object(Bucket=self._name, **each)
+                    answer = self._client.delete_object(Bucket=self._name, **each)
             except ClientError as exc:
-                key = each["Key"]
-                found[key] = _worse(found[key], _verdict(code_of(exc)))
+                _note(found, each["Key"], _verdict(code_of(exc)))
+                continue
+            # What S3 says of a deletion (Amazon S3 API Reference, DeleteObject).
+            done = answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NO_CONTENT
+            _note(found, each["Key"], GONE if done else _NO_ANSWER)
         return found
 
 
@@ -251,6 +271,15 @@ def _verdict(code: str) -> Verdict:
 
 
 _ORDER = (Result.GONE, Result.LATER, Result.DENIED, Result.FAILED)
+
+
+def _named(each: Mapping[str, str]) -> tuple[str, str | None]:
+    """An object as a bulk deletion and its answer name it."""
+    return each["Key"], each.get("VersionId")
+
+
+def _note(found: dict[str, Verdict], key: str, verdict: Verdict) -> None:
+    found[key] = _worse(found.get(key, GONE), verdict)
 
 
 def _worse(one: Verdict, other: Verdict) -> Verdict:

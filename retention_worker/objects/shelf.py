@@ -15,7 +15,8 @@ from retention_worker.objects.s3 import client, code_of
 
 __all__ = ["Shelf", "is_shelf"]
 
-_TIMEOUT_SECONDS = 60
+# Asked twice at the most: sweeps of `run` wait for an export, and a stop has 25 seconds.
+_TIMEOUT_SECONDS = 10
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 

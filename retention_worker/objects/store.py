@@ -36,6 +36,9 @@ class Store(Protocol):
     def delete(self, keys: Sequence[str]) -> Deleted:
         """Delete objects with everything that the store keeps of them; never raises."""
 
+    def spellings(self, uri: str) -> Collection[str]:
+        """The ways to name the object of a URI, itself among them."""
+
     def there(self, keys: Sequence[str]) -> Collection[str]:
         """Which of the objects the store still has, in any version.
 

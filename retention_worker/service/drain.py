@@ -11,11 +11,14 @@ import structlog
 
 from retention_worker import metrics
 from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.object import DrainReport, ObjectState
+from retention_worker.domain.uri import shown
 from retention_worker.objects import Stores
 from retention_worker.objects.throttle import Throttle
+from retention_worker.service import guard
 from retention_worker.service.gone import Completion
 from retention_worker.service.storedrain import StoreDrain, in_hand
 from retention_worker.service.subject import patient
@@ -61,12 +64,15 @@ def drain(
     Raises:
         ConfigurationError: the data map is wrong or does not fit, so that nobody can tell whether
             a row still names an object; nothing is deleted.
+        GuardRefused: the clocks do not agree; nothing is deleted.
         DatabaseUnavailable: no connection, or lost. What was deleted is asked for again.
     """
     with worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)
         if not worker.settings.object_drain:
             return DrainReport(drained=False, left=_left(worker, conn))
+        # A clock that runs ahead would end a grace early, and take what another drain has in hand.
+        guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
         run = _Drain(worker=worker, conn=conn, stores=open_stores(worker), progress=progress)
         run.all()
         if wait and run.wait_for_others():
@@ -115,6 +121,15 @@ class _Drain:
         return compile_map(self.conn, self._datamap, self.worker.settings.schema_name)
 
     @cached_property
+    def _paused_tenants(self) -> list[str]:
+        settings = self.worker.settings
+        policies = (
+            file.policy
+            for file in load_policies(settings.config_dir, settings.bounds).files.values()
+        )
+        return [policy.tenant_id for policy in policies if policy.paused]
+
+    @cached_property
     def _completion(self) -> Completion:
         return Completion(
             map_digests=self._datamap.digest,
@@ -132,7 +147,7 @@ class _Drain:
         for name in names:
             if self.worker.stop.is_set():
                 return
-            with structlog.contextvars.bound_contextvars(store=name):
+            with structlog.contextvars.bound_contextvars(store=shown(name)):
                 self._store(name)
 
     def wait_for_others(self) -> bool:
@@ -156,6 +171,7 @@ class _Drain:
         metrics.OBJECTS_DELETED.inc(self.deleted)
         for state in ObjectState:
             metrics.OBJECTS.labels(state).set(left.get(state, 0))
+        metrics.stores_down(self.down)
         level = _log.warning if report.exit_code else _log.info
         if self.deleted or report.exit_code:
             level("objects_drained", deleted=self.deleted, left=left, stores_down=len(self.down))
@@ -167,6 +183,7 @@ class _Drain:
             conn=self.conn,
             compiled=self._compiled,
             completion=self._completion,
+            paused_tenants=self._paused_tenants,
             name=name,
             store=self.stores.get(name),
         )
@@ -174,9 +191,9 @@ class _Drain:
             run.run(self._tell)
         finally:
             self.deleted += run.deleted
-        metrics.OBJECT_STORE_DOWN.labels(name).set(run.down is not None)
+        metrics.OBJECT_STORE_DOWN.labels(shown(name))
         if run.down is not None:
-            self.down[name] = run.down
+            self.down[shown(name)] = run.down
 
     def _tell(self, deleted: int) -> None:
         self._told += deleted

@@ -60,7 +60,10 @@ def retry(
                 now=worker.clock(),
             )
     if ids and not number:
-        raise UnknownSubject("no such object is in the outbox, or a drain has it in hand: see list")
+        raise UnknownSubject(
+            "no such object is in the outbox, or a drain has it in hand, or its grace runs: "
+            "see objects list"
+        )
     return number
 
 

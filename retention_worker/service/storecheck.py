@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from retention_worker.domain.uri import shown
 from retention_worker.objects import FileStore
 from retention_worker.objects.address import FILES, kind_of
 from retention_worker.objects.inspection import Inspection, inspect_bucket
@@ -21,7 +22,7 @@ def inspect(stores: Sequence[str], settings: Settings) -> list[Inspection]:
 def _inspected(name: str, settings: Settings) -> Inspection:
     known = kind_of(name)
     if known is None:
-        return Inspection(store=name, error="no store for such URIs")
+        return Inspection(store=shown(name), error="no store for such URIs")
     kind, place = known
     if kind == FILES:
         wrong = FileStore(settings.object_files_root).inspect()
@@ -48,6 +49,13 @@ def warnings(found: Sequence[Inspection]) -> Iterator[Finding]:
                 subject,
                 f"has Object Lock ({each.object_lock}): objects under a lock are denied until it "
                 "ends, and asked for again each day",
+            )
+        if each.versions not in {"never", "Enabled", "Suspended"}:
+            yield warn(
+                "objects",
+                subject,
+                f"does not say whether it keeps versions ({each.versions}): grant "
+                "s3:GetBucketVersioning, or versions are looked for with each object",
             )
         if each.is_versioned and each.may_list_versions != "yes":
             yield _missing(subject, "s3:ListBucketVersions", each.may_list_versions)

@@ -6,12 +6,11 @@ store nor the database waits for the other.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -19,12 +18,13 @@ from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, ObjectState, Result, Verdict
 from retention_worker.objects import Deleted, Store, address_of
 from retention_worker.service.gone import Completion
+from retention_worker.service.putback import kept, put_back
 from retention_worker.service.subject import patient
 from retention_worker.service.worker import Worker
 from retention_worker.store import control, live
 from retention_worker.store import objects as outbox
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.objects import Claimed, PutBack
+from retention_worker.store.objects import Claimed
 from retention_worker.store.pool import Connection, reading, writing
 from retention_worker.store.session import Session
 
@@ -35,16 +35,11 @@ _log = structlog.get_logger()
 # What is in hand is free again for others so long after the time that a request and its one
 # repetition may take: a drain that was killed holds nothing back for longer.
 _MARGIN_SECONDS = 5
-_FIRST_RETRY = timedelta(seconds=30)
-_LAST_RETRY = timedelta(hours=1)
-# So often an object fails by itself, while its store answers, before a person has to look.
-_ATTEMPTS = 20
-# A lock of the store ends some day, a right is given: nobody has to remember to ask again.
-_DENIED_AGAIN = timedelta(days=1)
-_KEPT_AGAIN = timedelta(hours=1)
 # Objects of no store that are put aside at once.
 _PAGE = 1_000
 
+_NAMED = "a row still names it"
+_SPOKEN_FOR = "another account named it, too: its grace or its hold has not ended"
 _NO_STORE = Verdict(result=Result.FAILED, error="no store for such a URI")
 _NO_ADDRESS = Verdict(result=Result.FAILED, error="no address of an object")
 
@@ -63,6 +58,7 @@ class StoreDrain:
         conn: a connection, not in a transaction.
         compiled: the data map, to ask which objects rows still name.
         completion: writes to the ledger.
+        paused_tenants: whose files say so.
         name: of the store in the outbox.
         store: None where there is none of that kind.
     """
@@ -71,11 +67,13 @@ class StoreDrain:
     conn: Connection
     compiled: CompiledMap
     completion: Completion
+    paused_tenants: Sequence[str]
     name: str
     store: Store | None
     deleted: int = 0
     down: str | None = None
     _flying: dict[Future[Deleted], dict[str, list[Claimed]]] = field(default_factory=dict)
+    _held_at: float = 0.0
 
     def run(self, tell: Callable[[int], None]) -> None:
         """Until nothing is left whose time has come, the store is down, or the process stops.
@@ -91,10 +89,12 @@ class StoreDrain:
         except StoreDown as exc:
             self._is_down(str(exc))
             return
+        self._held_at = self.worker.monotonic()
         with ThreadPoolExecutor(self.worker.settings.object_concurrency) as threads:
             while self._fill(self.store, threads):
                 before = self.deleted
                 self._land()
+                self._hold_on()
                 tell(self.deleted - before)
 
     def _put_aside(self) -> None:
@@ -106,17 +106,19 @@ class StoreDrain:
         while len(self._flying) < self.worker.settings.object_concurrency:
             if self.down is not None or self.worker.stop.is_set():
                 break
-            claimed = self._claim(store.chunk)
+            rate = self.worker.settings.object_rate or store.chunk
+            claimed = self._claim(min(store.chunk, rate))
             if not claimed:
                 break
-            by_key = self._sort_out(claimed)
+            by_key = self._sort_out(store, claimed)
             if by_key:
                 self._flying[threads.submit(store.delete, list(by_key))] = by_key
         return bool(self._flying)
 
     def _land(self) -> None:
         """Note the chunks that are done, the first of them as soon as it is."""
-        for done in wait(self._flying, return_when=FIRST_COMPLETED).done:
+        patience = self._renewal()
+        for done in wait(self._flying, patience, return_when=FIRST_COMPLETED).done:
             by_key, answer = self._flying.pop(done), done.result()
             if answer.down is not None:
                 self._is_down(answer.down)
@@ -127,6 +129,21 @@ class StoreDrain:
                     for each in objects
                 ]
             )
+
+    def _renewal(self) -> float:
+        """Seconds after which what is under way is claimed anew."""
+        return in_hand(self.worker).total_seconds() / 3
+
+    def _hold_on(self) -> None:
+        """Keep in hand what takes long: many versions, a rate, a store that is slow."""
+        if self.worker.monotonic() - self._held_at < self._renewal():
+            return
+        self._held_at = self.worker.monotonic()
+        chunks = (objects for by_key in self._flying.values() for objects in by_key.values())
+        ids = [each.id for objects in chunks for each in objects]
+        with writing(self.conn):
+            until = self.worker.clock() + in_hand(self.worker)
+            outbox.hold_on(patient(self.worker, self.conn), ids, until)
 
     def _is_down(self, error: str) -> None:
         if self.down is None:
@@ -144,22 +161,30 @@ class StoreDrain:
                 until=now + in_hand(self.worker),
                 limit=limit,
                 paused=control.paused(session, now) is not None,
+                paused_tenants=self.paused_tenants,
             )
 
-    def _sort_out(self, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
-        """Keep what a live row names, and put aside what is no address; the rest by key."""
+    def _sort_out(self, store: Store, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
+        """The objects to ask for, by key; what is still needed is kept, what is none put aside."""
         uris: dict[str, list[str]] = {}
+        spelled: dict[str, frozenset[str]] = {}
         for each in claimed:
-            uris.setdefault(each.tenant_id, []).append(each.uri)
+            spelled[each.uri] = frozenset(store.spellings(each.uri))
+            uris.setdefault(each.tenant_id, []).extend(spelled[each.uri])
         with reading(self.conn):  # it may read long, and nothing waits for it
             session = Session(self.conn, self.worker.settings.schema_name)
-            kept = live.named(session, self.compiled, uris)
-        if kept:
-            self._keep([each for each in claimed if each.uri in kept])
+            named = live.named(session, self.compiled, uris)
+            ways = frozenset[str]().union(*spelled.values())
+            shared = any(sql.source.shared for sql in self.compiled.live)
+            spoken_for = outbox.spoken_for(session, ways, self.worker.clock(), shared=shared)
+        needed = {uri: _SPOKEN_FOR for uri, ways in spelled.items() if ways & spoken_for}
+        needed |= {uri: _NAMED for uri, ways in spelled.items() if ways & named}
+        for why in (_NAMED, _SPOKEN_FOR):
+            self._keep([each for each in claimed if needed.get(each.uri) == why], why)
         by_key: dict[str, list[Claimed]] = {}
         wrong = []
         for each in claimed:
-            if each.uri in kept:
+            if each.uri in needed:
                 continue
             address = address_of(each.uri)
             if address is None:
@@ -169,24 +194,17 @@ class StoreDrain:
         self._settle(wrong)
         return by_key
 
-    def _keep(self, objects: Sequence[Claimed]) -> None:
+    def _keep(self, objects: Sequence[Claimed], why: str) -> None:
+        if not objects:
+            return
         now = self.worker.clock()
         new = sum(1 for each in objects if each.state is not ObjectState.KEPT)
         if new:
-            _log.warning("objects_kept", objects=new, reason="a row still names them")
+            _log.warning("objects_kept", objects=new, reason=why)
         with writing(self.conn):
             outbox.put_back(
                 patient(self.worker, self.conn),
-                [
-                    PutBack(
-                        id=each.id,
-                        state=ObjectState.KEPT,
-                        error="a row still names it",
-                        attempts=0,
-                        retry_at=now + _KEPT_AGAIN,
-                    )
-                    for each in objects
-                ],
+                [kept(each, why, now) for each in objects],
                 now,
             )
 
@@ -196,7 +214,7 @@ class StoreDrain:
             return
         now = self.worker.clock()
         gone = [each for each, verdict in answers if verdict == GONE]
-        back = [_put_back(each, verdict, now) for each, verdict in answers if verdict != GONE]
+        back = [put_back(each, verdict, now) for each, verdict in answers if verdict != GONE]
         with writing(self.conn):
             session = patient(self.worker, self.conn)
             deleted = self.completion.write(session, gone, now)
@@ -208,33 +226,3 @@ class StoreDrain:
 
 
 _EVENTS = {ObjectState.DENIED: "objects_denied", ObjectState.FAILED: "objects_failed"}
-
-
-def _put_back(each: Claimed, verdict: Verdict | None, now: datetime) -> PutBack:
-    if verdict is None:
-        # The store is at fault and not the object: asked again soon, and that was no attempt.
-        return PutBack(
-            id=each.id,
-            state=each.state,
-            error="the store is down",
-            attempts=each.attempts - 1,
-            retry_at=now + _backoff(1),
-        )
-    state, again = ObjectState.QUEUED, _backoff(each.attempts)
-    if verdict.result is Result.DENIED:
-        state, again = ObjectState.DENIED, _DENIED_AGAIN
-    elif verdict.result is Result.FAILED or each.attempts >= _ATTEMPTS:
-        state = ObjectState.FAILED
-    return PutBack(
-        id=each.id,
-        state=state,
-        error=verdict.error,
-        attempts=each.attempts,
-        retry_at=now + again,
-    )
-
-
-def _backoff(attempts: int) -> timedelta:
-    """Later each time, and not all at the same moment."""
-    pause: timedelta = min(_FIRST_RETRY * 2 ** min(attempts - 1, 12), _LAST_RETRY)
-    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from retention_worker.domain.datamap import DataMap
+from retention_worker.domain.uritemplate import Split, TooManyReadings
 from retention_worker.store import accounts
 from retention_worker.store import objects as outbox
 from retention_worker.store.catalog import Catalog
@@ -28,22 +29,40 @@ def named(session: Session, compiled: CompiledMap, uris: Mapping[str, Sequence[s
     found: set[str] = set()
     everything = sorted({uri for of_tenant in uris.values() for uri in of_tenant})
     for sql in compiled.live:
-        if sql.by_tenant:
-            found |= _by_tenant(session, compiled, sql, uris)
-        elif sql.source.uri is None and sql.is_text:
+        if sql.source.uri is None and sql.is_text:
             found |= _asked(session, sql, everything, None)
+            continue
+        readings, unclear = _read(sql, everything)
+        found |= unclear
+        if sql.by_tenant:
+            found |= _by_tenant(session, compiled, sql, uris, readings)
         else:
-            values = {split.value for uri in everything for split in sql.values(uri)}
+            values = {split.value for each in readings.values() for split in each}
             found |= _asked(session, sql, values, None)
     return found & set(everything)
 
 
+def _read(sql: LiveSql, uris: Sequence[str]) -> tuple[dict[str, list[Split]], set[str]]:
+    """The readings of each URI, and the URIs that have too many: a row may name those."""
+    readings, unclear = {}, set()
+    for uri in uris:
+        try:
+            readings[uri] = sql.values(uri)
+        except TooManyReadings:
+            unclear.add(uri)
+    return readings, unclear
+
+
 def _by_tenant(
-    session: Session, compiled: CompiledMap, sql: LiveSql, uris: Mapping[str, Sequence[str]]
+    session: Session,
+    compiled: CompiledMap,
+    sql: LiveSql,
+    uris: Mapping[str, Sequence[str]],
+    readings: Mapping[str, Sequence[Split]],
 ) -> set[str]:
     values: dict[str, set[str]] = {}
     for tenant, mine in uris.items():
-        for split in (split for uri in mine for split in sql.values(uri)):
+        for split in (split for uri in mine for split in readings.get(uri, ())):
             values.setdefault(split.tenant or tenant, set()).add(split.value)
     others = sorted(values.keys() - uris.keys())
     # Most other ways to read a URI name no tenant that there is.

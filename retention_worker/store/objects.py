@@ -21,6 +21,7 @@ __all__ = [
     "counted",
     "counts",
     "forget_uris",
+    "hold_on",
     "in_hand",
     "listed",
     "lock_chains",
@@ -29,6 +30,7 @@ __all__ = [
     "retry",
     "sample",
     "scopes",
+    "spoken_for",
     "stores",
     "stores_of_outbox",
     "take",
@@ -104,17 +106,47 @@ def stores_of_outbox(session: Session) -> list[str]:
 
 
 def claim(
-    session: Session, store: str, *, now: datetime, until: datetime, limit: int, paused: bool
+    session: Session,
+    store: str,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    paused: bool,
+    paused_tenants: Sequence[str],
 ) -> list[Claimed]:
-    """Take the next objects of a store in hand; `paused`: only those that requests queued."""
+    """Take the next objects of a store in hand; where paused only those that requests queued."""
     rows = session.rows(
         "objects.claim",
-        {"store": store, "now": now, "until": until, "limit": limit, "paused": paused},
+        {
+            "store": store,
+            "now": now,
+            "until": until,
+            "limit": limit,
+            "paused": paused,
+            "paused_tenants": list(paused_tenants),
+        },
     )
     return sorted(
         (Claimed(**(row | {"state": _STATES[row["state"]]})) for row in rows),
         key=lambda each: each.id,
     )
+
+
+def hold_on(session: Session, ids: Sequence[int], until: datetime) -> None:
+    """Keep what was claimed in hand until a later time."""
+    session.run("objects.hold_on", {"ids": list(ids), "until": until})
+
+
+def spoken_for(session: Session, uris: Collection[str], now: datetime, *, shared: bool) -> set[str]:
+    """Those that another row of the outbox keeps: its account is on hold, or its grace runs.
+
+    `shared`: whether rows share objects at all. Most of the time there is nothing to ask.
+    """
+    if not shared and not session.value("objects.any_hold", {"now": now}):
+        return set()
+    rows = session.rows("objects.spoken_for", {"uris": list(uris), "now": now})
+    return {row["uri"] for row in rows}
 
 
 def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:

@@ -152,6 +152,42 @@ def test_killed_at_any_moment(program: Program, conn: psycopg.Connection, s3: S3
     assert program.run("ledger", "verify").code == 0
 
 
+def test_killed_in_the_middle_of_a_drain(
+    program: Program, conn: psycopg.Connection, s3: S3
+) -> None:
+    """The next drain goes on: each object is gone and counted once, a living row's stays."""
+    idle(conn, 1)
+    number = put_all(conn, s3)
+    kept = s3.keys(BUCKET)
+    s3.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    for days in range(400, 420):
+        idle(conn, days)
+    number = put_all(conn, s3) - number
+    s3.requests.clear()
+
+    def slow(*_: object) -> None:
+        time.sleep(0.02)
+
+    s3.fail(slow)
+    with program.start("sweep") as running:
+        end = time.monotonic() + 30
+        while sum(1 for method, _ in s3.requests if method == "POST") < number // 3:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        running.end(signal.SIGKILL)
+    assert kept < s3.keys(BUCKET)
+    s3.fail(None)
+    done = program.run("sweep", "--json")
+    assert (done.code, done.json["objects"]["left"]["queued"]) == (0, 0), done
+    assert s3.keys(BUCKET) == kept
+    row = conn.execute(
+        "SELECT (SELECT sum(objects) FROM retention.batch WHERE source <> 'objects'),"
+        " (SELECT sum(objects) FROM retention.batch WHERE source = 'objects')"
+    ).fetchone()
+    assert row == (number, number)
+    assert program.run("verify", "--objects", "100").code == 0
+
+
 def test_run_drains_beside_the_sweeps(
     program: Program, conn: psycopg.Connection, s3: S3, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from retention_worker.domain.object import ObjectState
 from retention_worker.domain.verification import Observation
 from retention_worker.objects import address_of
 from retention_worker.service.drain import open_stores
+from retention_worker.service.named import unnamed
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store import objects as outbox
 from retention_worker.store.objects import Sampled
@@ -75,7 +76,7 @@ def still_there(scene: Scene, number: int) -> Iterator[Observation]:
         except StoreDown as exc:
             yield _not_looked(name, len(keys), exc)
             continue
-        yield from _back(scene, found)
+        yield from _back(scene, unnamed(worker, scene.datamap, store, found))
     yield Observation(
         check="objects_sampled",
         wrong=False,

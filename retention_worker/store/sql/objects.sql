@@ -24,13 +24,34 @@ UPDATE {schema}.object_deletion o
            AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
                             WHERE h.tenant_id = q.tenant_id AND h.account_id = q.account_id
                               AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
-           AND (NOT %(paused)s OR EXISTS (SELECT 1 FROM {schema}.batch b
-                                           WHERE b.id = q.batch_id AND b.request_id IS NOT NULL))
+           AND (NOT (%(paused)s OR q.tenant_id = ANY (%(paused_tenants)s::text[])) OR EXISTS
+               (SELECT 1 FROM {schema}.batch b
+                 WHERE b.id = q.batch_id AND b.request_id IS NOT NULL))
          ORDER BY q.retry_at, q.id LIMIT %(limit)s
            FOR UPDATE OF q SKIP LOCKED) AS c
  WHERE o.id = c.id
 RETURNING o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state,
           o.attempts;
+
+-- name: hold_on
+-- What a drain is still busy with stays in its hand.
+UPDATE {schema}.object_deletion SET claimed_until = %(until)s WHERE id = ANY (%(ids)s::bigint[]);
+
+-- name: any_hold
+-- Whether any account is on hold.
+SELECT EXISTS (SELECT 1 FROM {schema}.hold
+                WHERE released_at IS NULL AND (until IS NULL OR until > %(now)s)) AS found;
+
+-- name: spoken_for
+-- Of these URIs those that another row of the outbox keeps: its grace runs, its account is on hold.
+SELECT q.uri FROM unnest(%(uris)s::text[]) AS u (uri)
+  JOIN {schema}.object_deletion q ON q.uri = u.uri
+ WHERE q.shared AND q.state = 'queued' AND q.error IS NULL AND q.retry_at > %(now)s
+ UNION
+SELECT q.uri FROM {schema}.hold h
+  JOIN {schema}.object_deletion q ON q.tenant_id = h.tenant_id AND q.account_id = h.account_id
+ WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)
+   AND q.uri = ANY (%(uris)s::text[]);
 
 -- name: put_back
 -- Objects that are still there: in which state, why, and when they are asked for again.
@@ -108,7 +129,7 @@ UPDATE {schema}.object_deletion
    AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
    AND (%(state)s::text IS NULL OR state = %(state)s)
    AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued');
+   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued' OR error IS NOT NULL);
 
 -- name: of_batches
 -- Objects whose rows batches erased: what is gone and what is left, by batch, account and state.

@@ -1,6 +1,12 @@
 """What a drain promises of objects in S3."""
 
+import time
+from datetime import timedelta
+
+import pytest
+
 from retention_worker.domain.object import ObjectState
+from retention_worker.service import storedrain
 from tests.integration.objects.conftest import ObjectStage
 
 
@@ -23,6 +29,24 @@ def test_what_was_never_there_is_gone(stage: ObjectStage) -> None:
     stage.s3.requests.clear()
     assert stage.drain().deleted == 0
     assert stage.s3.requests == []
+
+
+def test_a_rate_asks_for_each_object_once(
+    stage: ObjectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the turns take: what waits for its turn is nobody else's, nor claimed again."""
+    for _ in range(12):
+        stage.account(idle_days=400)
+    stage.sweep()
+    number = stage.count("SELECT count(*) FROM retention.object_deletion")
+    stage.set(object_rate=12, object_timeout_seconds=1, object_concurrency=16)
+    monkeypatch.setattr(storedrain, "_MARGIN_SECONDS", -1.5)  # half a second in hand
+    start, begin = stage.clock.now, time.monotonic()
+    stage.worker.clock = lambda: start + timedelta(seconds=time.monotonic() - begin)
+    assert stage.drain().deleted == number
+    asked = [path for _, path in stage.s3.requests if path.endswith("?delete")]
+    assert len(asked) == number / 12
+    assert time.monotonic() - begin > number / 12 - 1.1
 
 
 def test_every_version_and_marker_goes(stage: ObjectStage) -> None:

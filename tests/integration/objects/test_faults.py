@@ -8,13 +8,16 @@ import pytest
 
 from retention_worker.domain.object import ObjectState
 from retention_worker.domain.scope import Scope
+from retention_worker.metrics import exposition
 from retention_worker.service import drain as drain_module
+from retention_worker.service.diagnose import diagnose
 from retention_worker.service.explain import explain
 from retention_worker.service.gone import Completion
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
 from retention_worker.service.outbox import listed, retry
 from tests.integration.objects.conftest import ObjectStage
+from tests.integration.objects.test_live import name, shared
 from tests.s3 import error, errors
 from tests.stage import lane
 
@@ -64,6 +67,20 @@ def test_retry_asks_again_at_once(stage: ObjectStage) -> None:
     assert number == stage.drain().deleted > 0
 
 
+def test_retry_asks_again_for_shared_objects(stage: ObjectStage) -> None:
+    """Their grace is not cut short, but a pause after an error is."""
+    shared(stage, "{column: object_uri, shared: true}")
+    _, uris = stage.erased()
+    again = {"tenant": None, "state": None, "ids": None}
+    assert retry(stage.worker, **again) == 0
+    stage.clock.forward(hours=1)
+    stage.s3.fail(lambda _, path, __: "drop" if "delete" in path else None)
+    stage.drain()
+    stage.s3.fail(None)
+    assert retry(stage.worker, **again) == len(uris)
+    assert stage.drain().deleted == len(uris)
+
+
 def test_object_lock(stage: ObjectStage) -> None:
     """A version under a lock of its bucket stays and is reported; the other objects go."""
     stage.s3.bucket("locked", lock=True)
@@ -106,6 +123,18 @@ def test_a_bucket_that_is_down(stage: ObjectStage, fault: Any) -> None:
     stage.s3.fail(None)
     stage.clock.forward(minutes=2)
     assert (stage.drain().left, stage.states()) == ({}, {})
+
+
+def test_a_store_that_another_process_emptied(stage: ObjectStage) -> None:
+    """Nothing is left to ask it for: the alert of the process that found it down ends."""
+    down = 'retention_object_store_down{store="s3://sample-images"} 1.0'
+    stage.erased()
+    stage.s3.fail(lambda *_: "drop")
+    stage.drain()
+    assert down in exposition().decode()
+    stage.conn.execute("DELETE FROM retention.object_deletion")
+    stage.drain()
+    assert down not in exposition().decode()
 
 
 def test_a_store_that_is_down_does_not_keep_others(stage: ObjectStage) -> None:
@@ -225,12 +254,78 @@ def test_two_drains_at_once_count_each_object_once(
     assert counted == len(uris)
 
 
-def test_a_chunk_that_the_store_cannot_read(stage: ObjectStage) -> None:
-    """A store that takes no bulk deletions is asked for each object."""
+@pytest.mark.parametrize(
+    ("status", "code"), [(501, "NotImplemented"), (405, "MethodNotAllowed"), (404, "NoSuchKey")]
+)
+def test_a_store_without_bulk_deletions(stage: ObjectStage, status: int, code: str) -> None:
+    """It is asked for each object."""
     _, uris = stage.erased()
-    stage.s3.fail(lambda _, path, __: (501, error("NotImplemented")) if "?delete" in path else None)
+    stage.s3.fail(lambda _, path, __: (status, error(code)) if "?delete" in path else None)
     assert stage.drain().deleted == len(uris)
     assert stage.s3.keys("sample-images") == set()
+
+
+def test_a_page_that_is_not_found(stage: ObjectStage) -> None:
+    """Some proxy knows no such path: that says nothing of the objects."""
+    _, uris = stage.erased()
+    stage.s3.fail(lambda _, path, __: (404, b"") if "delete" in path else None)
+    report = stage.drain()
+    assert (report.deleted, report.left) == (0, {"queued": len(uris)})
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>Back soon</html>"])
+def test_silence_is_no_answer(stage: ObjectStage, page: bytes) -> None:
+    """A proxy that says 200 to everything deleted nothing: nothing is noted as gone."""
+    _, uris = stage.erased()
+    stage.s3.fail(lambda *_: (200, page))
+    report = stage.drain()
+    assert (report.deleted, report.left) == (0, {"queued": len(uris)})
+    stage.s3.fail(None)
+    stage.clock.forward(minutes=2)
+    assert (stage.drain().deleted, stage.s3.keys("sample-images")) == (len(uris), set())
+
+
+def test_a_key_that_the_answer_names_in_another_way(stage: ObjectStage) -> None:
+    """XML makes a line feed of a carriage return: such a key is asked for by itself."""
+    account = stage.account(idle_days=400)
+    stage.conn.execute(
+        "UPDATE images SET object_uri = 's3://sample-images/a' || chr(13) || id "
+        "WHERE transaction_id = ANY (%s)",
+        [list(account.transactions)],
+    )
+    uris = stage.images(account)
+    stage.sweep()
+
+    def deny(method: str, path: str, body: bytes) -> tuple[int, bytes] | None:
+        if "?delete" in path:
+            keys = [uri.split("/", 3)[3].replace("\r", "\n") for uri in uris]
+            return 200, errors(keys, "AccessDenied")
+        return (403, error("AccessDenied")) if method == "DELETE" else None
+
+    stage.s3.fail(deny)
+    assert stage.drain().left == {"denied": len(uris)}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://AKIA:SECRET@kyc/a",
+        "https://me:SECRET@host/a",
+        "https://host?SECRET",
+        "s3://kyc?SECRET",
+    ],
+)
+def test_secrets_in_a_uri(stage: ObjectStage, capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    """A person has to look at such a URI; no log, metric or report has more of it than the host."""
+    account = stage.account(idle_days=400)
+    name(stage, account, uri)
+    stage.sweep()
+    report = stage.drain()
+    assert (report.left, report.down) == ({"failed": 1}, {})
+    stores = [each.to_json() for each in diagnose(stage.worker).stores]
+    logged = "".join(capsys.readouterr())
+    assert "objects_failed" in logged
+    assert "SECRET" not in f"{report} {stores} {logged} {exposition().decode()}"
 
 
 def test_half_an_answer_counts(stage: ObjectStage) -> None:

@@ -5,6 +5,7 @@ import pytest
 from retention_worker.service.diagnose import Diagnosis, diagnose
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
+from tests.integration.objects.test_live import name, shared
 from tests.s3 import error
 
 
@@ -81,6 +82,20 @@ def test_rights_that_are_missing(stage: ObjectStage) -> None:
     assert "s3://no-such-bucket: cannot be asked (404)" in warned(diagnose(stage.worker))
 
 
+def test_a_bucket_that_does_not_say_whether_it_keeps_versions(stage: ObjectStage) -> None:
+    """It may: no plain deletion is tried, which would leave a marker, and the rights are said."""
+    stage.account(idle_days=1)
+    stage.s3.fail(
+        lambda method, path, _: (
+            (403, error("AccessDenied")) if method == "GET" and "version" in path else None
+        )
+    )
+    said = warned(diagnose(stage.worker))
+    assert "grant s3:GetBucketVersioning" in said
+    assert "grant s3:ListBucketVersions" in said
+    assert all("versionId" in path for method, path in stage.s3.requests if method == "DELETE")
+
+
 def test_verify_says_what_is_not_deleted(stage: ObjectStage) -> None:
     """Queued is worth knowing, and wrong after a day; denied is wrong at once."""
     _, uris = stage.erased()
@@ -113,6 +128,17 @@ def test_verify_looks_into_the_store(stage: ObjectStage) -> None:
     assert uris[0] not in str(wrong)
     stage.s3.fail(lambda *_: "drop")
     assert verify(stage.worker, sample=100).exit_code == 1
+
+
+def test_an_object_that_a_row_names_again(stage: ObjectStage) -> None:
+    """Where rows share objects the application may have written it anew: nothing is wrong."""
+    shared(stage, "{column: object_uri, shared: true}")
+    _, uris = stage.erased()
+    stage.clock.forward(hours=1)
+    stage.drain()
+    stage.s3.put(uris[0])
+    name(stage, stage.account(idle_days=0), uris[0])
+    assert [each for each in verify(stage.worker, sample=100).observations if each.wrong] == []
 
 
 @pytest.mark.parametrize(

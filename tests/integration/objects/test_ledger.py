@@ -1,12 +1,15 @@
 """The ledger with objects in it: exported to a bucket, verified, replayed, reported."""
 
+import time
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from retention_worker import scheduler
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, StoreDown
 from retention_worker.domain.receipt import text_of
+from retention_worker.objects import shelf
 from retention_worker.objects.shelf import Shelf
 from retention_worker.service.ledger import (
     Authority,
@@ -107,6 +110,19 @@ def test_a_bucket_that_is_down_loses_no_sweep(stage: ObjectStage) -> None:
     stage.s3.fail(None)
     assert export_after_sweep(stage.worker) is None
     assert verify(stage.worker, against=SHELF).exit_code == 0
+
+
+def test_a_bucket_that_hangs(stage: ObjectStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps of `run` wait for the export: it asks twice, and gives up before a stop does."""
+    assert 2 * shelf._TIMEOUT_SECONDS < scheduler._PATIENCE_SECONDS
+    monkeypatch.setattr(shelf, "_TIMEOUT_SECONDS", 1)
+    stage.s3.bucket("evidence")
+    stage.erased()
+    stage.s3.fail(lambda *_: "hang")
+    begin = time.monotonic()
+    with pytest.raises(StoreDown, match="ReadTimeout"):
+        export(stage.worker, SHELF)
+    assert time.monotonic() - begin < 5
 
 
 def test_receipts_prove_the_objects(stage: ObjectStage, tmp_path: Path) -> None:

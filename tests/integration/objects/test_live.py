@@ -1,5 +1,7 @@
 """An object that a live row still names is kept, whoever's row it is."""
 
+from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -56,6 +58,23 @@ def shared(stage: ObjectStage, objects: str) -> None:
     path.write_text(text.replace("objects: {column: object_uri}", f"objects: {objects}"), "utf-8")
 
 
+@pytest.mark.parametrize(
+    "form", ["{}", "{root}/{}", "file://{root}/{}", "file://localhost{root}/{}"]
+)
+def test_a_row_names_a_file_in_another_way(stage: ObjectStage, tmp_path: Path, form: str) -> None:
+    """A path in the root or an absolute one, a URI: it is the same file."""
+    root = tmp_path / "the images"
+    (root / "acme").mkdir(parents=True)
+    (root / "acme" / "a.jpg").write_bytes(b"image")
+    stage.set(object_files_root=root)
+    gone, stays = stage.account(idle_days=400), stage.account(idle_days=1)
+    name(stage, gone, f"{root}/acme/a.jpg")
+    name(stage, stays, form.format("acme/a.jpg", root=quote(str(root)) if ":" in form else root))
+    stage.sweep()
+    assert stage.drain().left == {"kept": 1}
+    assert (root / "acme" / "a.jpg").exists()
+
+
 def test_shared_objects_wait_for_a_grace(stage: ObjectStage) -> None:
     """The application may be about to name it again: nobody touches it for an hour."""
     shared(stage, "{column: object_uri, shared: true}")
@@ -67,6 +86,30 @@ def test_shared_objects_wait_for_a_grace(stage: ObjectStage) -> None:
     stage.clock.forward(seconds=1)
     assert stage.drain().deleted == len(uris) - 1
     assert {f"s3://sample-images/{key}" for key in stage.s3.keys("sample-images")} == {uris[0]}
+
+
+def test_the_last_row_that_named_it_has_a_grace_too(stage: ObjectStage) -> None:
+    """One that was kept for a row waits, once that row is gone, for that row's own grace."""
+    shared(stage, "{column: object_uri, shared: true}")
+    uri = "s3://sample-images/shared.jpg"
+    first, last = stage.account(idle_days=400), stage.account(idle_days=359.99)
+    for account in (first, last):
+        name(stage, account, uri)
+    stage.s3.put(uri)
+    stage.sweep()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {"kept": 1}
+    stage.clock.forward(minutes=59)
+    stage.sweep()  # the last one's row goes
+    for _ in range(59):
+        stage.clock.forward(minutes=1)
+        stage.drain()
+        assert stage.s3.keys("sample-images") == {"shared.jpg"}
+    stage.clock.forward(minutes=1)
+    stage.drain()
+    assert stage.s3.keys("sample-images") == set()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {}
 
 
 def test_templates(stage: ObjectStage) -> None:
@@ -98,6 +141,15 @@ def test_a_template_of_the_tenant_alone(stage: ObjectStage) -> None:
     stage.sweep()
     assert stage.drain().left == {ObjectState.KEPT: 1}
     assert stage.s3.keys("sample-images") == {"acme/a/shared.jpg", "bolt/own.jpg"}
+
+
+def test_a_name_that_can_be_read_in_too_many_ways(stage: ObjectStage) -> None:
+    """A row may name it, so it is kept."""
+    shared(stage, '{column: object_uri, uri: "s3://sample-images/{tenant}-{id}-{value}"}')
+    gone = stage.account(idle_days=400)
+    name(stage, gone, "-" * 100)
+    stage.sweep()
+    assert stage.drain().left == {"kept": 1}
 
 
 def test_two_accounts_that_go_together(stage: ObjectStage) -> None:

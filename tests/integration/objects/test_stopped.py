@@ -1,13 +1,17 @@
 """What keeps objects whose rows are gone already: a pause, a hold; and objects that are files."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.scope import Scope
 from retention_worker.service import holds, pause
 from retention_worker.service.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
-from tests.integration.objects.test_live import shared
+from tests.integration.objects.test_live import name, shared
 
 
 def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
@@ -32,6 +36,29 @@ def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
     assert stage.drain().deleted == len(uris)
 
 
+def test_a_tenant_that_its_file_pauses(stage: ObjectStage) -> None:
+    """Its objects wait, as its rows do, until the file says otherwise; other tenants' go."""
+    _, uris = stage.erased()
+    stage.config.write_policy("acme", all_credentials="360 days", paused=True)
+    stage.config.write_policy("bolt", all_credentials="360 days")
+    other = stage.account(idle_days=400, tenant="bolt")
+    theirs = stage.images(other)
+    stage.sweep()
+    assert stage.drain().deleted == len(theirs)
+    stage.config.write_policy("acme", all_credentials="360 days")
+    assert stage.drain().deleted == len(uris)
+
+
+def test_a_clock_that_runs_ahead_deletes_nothing(stage: ObjectStage) -> None:
+    """It would end a grace before its time; the sweep of the same process is refused as well."""
+    stage.erased()
+    ahead = stage.clock.now + timedelta(hours=2)
+    stage.worker.clock = lambda: ahead
+    with pytest.raises(GuardRefused, match="the worker's clock"):
+        stage.drain()
+    assert stage.s3.requests == []
+
+
 def test_a_hold_keeps_what_is_left(stage: ObjectStage) -> None:
     """An account on hold keeps the objects that nobody has asked for yet; then they go."""
     account, uris = stage.erased()
@@ -42,6 +69,25 @@ def test_a_hold_keeps_what_is_left(stage: ObjectStage) -> None:
     assert [each for each in verify(stage.worker).observations if each.check == "objects"] == []
     holds.release(stage.worker, name, tenant="acme", reason="over", actor="me")
     assert stage.drain().deleted == len(uris)
+
+
+def test_a_hold_keeps_what_another_account_named_too(stage: ObjectStage) -> None:
+    """Both rows are gone, one account is on hold: the object stays until that is over."""
+    uri = "s3://sample-images/of-both.jpg"
+    held, other = stage.account(idle_days=400), stage.account(idle_days=400)
+    for account in (held, other):
+        name(stage, account, uri)
+    stage.s3.put(uri)
+    stage.sweep()
+    subject = str(held.account)
+    holds.place(stage.worker, subject, tenant="acme", reason="court", actor="me", until=None)
+    stage.drain()
+    assert (stage.states()["kept"], stage.s3.keys("sample-images")) == (1, {"of-both.jpg"})
+    holds.release(stage.worker, subject, tenant="acme", reason="over", actor="me")
+    stage.drain()
+    assert stage.s3.keys("sample-images") == set()
+    stage.clock.forward(hours=1)
+    assert stage.drain().left == {}
 
 
 def test_objects_that_are_files(stage: ObjectStage, tmp_path: Path) -> None:
@@ -56,8 +102,8 @@ def test_objects_that_are_files(stage: ObjectStage, tmp_path: Path) -> None:
             [list(each.transactions)],
         )
     (root / "acme").mkdir(parents=True)
-    for name in (*stage.images(account), *stage.images(stays)):
-        (root / "acme" / name).write_bytes(b"image")
+    for image in (*stage.images(account), *stage.images(stays)):
+        (root / "acme" / image).write_bytes(b"image")
     (tmp_path / "outside.jpg").write_bytes(b"stays")
     stage.conn.execute(
         "UPDATE images SET object_uri = '../../outside.jpg' WHERE kind = 'SELFIE' "

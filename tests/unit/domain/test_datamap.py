@@ -218,6 +218,8 @@ def test_objects() -> None:
     for uri in ("s3://kyc/{tenant}", "s3://{bucket}/{value}", "s3://{value}/{", "}{value}"):
         with pytest.raises(ValidationError, match="is no template"):
             _entry(objects={"column": "file", "uri": uri})
+    with pytest.raises(ValidationError, match="write something between its fields"):
+        _entry(objects={"column": "file", "uri": "s3://kyc/{tenant}{id}{value}"})
 
 
 def test_parents_and_ancestors() -> None:

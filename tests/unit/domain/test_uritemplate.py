@@ -1,9 +1,10 @@
 """A URI is read back into the values that may have made it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_worker.domain.uritemplate import Split, splits
+from retention_worker.domain.uritemplate import Split, TooManyReadings, splits
 
 TEXT = st.text("ab/-", min_size=1, max_size=8)
 
@@ -20,6 +21,19 @@ def test_every_reading() -> None:
     """Where a separator stands twice there are two."""
     found = splits("{tenant}/{value}", "a/b/c")
     assert [(each.tenant, each.value) for each in found] == [("a", "b/c"), ("a/b", "c")]
+
+
+@pytest.mark.parametrize("template", ["s3://kyc/{value}{id}", "s3://kyc-{tenant}{value}"])
+def test_fields_that_meet(template: str) -> None:
+    """However long a key is, the right reading is among them."""
+    found = splits(template, template.format(tenant="acme", id="42", value="v" * 900))
+    assert "v" * 900 in {each.value for each in found}
+
+
+def test_too_many_readings() -> None:
+    """It is said that the right one may be missing."""
+    with pytest.raises(TooManyReadings):
+        splits("s3://kyc/{tenant}-{id}-{value}", f"s3://kyc/{'-' * 100}")
 
 
 def test_a_field_that_stands_twice() -> None:

@@ -90,6 +90,15 @@ def test_no_root(tmp_path: Path) -> None:
         assert "RETENTION_OBJECT_FILES_ROOT" in found.down
 
 
+def test_an_empty_root(tmp_path: Path) -> None:
+    """Nothing is mounted there: no file counts as gone because of it."""
+    store = FileStore(tmp_path)
+    assert store.delete(["a"]).verdicts == {}
+    assert "empty" in (store.inspect() or "")
+    (tmp_path / ".keep").touch()
+    assert store.delete(["a"]).verdicts == {"a": GONE}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(
     parts=st.lists(
