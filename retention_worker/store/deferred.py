@@ -11,7 +11,7 @@ from typing import Any
 from retention_worker.domain.lane import DeferReason
 from retention_worker.domain.scope import Scope
 from retention_worker.store.credentials import Part
-from retention_worker.store.keys import Key, id_text
+from retention_worker.store.keys import Key, array_literal, id_text
 from retention_worker.store.session import Session
 
 __all__ = [
@@ -187,7 +187,9 @@ def put(
 def drop(session: Session, tenant_id: str, scope: Scope, ids: Sequence[str]) -> None:
     """Forget accounts that are done, or not due any more."""
     if ids:
-        session.send("deferred.drop", {"tenant": tenant_id, "scope": scope, "ids": list(ids)})
+        session.send(
+            "deferred.drop", {"tenant": tenant_id, "scope": scope, "ids": array_literal(ids)}
+        )
 
 
 def _progress(done: Part | None) -> dict[str, Any] | None:

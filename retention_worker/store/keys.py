@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -65,12 +65,14 @@ def _literals(keys: tuple[Key, ...], width: int) -> Mapping[str, str]:
     return columns | {"ids": array_literal([id_text(key) for key in keys])}
 
 
-def array_literal(texts: Sequence[str]) -> str:
-    """An array of texts as PostgreSQL reads it, whatever is in them."""
+def array_literal(texts: Iterable[str | None]) -> str:
+    """An array of texts as PostgreSQL reads it, whatever is in them; None is NULL."""
     return "{" + ",".join(map(_quoted, texts)) + "}"
 
 
-def _quoted(text: str) -> str:
+def _quoted(text: str | None) -> str:
+    if text is None:
+        return "NULL"
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

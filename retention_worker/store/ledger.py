@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from retention_worker.domain.chain import BatchRecord, hash_of
 from retention_worker.domain.scope import Scope
 from retention_worker.store.answers import Later
+from retention_worker.store.keys import array_literal
 from retention_worker.store.session import Session
 
 __all__ = [
@@ -87,8 +88,8 @@ def write_erasures(
             "scope": record.scope,
             "complete": complete,
             "now": record.erased_at,
-            "ids": [subject for subject, _ in erased],
-            "activities": [activity for _, activity in erased],
+            "ids": array_literal(subject for subject, _ in erased),
+            "activities": array_literal(activity for _, activity in erased),
         },
     )
     return Later(answer, lambda given: str(given.value()))
