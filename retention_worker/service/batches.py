@@ -155,7 +155,7 @@ class Batches:
         """
         settings = self.worker.settings
         if pause == 0:
-            self.worker.stop.wait(spread(settings.batch_target_ms / 1000, 1.0))
+            self.worker.stop.wait(spread(settings.batch_target_ms / 1000))
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
         self.worker.stop.wait(spread(pause))
 
@@ -216,7 +216,7 @@ class Batches:
             self._ease(batch.waiters)
             self._after(outcome, worker.monotonic() - started)
             if outcome.stop is None and batch.pause is not None:
-                worker.stop.wait(spread(batch.pause))
+                worker.stop.wait(self._pace.after(batch.pause))
         return outcome
 
     def _charge(self, conn: Connection, pause: float) -> None:

@@ -15,9 +15,10 @@ _FIRST_SIZE = 32
 _LEAST_FIRST = 8
 # Growing slowly, shrinking at once: a batch that is too long costs the application, not us.
 _GROWTH = 1.2
-# Replicas that wait for the same moment come apart by so much of the time that they wait: enough
-# that the others find the stream taken, too little to change the pace.
-_SPREAD = 0.05
+# Batches that a replica takes in a row before it lets another go first, and by how much longer its
+# pause is then: too seldom and too little to change the pace.
+_TURN = 10
+_GIVING_WAY = 0.1
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
 
@@ -35,9 +36,13 @@ class Pacing:
     beyond: float
 
 
-def spread(seconds: float, share: float = _SPREAD) -> float:
-    """A wait, longer by chance by up to a share of it, so that not all come at the same moment."""
-    return seconds * (1 + share * random())  # noqa: S311 - spreads load, hides nothing
+def spread(seconds: float) -> float:
+    """A wait for a stream, up to twice as long by chance.
+
+    Whoever waits for the same moment must not come at once: what all of them ask then would slow
+    the batch that the first of them has begun.
+    """
+    return seconds * (1 + random())  # noqa: S311 - spreads load, hides nothing
 
 
 class Pace:
@@ -59,6 +64,7 @@ class Pace:
     ) -> None:
         self._largest = largest
         self._duty = duty_cycle_percent / 100
+        self._taken = 0
         self._target = target_seconds
         self.seconds_each = known
         # Half of what went before: another tenant's accounts may be larger.
@@ -86,6 +92,11 @@ class Pace:
     def pause(self, seconds: float, slow: float = 1.0) -> float:
         """Seconds to pause after a batch of so many."""
         return min(seconds * self.factor(slow), LONGEST_PAUSE_SECONDS)
+
+    def after(self, pause: float) -> float:
+        """Seconds until this replica's next batch: others come first where it has had its turn."""
+        self._taken = (self._taken + 1) % _TURN
+        return pause if self._taken else pause * (1 + _GIVING_WAY)
 
     def halve(self) -> bool:
         """After a time-out: half the size; False where a single account was too much already."""

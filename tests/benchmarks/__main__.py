@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench, Ratio, open_bench
+from tests.benchmarks.buffers import buffers_of_one
 from tests.benchmarks.foreground import foreground
 from tests.benchmarks.idle import idle_seconds
+from tests.benchmarks.memory import peaks_mb
 from tests.benchmarks.plot import draw
 from tests.benchmarks.population import Size
-from tests.benchmarks.race import FAIR, PLAIN, WORKER, Race, race
+from tests.benchmarks.race import FAIR, PATIENT, PLAIN, WORKER, Race, race
 from tests.benchmarks.replicas import rates_of_replicas, streams
 
 
@@ -67,11 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, fsync on"
         )
         print(machine, flush=True)
-        due = 1_500 if chosen.quick else 4_000
-        ran = race(bench, Size(accounts=5 * due, due=due), 2 if chosen.quick else 7)
+        ran = race(bench, _size(bench), 2 if chosen.quick else 5)
         _table(ran)
         figures = []
-        for figure in (*_of_race(ran), *_others(bench)):
+        for figure in (*_of_race(ran), *_in_order(bench), *_others(bench), *_costs(bench)):
             _say(figure)
             figures.append(figure)
     speeds = {name: Ratio.of([run.rate for run in runs]) for name, runs in ran.runs.items()}
@@ -84,6 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen.json.write_text(json.dumps(found, indent=2), "utf-8")
     if chosen.plot:
         chosen.plot.write_text(draw({n: s.median for n, s in speeds.items()}, machine), "utf-8")
+
+
+def _size(bench: Bench, *, scattered: bool = True) -> Size:
+    due = 1_500 if bench.quick else 6_000
+    return Size(accounts=5 * due, due=due, scattered=scattered)
 
 
 def _table(ran: Race) -> None:
@@ -105,22 +111,36 @@ def _say(figure: Figure) -> None:
 def _of_race(ran: Race) -> Iterator[Figure]:
     batches = ran.batches()
     yield Figure.at_least("speed, of the fair giant DELETE", 0.8, ran.rate(WORKER, FAIR))
+    yield Figure.at_least("the same, with batches of 50 ms", 0.8, ran.rate(PATIENT, FAIR))
     yield Figure.at_least("speed, of the plain giant DELETE", 0.5, ran.rate(WORKER, PLAIN))
-    for name, least in (("pt-archiver-like", 5), ("row at a time", 20)):
+    for name, least in (("pt-archiver-like", 5), ("pt-archiver, bulk", 5), ("row at a time", 20)):
         yield Figure.at_least(f"speed, of {name}", least, ran.rate(WORKER, name))
     yield Figure.at_most("WAL per row, of the fair giant", 1.2, ran.wal(WORKER, FAIR))
     yield Figure.at_most("blocks per row, of the plain giant", 1.3, ran.blocks(WORKER, PLAIN))
     yield Figure.at_most("batch p99 unpaced, ms", 100, batches[int(len(batches) * 0.99)])
+    batches = ran.batches(PATIENT)
+    yield Figure.at_most("the same, with batches of 50 ms", 100, batches[int(len(batches) * 0.99)])
+
+
+def _in_order(bench: Bench) -> Iterator[Figure]:
+    """What the order on disk is worth: rows that are due together lie together."""
+    size, contenders = _size(bench, scattered=False), (FAIR, PLAIN, WORKER, PATIENT)
+    ran = race(bench, size, 2 if bench.quick else 5, contenders)
+    yield Figure.at_least("in the order of time: speed, of fair", 0.8, ran.rate(WORKER, FAIR))
+    yield Figure.at_least("the same, with batches of 50 ms", 0.8, ran.rate(PATIENT, FAIR))
+    yield Figure.at_least("in the order of time: of plain", 0.5, ran.rate(WORKER, PLAIN))
+    yield Figure.at_most("in the order of time: blocks, of plain", 1.3, ran.blocks(WORKER, PLAIN))
 
 
 def _others(bench: Bench) -> Iterator[Figure]:
     quick = bench.quick
-    spread = Size(accounts=12_000, due=2_400, tenants=8)
-    yield Figure.at_least(
-        "two streams, of one", 1.4, streams(bench, spread, rounds=2 if quick else 5)
-    )
+    several = Size(accounts=24_000, due=4_800, tenants=4)
+    two, machine = streams(bench, several, rounds=2 if quick else 5)
+    yield Figure.at_least(f"two streams, of one (bare deletes {machine.median:.2f})", 1.4, two)
     counts = (1, 4) if quick else (1, 2, 4, 8)
-    rates = rates_of_replicas(bench, spread, counts=counts, seconds=3 if quick else 8)
+    # Fewer are due than what makes dead rows a sign, and more than are erased meanwhile.
+    spread = Size(accounts=40_000, due=6_000, tenants=8, transactions=1)
+    rates = rates_of_replicas(bench, spread, counts=counts, seconds=6 if quick else 15)
     off = max(abs(rate / rates[1] - 1) for rate in rates.values())
     shown = ", ".join(f"{count}: {rate:.0f}/s" for count, rate in rates.items())
     yield Figure.at_most(f"replicas, total off that of one ({shown})", 0.05, off)
@@ -142,6 +162,18 @@ def _others(bench: Bench) -> Iterator[Figure]:
         seconds = idle_seconds(bench, tenants=tenants, accounts=accounts)
         name = f"idle sweep, {tenants} tenants, {accounts} accounts, s"
         yield Figure.at_most(name, 2.0, seconds[len(seconds) // 2])
+
+
+def _costs(bench: Bench) -> Iterator[Figure]:
+    small, large = (10_000, 100_000) if bench.quick else (100_000, 1_000_000)
+    few, many = buffers_of_one(bench, small), buffers_of_one(bench, large)
+    name = f"buffers to find and lock one of {large:,} (of {small:,}: {few})"
+    yield Figure.at_most(name, 12, many)
+    yield Figure.at_most("the same, of that in the smaller table", 1.2, many / few)
+    small, large = (10_000, 50_000) if bench.quick else (10_000, 1_000_000)
+    peaks = peaks_mb(bench, (small, large))
+    name = f"memory with {large:,} due, MB more than with {small:,} ({peaks[small]:.0f} MB)"
+    yield Figure.at_most(name, 20, peaks[large] - peaks[small])
 
 
 if __name__ == "__main__":

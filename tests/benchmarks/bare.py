@@ -6,16 +6,17 @@ keeps books or queues objects; that is what `bare` means in the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from tests.benchmarks.population import CUTOFF_DAYS, NOW, TABLES
 
-__all__ = ["BARE", "Contender"]
+__all__ = ["BARE", "CUTOFF", "Contender", "delete_of"]
 
 Contender = Callable[[psycopg.Connection], int]
 """Erases what is due on an autocommit connection; gives the rows that it erased."""
@@ -113,6 +114,20 @@ def _fairly(conn: psycopg.Connection, table: str) -> int:
     return _number(conn, query, {"now": NOW})
 
 
+def delete_of(conn: psycopg.Connection, accounts: Sequence[UUID]) -> int:
+    """Delete the credentials of some accounts: a statement a table, and nothing else."""
+    rows = 0
+    for table in TABLES:
+        through = "c.account_id = ANY (%s)"
+        if _parent(table) == "transaction":
+            through = (
+                "c.transaction_id IN (SELECT id FROM transactions WHERE account_id = ANY (%s))"
+            )
+        query = f"DELETE FROM {table} AS c WHERE {through}{_where(table)}"
+        rows += conn.execute(query.encode(), (list(accounts),)).rowcount
+    return rows
+
+
 def temp_table(conn: psycopg.Connection) -> int:
     """As Matrix Synapse purges history: a temporary table of ids, an index, a DELETE a table."""
     rows = 0
@@ -136,15 +151,20 @@ def temp_table(conn: psycopg.Connection) -> int:
 
 
 def archiver(conn: psycopg.Connection) -> int:
-    """Shaped like pt-archiver --limit 1000 --commit-each --bulk-delete, which knows only MySQL.
+    """Shaped like pt-archiver --purge --limit 1000 --commit-each, which knows only MySQL.
 
-    Rebuilt from its documented behaviour: a table after the other, walked up its primary key;
-    each nibble is selected, then deleted by its range of keys and the condition, then committed.
+    Rebuilt from its documented behaviour: a table after the other, walked up its primary key; each
+    nibble is selected, each of its rows deleted by its own key, then it is committed.
     """
-    return sum(_nibbles(conn, table) for table in TABLES)
+    return sum(_nibbles(conn, table, bulk=False) for table in TABLES)
 
 
-def _nibbles(conn: psycopg.Connection, table: str) -> int:
+def bulk_archiver(conn: psycopg.Connection) -> int:
+    """The same with --bulk-delete: a nibble goes by its range of keys and the condition."""
+    return sum(_nibbles(conn, table, bulk=True) for table in TABLES)
+
+
+def _nibbles(conn: psycopg.Connection, table: str, *, bulk: bool) -> int:
     key = f"{_parent(table)}_id"
     due = (
         "SELECT id FROM accounts WHERE last_activity_at <= %(cutoff)s"
@@ -162,6 +182,7 @@ def _nibbles(conn: psycopg.Connection, table: str) -> int:
         f"DELETE FROM {table} AS c WHERE c.id >= %(first)s::{kind} AND c.id <= %(last)s::{kind} "
         f"AND {condition}"
     )
+    one = f"DELETE FROM {table} WHERE id = %s"
     rows, after = 0, None
     while True:
         values: dict[str, Any] = {"cutoff": CUTOFF, "after": after, "limit": _NIBBLE}
@@ -171,7 +192,11 @@ def _nibbles(conn: psycopg.Connection, table: str) -> int:
                 return rows
             after = str(found[-1][0])
             values |= {"first": str(found[0][0]), "last": after}
-            rows += conn.execute(delete.encode(), values).rowcount
+            if bulk:
+                rows += conn.execute(delete.encode(), values).rowcount
+                continue
+            for row in found:
+                rows += conn.execute(one.encode(), (row[0],), prepare=True).rowcount
 
 
 def orm(conn: psycopg.Connection) -> int:
@@ -245,6 +270,7 @@ BARE: dict[str, Contender] = {
     "fair giant": fair_giant,
     "temp table (Synapse)": temp_table,
     "pt-archiver-like": archiver,
+    "pt-archiver, bulk": bulk_archiver,
     "ORM-like": orm,
     "row at a time": single,
 }

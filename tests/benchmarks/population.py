@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-__all__ = ["CUTOFF_DAYS", "NOW", "TABLES", "Size", "fill", "tenants_of"]
+__all__ = ["CUTOFF_DAYS", "NOW", "TABLES", "Size", "fill", "fill_small", "tenants_of"]
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 # The period of every policy here; the due are older by a month and more, the others far younger.
@@ -25,7 +25,8 @@ _STATEMENTS = (
        SELECT md5('account' || n)::uuid, 't' || n %% %(tenants)s, 'r' || n, %(due)s,
               CASE WHEN n <= %(due_accounts)s THEN %(due)s + n * interval '1 minute'
                    ELSE %(live)s + n * interval '1 second' END
-         FROM generate_series(1, %(accounts)s) AS n ORDER BY md5(n::text)""",
+         FROM generate_series(1, %(accounts)s) AS n
+        ORDER BY CASE WHEN %(scattered)s THEN md5(n::text) END, n""",
     """INSERT INTO transactions
               (tenant_id, account_id, created_at, country, document_type, status, decision)
        SELECT tenant_id, id, last_activity_at, 'DE', 'PASSPORT', 'DONE', 'ACCEPTED'
@@ -48,14 +49,23 @@ _STATEMENTS = (
 )
 
 
+_SMALL = """INSERT INTO authentication_vectors (account_id, embedding, created_at)
+            SELECT id, 'x', last_activity_at FROM accounts"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """Accounts in all, those that are due, transactions of each, and tenants that share them."""
+    """Accounts in all, those that are due, transactions of each, and tenants that share them.
+
+    `scattered`: the due ones lie anywhere on disk, which is the worst that can be; otherwise in the
+    order of time, as where most people are verified once and do not come back.
+    """
 
     accounts: int
     due: int
     transactions: int = 2
     tenants: int = 1
+    scattered: bool = True
 
     @property
     def due_rows(self) -> int:
@@ -65,18 +75,28 @@ class Size:
 
 def fill(conn: psycopg.Connection, size: Size) -> None:
     """Fill an empty reference schema; the first `size.due` accounts by number are due."""
+    _fill(conn, size, _STATEMENTS)
+
+
+def fill_small(conn: psycopg.Connection, size: Size) -> None:
+    """The same with one small credential an account, where their number alone is the subject."""
+    _fill(conn, size, (*_STATEMENTS[:2], _SMALL))
+
+
+def _fill(conn: psycopg.Connection, size: Size, statements: tuple[str, ...]) -> None:
     values = {
         "tenants": size.tenants,
         "accounts": size.accounts,
         "due_accounts": size.due,
         "transactions": size.transactions,
+        "scattered": size.scattered,
         "due": _DUE,
         "live": _LIVE,
     }
     with conn.transaction():
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute("SET LOCAL timezone = 'UTC'")
-        for statement in _STATEMENTS:
+        for statement in statements:
             conn.execute(statement, values)
     conn.execute("VACUUM ANALYZE")
 

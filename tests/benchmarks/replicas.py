@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 
 from retention_worker.service.sweep import sweep
+from tests.benchmarks.bare import CUTOFF, delete_of
 from tests.benchmarks.bench import BENCH_SETTINGS, Bench, Ratio
 from tests.benchmarks.population import NOW, Size
+from tests.database import Database
 from tests.worker import MovingClock, open_worker
 
 __all__ = ["rates_of_replicas", "streams"]
+
+_CHUNK = 100
 
 
 def rates_of_replicas(
@@ -42,7 +49,7 @@ def _rate(bench: Bench, size: Size, count: int, seconds: float, duty: int) -> fl
 
             while not erased():
                 time.sleep(0.1)
-            time.sleep(2)  # all have begun
+            time.sleep(seconds / 2)  # all have begun, and their first batches are behind them
             before, began = erased(), time.perf_counter()
             time.sleep(seconds)
             rate = (erased() - before) / (time.perf_counter() - began)
@@ -67,11 +74,15 @@ def _stop_with(over: Event, stop: threading.Event) -> None:
     stop.set()
 
 
-def streams(bench: Bench, size: Size, *, rounds: int) -> Ratio:
-    """The speed of two streams against one, unpaced, interleaved."""
-    found = []
+def streams(bench: Bench, size: Size, *, rounds: int) -> tuple[Ratio, Ratio]:
+    """The speed of two streams against one, unpaced, interleaved.
+
+    The second ratio is the machine's own: two connections against one that do nothing but delete,
+    in chunks, without a worker.
+    """
+    found, bare = [], []
     for number in range(rounds):
-        took = {}
+        took, alone = {}, {}
         for count in (1, 2) if number % 2 else (2, 1):
             with (
                 bench.database(size) as database,
@@ -82,5 +93,27 @@ def streams(bench: Bench, size: Size, *, rounds: int) -> Ratio:
                 report = sweep(worker)
                 took[count] = time.perf_counter() - began
             assert sum(sum(lane.rows.values()) for lane in report.lanes) == size.due_rows
+            with bench.database(size) as database:
+                began = time.perf_counter()
+                _chunks(database, count)
+                alone[count] = time.perf_counter() - began
         found.append(took[1] / took[2])
-    return Ratio.of(found)
+        bare.append(alone[1] / alone[2])
+    return Ratio.of(found), Ratio.of(bare)
+
+
+def _chunks(database: Database, connections: int) -> None:
+    """Delete all that is due in chunks of a hundred accounts, each connection its share."""
+    with database.connect() as conn:
+        rows = conn.execute("SELECT id FROM accounts WHERE last_activity_at <= %s", (CUTOFF,))
+        ids = [row[0] for row in rows]
+    shares = [ids[place::connections] for place in range(connections)]
+    with ThreadPoolExecutor(connections) as threads:
+        list(threads.map(lambda share: _delete_chunks(database, share), shares))
+
+
+def _delete_chunks(database: Database, ids: Sequence[UUID]) -> None:
+    with database.connect() as conn:
+        for start in range(0, len(ids), _CHUNK):
+            with conn.transaction():
+                delete_of(conn, ids[start : start + _CHUNK])

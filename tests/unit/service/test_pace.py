@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from retention_worker.service.pace import Pace
+from retention_worker.service.pace import Pace, spread
 
 
 def test_the_size_follows_the_time() -> None:
@@ -53,3 +53,18 @@ def test_the_rest_of_a_lane_says_nothing_of_the_next() -> None:
 def test_the_pause_keeps_the_duty_cycle(duty: int, slow: float, pause: float) -> None:
     """A hundred percent means none, unless the server is under pressure."""
     assert Pace(500, duty).pause(0.025, slow) == pytest.approx(pause)
+
+
+def test_a_replica_gives_way_now_and_then() -> None:
+    """Its pause is exact nine times of ten, and once a tenth longer: others have a turn."""
+    pace = Pace(500, 10)
+    waits = [pace.after(1.0) for _ in range(20)]
+    assert sorted(waits) == [1.0] * 18 + [1.1] * 2
+    assert {place for place, each in enumerate(waits) if each > 1} == {9, 19}
+
+
+def test_who_waits_for_a_stream_comes_after_its_pause() -> None:
+    """Never before its end, and no two of many at the same moment."""
+    waits = [spread(0.1) for _ in range(100)]
+    assert all(0.1 <= each <= 0.2 for each in waits)
+    assert len(set(waits)) > 90
