@@ -90,7 +90,7 @@ class Batches:
         self._pace = Pace(
             settings.batch_max_accounts,
             settings.duty_cycle_percent,
-            settings.batch_target_ms / 1000,
+            settings.batch_target_seconds,
             self.worker.seconds_each.get(self.scope),
         )
         self._tables = [table.oid for table in self.compiled.catalog.tables.values()]
@@ -155,7 +155,7 @@ class Batches:
         """
         settings = self.worker.settings
         if pause == 0:
-            self.worker.stop.wait(spread(settings.batch_target_ms / 1000))
+            self.worker.stop.wait(spread(settings.batch_target_seconds))
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
         self.worker.stop.wait(spread(pause))
 

@@ -59,7 +59,7 @@ class Pace:
         self,
         largest: int,
         duty_cycle_percent: int,
-        target_seconds: float = 0.025,
+        target_seconds: float,
         known: float | None = None,
     ) -> None:
         self._largest = largest

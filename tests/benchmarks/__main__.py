@@ -22,7 +22,7 @@ from tests.benchmarks.idle import idle_seconds
 from tests.benchmarks.memory import peaks_mb
 from tests.benchmarks.plot import draw
 from tests.benchmarks.population import Size
-from tests.benchmarks.race import FAIR, PATIENT, PLAIN, WORKER, Race, race
+from tests.benchmarks.race import BRIEF, FAIR, PLAIN, WORKER, Race, race
 from tests.benchmarks.replicas import rates_of_replicas, streams
 
 
@@ -111,23 +111,23 @@ def _say(figure: Figure) -> None:
 def _of_race(ran: Race) -> Iterator[Figure]:
     batches = ran.batches()
     yield Figure.at_least("speed, of the fair giant DELETE", 0.8, ran.rate(WORKER, FAIR))
-    yield Figure.at_least("the same, with batches of 50 ms", 0.8, ran.rate(PATIENT, FAIR))
+    yield Figure.at_least("the same, with batches of 10 ms", 0.8, ran.rate(BRIEF, FAIR))
     yield Figure.at_least("speed, of the plain giant DELETE", 0.5, ran.rate(WORKER, PLAIN))
     for name, least in (("pt-archiver-like", 5), ("pt-archiver, bulk", 5), ("row at a time", 20)):
         yield Figure.at_least(f"speed, of {name}", least, ran.rate(WORKER, name))
     yield Figure.at_most("WAL per row, of the fair giant", 1.2, ran.wal(WORKER, FAIR))
     yield Figure.at_most("blocks per row, of the plain giant", 1.3, ran.blocks(WORKER, PLAIN))
     yield Figure.at_most("batch p99 unpaced, ms", 100, batches[int(len(batches) * 0.99)])
-    batches = ran.batches(PATIENT)
-    yield Figure.at_most("the same, with batches of 50 ms", 100, batches[int(len(batches) * 0.99)])
+    batches = ran.batches(BRIEF)
+    yield Figure.at_most("the same, with batches of 10 ms", 100, batches[int(len(batches) * 0.99)])
 
 
 def _in_order(bench: Bench) -> Iterator[Figure]:
     """What the order on disk is worth: rows that are due together lie together."""
-    size, contenders = _size(bench, scattered=False), (FAIR, PLAIN, WORKER, PATIENT)
+    size, contenders = _size(bench, scattered=False), (FAIR, PLAIN, WORKER, BRIEF)
     ran = race(bench, size, 2 if bench.quick else 5, contenders)
     yield Figure.at_least("in the order of time: speed, of fair", 0.8, ran.rate(WORKER, FAIR))
-    yield Figure.at_least("the same, with batches of 50 ms", 0.8, ran.rate(PATIENT, FAIR))
+    yield Figure.at_least("the same, with batches of 10 ms", 0.8, ran.rate(BRIEF, FAIR))
     yield Figure.at_least("in the order of time: of plain", 0.5, ran.rate(WORKER, PLAIN))
     yield Figure.at_most("in the order of time: blocks, of plain", 1.3, ran.blocks(WORKER, PLAIN))
 

@@ -63,6 +63,15 @@ def test_a_wrong_value_is_one_line(
     assert "\n" not in line
 
 
+def test_a_batch_is_short_beside_an_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten milliseconds, fifty where there are no pauses, and whatever an operator writes."""
+    assert settings.load().batch_target_seconds == 0.01
+    monkeypatch.setenv("RETENTION_DUTY_CYCLE_PERCENT", "100")
+    assert settings.load().batch_target_seconds == 0.05
+    monkeypatch.setenv("RETENTION_BATCH_TARGET_MS", "25")
+    assert settings.load().batch_target_seconds == 0.025
+
+
 def test_unknown_names_are_refused_in_any_case(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ def test_the_size_follows_the_time() -> None:
 
 def test_a_slow_batch_shrinks_the_next_at_once() -> None:
     """And a time-out halves it, down to one account."""
-    pace = Pace(500, 10)
+    pace = Pace(500, 10, 0.025)
     for _ in range(20):
         pace.took(pace.size, 0.01)
     before = pace.size
@@ -33,18 +33,18 @@ def test_a_slow_batch_shrinks_the_next_at_once() -> None:
 
 def test_a_lane_begins_with_what_is_known() -> None:
     """Half of what another lane's accounts would have let it take."""
-    assert Pace(500, 10, known=0.0005).size == 25
-    assert Pace(10, 10, known=0.0005).size == 10
+    assert Pace(500, 10, 0.025, known=0.0005).size == 25
+    assert Pace(10, 10, 0.025, known=0.0005).size == 10
 
 
 def test_the_rest_of_a_lane_says_nothing_of_the_next() -> None:
     """A batch of one account costs what every batch costs: its size does not follow from that."""
-    pace = Pace(500, 10)
+    pace = Pace(500, 10, 0.025)
     pace.took(32, 0.016)
     before = pace.size, pace.seconds_each
     pace.took(1, 0.010)
     assert (pace.size, pace.seconds_each) == before
-    assert Pace(500, 10, known=1.0).size == 8
+    assert Pace(500, 10, 0.025, known=1.0).size == 8
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_the_rest_of_a_lane_says_nothing_of_the_next() -> None:
 )
 def test_the_pause_keeps_the_duty_cycle(duty: int, slow: float, pause: float) -> None:
     """A hundred percent means none, unless the server is under pressure."""
-    assert Pace(500, duty).pause(0.025, slow) == pytest.approx(pause)
+    assert Pace(500, duty, 0.025).pause(0.025, slow) == pytest.approx(pause)
 
 
 def test_a_replica_gives_way_now_and_then() -> None:
     """Its pause is exact nine times of ten, and once a tenth longer: others have a turn."""
-    pace = Pace(500, 10)
+    pace = Pace(500, 10, 0.025)
     waits = [pace.after(1.0) for _ in range(20)]
     assert sorted(waits) == [1.0] * 18 + [1.1] * 2
     assert {place for place, each in enumerate(waits) if each > 1} == {9, 19}
