@@ -18,7 +18,7 @@ _GROWTH = 1.2
 # Batches that a replica takes in a row before it lets another go first, and by how much longer its
 # pause is then: too seldom and too little to change the pace.
 _TURN = 10
-_GIVING_WAY = 0.1
+_GIVING_WAY = 0.25
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
 

@@ -13,6 +13,7 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench, Ratio, open_bench
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ran = race(bench, _size(bench), 2 if chosen.quick else 5)
         _table(ran)
         figures = []
-        for figure in (*_of_race(ran), *_in_order(bench), *_others(bench), *_costs(bench)):
+        for figure in chain(_of_race(ran), _in_order(bench), _others(bench), _costs(bench)):
             _say(figure)
             figures.append(figure)
     speeds = {name: Ratio.of([run.rate for run in runs]) for name, runs in ran.runs.items()}

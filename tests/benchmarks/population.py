@@ -23,7 +23,7 @@ _STATEMENTS = (
        SELECT 't' || n, 'T', %(live)s FROM generate_series(0, %(tenants)s - 1) AS n""",
     """INSERT INTO accounts (id, tenant_id, external_ref, created_at, last_activity_at)
        SELECT md5('account' || n)::uuid, 't' || n %% %(tenants)s, 'r' || n, %(due)s,
-              CASE WHEN n <= %(due_accounts)s THEN %(due)s + n * interval '1 minute'
+              CASE WHEN n <= %(due_accounts)s THEN %(due)s + n * interval '1 second'
                    ELSE %(live)s + n * interval '1 second' END
          FROM generate_series(1, %(accounts)s) AS n
         ORDER BY CASE WHEN %(scattered)s THEN md5(n::text) END, n""",
