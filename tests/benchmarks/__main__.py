@@ -140,8 +140,10 @@ def _others(bench: Bench) -> Iterator[Figure]:
     yield Figure.at_least(f"two streams, of one (bare deletes {machine.median:.2f})", 1.4, two)
     counts = (1, 4) if quick else (1, 2, 4, 8)
     # Fewer are due than what makes dead rows a sign, and more than are erased meanwhile.
-    spread = Size(accounts=40_000, due=6_000, tenants=8, transactions=1)
-    rates = rates_of_replicas(bench, spread, counts=counts, seconds=6 if quick else 15)
+    spread = Size(accounts=90_000, due=12_000, tenants=8, transactions=1)
+    rates = rates_of_replicas(
+        bench, spread, counts=counts, seconds=6 if quick else 12, rounds=1 if quick else 3
+    )
     off = max(abs(rate / rates[1] - 1) for rate in rates.values())
     shown = ", ".join(f"{count}: {rate:.0f}/s" for count, rate in rates.items())
     yield Figure.at_most(f"replicas, total off that of one ({shown})", 0.05, off)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from statistics import median
 from uuid import UUID
 
 import structlog
@@ -26,10 +27,14 @@ _CHUNK = 100
 
 
 def rates_of_replicas(
-    bench: Bench, size: Size, *, counts: tuple[int, ...], seconds: float, duty: int = 10
+    bench: Bench, size: Size, *, counts: tuple[int, ...], seconds: float, rounds: int
 ) -> dict[int, float]:
-    """Rows a second of all replicas together, by how many there are."""
-    return {count: _rate(bench, size, count, seconds, duty) for count in counts}
+    """Rows a second of all replicas together, by how many there are: the median of some rounds."""
+    found: dict[int, list[float]] = {count: [] for count in counts}
+    for _ in range(rounds):
+        for count in counts:
+            found[count].append(_rate(bench, size, count, seconds, duty=10))
+    return {count: median(rates) for count, rates in found.items()}
 
 
 def _rate(bench: Bench, size: Size, count: int, seconds: float, duty: int) -> float:
