@@ -153,11 +153,11 @@ class Batches:
         While that batch runs, about as long as one; what is looked at then is a single statement,
         because all who wait look, and the batch should not be slower for it.
         """
-        settings = self.worker.settings
+        settings, target = self.worker.settings, self.worker.settings.batch_target_seconds
         if pause == 0:
-            self.worker.stop.wait(spread(settings.batch_target_seconds))
+            self.worker.stop.wait(spread(target, 0))
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
-        self.worker.stop.wait(spread(pause))
+        self.worker.stop.wait(spread(pause, target / 2 if pause > 0 else 0))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""

@@ -16,8 +16,9 @@ _LEAST_FIRST = 8
 # Growing slowly, shrinking at once: a batch that is too long costs the application, not us.
 _GROWTH = 1.2
 # Batches that a replica takes in a row before it lets another go first, and by how much longer its
-# pause is then: too seldom and too little to change the pace.
-_TURN = 10
+# pause is then: too seldom and too little to change the pace. Whose turn begins has cold caches, so
+# that its first batches erase a fifth less in the same time.
+_TURN = 20
 _GIVING_WAY = 0.25
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
@@ -36,13 +37,13 @@ class Pacing:
     beyond: float
 
 
-def spread(seconds: float) -> float:
-    """A wait for a stream, up to twice as long by chance.
+def spread(seconds: float, behind: float) -> float:
+    """A wait for another replica's stream: `behind` seconds longer, and by chance up to twice.
 
-    Whoever waits for the same moment must not come at once: what all of them ask then would slow
-    the batch that the first of them has begun.
+    The one whose turn it is comes first, and the others not at once: what all of them ask then
+    would slow its batch.
     """
-    return seconds * (1 + random())  # noqa: S311 - spreads load, hides nothing
+    return behind + seconds * (1 + random())  # noqa: S311 - spreads load, hides nothing
 
 
 class Pace:
