@@ -20,7 +20,7 @@ def draw(rates: Mapping[str, float], caption: str) -> str:
     ]
     for place, (name, rate) in enumerate(rows):
         y = _BAR * place + 6
-        color = "#d9480f" if name == "the worker" else "#868e96"
+        color = "#d9480f" if name.startswith("the worker") else "#868e96"
         width = max(1.0, _WIDTH * rate / most)
         parts.append(
             f'<text x="{_LEFT - 8}" y="{y + 15}" text-anchor="end">{name}</text>'
