@@ -13,7 +13,7 @@ from retention_worker.domain.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.batch import Batch
 from retention_worker.service.decide import retry_time
-from retention_worker.service.pace import Pace, Pacing, spread
+from retention_worker.service.pace import BEHIND, Pace, Pacing, spread
 from retention_worker.service.terms import Outcome, Source, Terms
 from retention_worker.service.worker import Worker
 from retention_worker.store import pace
@@ -157,7 +157,7 @@ class Batches:
         if pause == 0:
             self.worker.stop.wait(spread(target, 0))
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
-        self.worker.stop.wait(spread(pause, target / 2 if pause > 0 else 0))
+        self.worker.stop.wait(spread(pause, target * BEHIND if pause > 0 else 0))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""

@@ -7,7 +7,7 @@ from random import random
 
 from retention_worker.store.pace import LONGEST_PAUSE_SECONDS
 
-__all__ = ["Pace", "Pacing", "spread"]
+__all__ = ["BEHIND", "Pace", "Pacing", "spread"]
 
 # Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
@@ -19,7 +19,9 @@ _GROWTH = 1.2
 # pause is then: too seldom and too little to change the pace. Whose turn begins has cold caches, so
 # that its first batches erase a fifth less in the same time.
 _TURN = 20
-_GIVING_WAY = 0.25
+_GIVING_WAY = 0.5
+# Those who wait come later than the one whose turn it is by so much of a batch's time.
+BEHIND = 0.5
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
 
@@ -97,7 +99,9 @@ class Pace:
     def after(self, pause: float) -> float:
         """Seconds until this replica's next batch: others come first where it has had its turn."""
         self._taken = (self._taken + 1) % _TURN
-        return pause if self._taken else pause * (1 + _GIVING_WAY)
+        if self._taken or pause == 0:
+            return pause
+        return pause * (1 + _GIVING_WAY) + self._target * BEHIND
 
     def halve(self) -> bool:
         """After a time-out: half the size; False where a single account was too much already."""

@@ -56,10 +56,10 @@ def test_the_pause_keeps_the_duty_cycle(duty: int, slow: float, pause: float) ->
 
 
 def test_a_replica_gives_way_now_and_then() -> None:
-    """Its pause is exact, and once in twenty times a quarter longer: others have a turn."""
+    """Its pause is exact, and once in twenty times half as long again: others have a turn."""
     pace = Pace(500, 10, 0.025)
     waits = [pace.after(1.0) for _ in range(40)]
-    assert sorted(waits) == [1.0] * 38 + [1.25] * 2
+    assert sorted(waits) == [1.0] * 38 + [1.5125] * 2
     assert {place for place, each in enumerate(waits) if each > 1} == {19, 39}
 
 
