@@ -13,7 +13,7 @@ from retention_worker.domain.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.batch import Batch
 from retention_worker.service.decide import retry_time
-from retention_worker.service.pace import BEHIND, Pace, Pacing, spread
+from retention_worker.service.pace import Pace, Pacing
 from retention_worker.service.terms import Outcome, Source, Terms
 from retention_worker.service.worker import Worker
 from retention_worker.store import pace
@@ -153,11 +153,12 @@ class Batches:
         While that batch runs, about as long as one; what is looked at then is a single statement,
         because all who wait look, and the batch should not be slower for it.
         """
-        settings, target = self.worker.settings, self.worker.settings.batch_target_seconds
+        settings, stop = self.worker.settings, self.worker.stop
         if pause == 0:
-            self.worker.stop.wait(spread(target, 0))
+            stop.wait(self._pace.running())
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
-        self.worker.stop.wait(spread(pause, target * BEHIND if pause > 0 else 0))
+        if pause > 0:
+            stop.wait(self._pace.behind(pause))
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""

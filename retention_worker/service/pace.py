@@ -7,7 +7,7 @@ from random import random
 
 from retention_worker.store.pace import LONGEST_PAUSE_SECONDS
 
-__all__ = ["BEHIND", "Pace", "Pacing", "spread"]
+__all__ = ["Pace", "Pacing"]
 
 # Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
@@ -21,7 +21,7 @@ _GROWTH = 1.2
 _TURN = 20
 _GIVING_WAY = 0.5
 # Those who wait come later than the one whose turn it is by so much of a batch's time.
-BEHIND = 0.5
+_BEHIND = 0.5
 # A smoothed estimate forgets a single slow batch after about five.
 _WEIGHT = 0.3
 
@@ -37,15 +37,6 @@ class Pacing:
     streams: int
     factor: float
     beyond: float
-
-
-def spread(seconds: float, behind: float) -> float:
-    """A wait for another replica's stream: `behind` seconds longer, and by chance up to twice.
-
-    The one whose turn it is comes first, and the others not at once: what all of them ask then
-    would slow its batch.
-    """
-    return behind + seconds * (1 + random())  # noqa: S311 - spreads load, hides nothing
 
 
 class Pace:
@@ -101,7 +92,19 @@ class Pace:
         self._taken = (self._taken + 1) % _TURN
         if self._taken or pause == 0:
             return pause
-        return pause * (1 + _GIVING_WAY) + self._target * BEHIND
+        return pause * (1 + _GIVING_WAY) + self._target * _BEHIND
+
+    def running(self) -> float:
+        """Seconds to wait while another replica's batch runs: once to twice what one takes."""
+        return _up_to_twice(self._target)
+
+    def behind(self, pause: float) -> float:
+        """Seconds to wait for the end of another replica's pause, and up to twice as long.
+
+        The one whose turn it is comes first, and the others not at once: what all of them ask then
+        would slow its batch.
+        """
+        return self._target * _BEHIND + _up_to_twice(pause)
 
     def halve(self) -> bool:
         """After a time-out: half the size; False where a single account was too much already."""
@@ -109,3 +112,7 @@ class Pace:
             return False
         self.size //= 2
         return True
+
+
+def _up_to_twice(seconds: float) -> float:
+    return seconds * (1 + random())  # noqa: S311 - spreads load, hides nothing

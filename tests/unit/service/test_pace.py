@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from retention_worker.service.pace import Pace, spread
+from retention_worker.service.pace import Pace
 
 
 def test_the_size_follows_the_time() -> None:
@@ -65,6 +65,7 @@ def test_a_replica_gives_way_now_and_then() -> None:
 
 def test_who_waits_for_a_stream_comes_after_its_pause() -> None:
     """Never before its end, and no two of many at the same moment."""
-    waits = [spread(0.1, 0.005) for _ in range(100)]
+    pace = Pace(500, 10, 0.01)
+    waits = [pace.behind(0.1) for _ in range(100)]
     assert all(0.105 <= each <= 0.205 for each in waits)
     assert len(set(waits)) > 90
