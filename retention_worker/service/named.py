@@ -1,4 +1,4 @@
-"""Which of the objects that are noted as gone, and are there, a row names now."""
+"""How rows may name objects, and which of those that are noted as gone a row names now."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from retention_worker.objects import Store
 from retention_worker.service.worker import Worker
 from retention_worker.store import live
 from retention_worker.store.mapsql import compile_map
-from retention_worker.store.objects import Sampled
+from retention_worker.store.objects import Claimed, Sampled
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 
-__all__ = ["unnamed"]
+__all__ = ["spelled", "unnamed"]
+
+
+def spelled(
+    store: Store, objects: Sequence[Claimed | Sampled]
+) -> tuple[dict[str, frozenset[str]], dict[str, list[str]]]:
+    """Every way to write each URI; and all of them by tenant, as `live.named` takes them."""
+    ways = {each.uri: frozenset(store.spellings(each.uri)) for each in objects}
+    by_tenant: dict[str, list[str]] = {}
+    for each in objects:
+        by_tenant.setdefault(each.tenant_id, []).extend(ways[each.uri])
+    return ways, by_tenant
 
 
 def unnamed(
@@ -23,10 +34,7 @@ def unnamed(
     if not found:
         return []
     schema = worker.settings.schema_name
-    ways = {each.uri: frozenset(store.spellings(each.uri)) for each in found}
-    uris: dict[str, list[str]] = {}
-    for each in found:
-        uris.setdefault(each.tenant_id, []).extend(ways[each.uri])
+    ways, uris = spelled(store, found)
     with worker.pool.connection() as conn:
         compiled = compile_map(conn, datamap, schema)
         with reading(conn):

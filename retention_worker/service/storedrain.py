@@ -18,6 +18,7 @@ from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, ObjectState, Result, Verdict
 from retention_worker.objects import Deleted, Store, address_of
 from retention_worker.service.gone import Completion
+from retention_worker.service.named import spelled
 from retention_worker.service.putback import kept, put_back
 from retention_worker.service.subject import patient
 from retention_worker.service.worker import Worker
@@ -166,19 +167,15 @@ class StoreDrain:
 
     def _sort_out(self, store: Store, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
         """The objects to ask for, by key; what is still needed is kept, what is none put aside."""
-        uris: dict[str, list[str]] = {}
-        spelled: dict[str, frozenset[str]] = {}
-        for each in claimed:
-            spelled[each.uri] = frozenset(store.spellings(each.uri))
-            uris.setdefault(each.tenant_id, []).extend(spelled[each.uri])
+        ways_of, uris = spelled(store, claimed)
         with reading(self.conn):  # it may read long, and nothing waits for it
             session = Session(self.conn, self.worker.settings.schema_name)
             named = live.named(session, self.compiled, uris)
-            ways = frozenset[str]().union(*spelled.values())
+            ways = frozenset[str]().union(*ways_of.values())
             shared = any(sql.source.shared for sql in self.compiled.live)
             spoken_for = outbox.spoken_for(session, ways, self.worker.clock(), shared=shared)
-        needed = {uri: _SPOKEN_FOR for uri, ways in spelled.items() if ways & spoken_for}
-        needed |= {uri: _NAMED for uri, ways in spelled.items() if ways & named}
+        needed = {uri: _SPOKEN_FOR for uri, ways in ways_of.items() if ways & spoken_for}
+        needed |= {uri: _NAMED for uri, ways in ways_of.items() if ways & named}
         for why in (_NAMED, _SPOKEN_FOR):
             self._keep([each for each in claimed if needed.get(each.uri) == why], why)
         by_key: dict[str, list[Claimed]] = {}
