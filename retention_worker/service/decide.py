@@ -10,8 +10,10 @@ from retention_worker.store.accounts import Found
 from retention_worker.store.deferred import Deferred
 from retention_worker.store.keys import Key
 
-__all__ = ["block", "has_credentials", "retry_time"]
+__all__ = ["STILL_THERE", "block", "has_credentials", "retry_time"]
 
+# What a sweep and a request say where `has_credentials` finds something after the erasure.
+STILL_THERE = "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
 # A lock or a time-out passes soon; an error is looked at again, but not in every sweep for ever.
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=6)

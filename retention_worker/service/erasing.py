@@ -10,7 +10,7 @@ from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import has_credentials, retry_time
+from retention_worker.service.decide import STILL_THERE, has_credentials, retry_time
 from retention_worker.service.triage import Sorted, Triage
 from retention_worker.store import accounts, approvals, credentials, deferred, ledger
 from retention_worker.store.accounts import Candidate
@@ -152,9 +152,7 @@ class LaneErasing:
         """What only the database can prove: erasing was no activity, and nothing is left."""
         self._check_activity(keys)
         if self.prove and self._is_left(keys):
-            raise IncompleteErasure(
-                "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
-            )
+            raise IncompleteErasure(STILL_THERE)
 
     def _is_left(self, keys: Sequence[Key]) -> bool:
         scope = self.triage.terms.scope

@@ -16,7 +16,7 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import has_credentials
+from retention_worker.service.decide import STILL_THERE, has_credentials
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, credentials, deferred, ledger, requests, transactions
@@ -235,9 +235,7 @@ class RequestRun:
         if left is None:
             raise UnknownSubject("the transaction belongs to another account by now: ask again")
         if left:
-            raise IncompleteErasure(
-                "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
-            )
+            raise IncompleteErasure(STILL_THERE)
 
     def _write(
         self,
