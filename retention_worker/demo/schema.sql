@@ -195,22 +195,22 @@ DECLARE
 BEGIN
     -- Waits for an erasure of the account that is under way, and keeps the next away.
     PERFORM 1 FROM "public"."transactions" AS above0, "public"."accounts" AS a
-      WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id"
+      WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id"
         FOR KEY SHARE OF a;
     BEGIN
         -- A statement of its own: it sees what was committed while the first one waited.
         SELECT bool_or(EXISTS (
             SELECT 1 FROM "retention"."erasure" AS e
-             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'transaction'
-               AND e.subject_id = above0."id"::text AND e.complete)
+             WHERE e.subject_id = above0."id"::text AND e.kind = 'transaction'
+               AND e.complete)
             OR EXISTS (
             SELECT 1 FROM "retention"."erasure" AS e
-             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'account'
-               AND e.subject_id = a."id"::text AND e.complete
+             WHERE e.subject_id = a."id"::text AND e.kind = 'account'
+               AND e.complete
                AND e.erased_at >= above0."created_at"))
           INTO erased
           FROM "public"."transactions" AS above0, "public"."accounts" AS a
-         WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id";
+         WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id";
     EXCEPTION
         WHEN undefined_table OR invalid_schema_name THEN
             RETURN NEW; -- the worker's own schema is not there yet
@@ -227,7 +227,7 @@ BEGIN
     RETURN NEW;
 END
 $guard$;
-COMMENT ON FUNCTION "public"."no_recreation_of_face_vectors"() IS 'retention-worker: no recreation of face vectors, e8934a30';
+COMMENT ON FUNCTION "public"."no_recreation_of_face_vectors"() IS 'retention-worker: no recreation of face vectors, 643ea1c9';
 DROP TRIGGER IF EXISTS "zz_no_recreation_face_vectors" ON "public"."face_vectors";
 CREATE TRIGGER "zz_no_recreation_face_vectors" BEFORE INSERT OR UPDATE ON "public"."face_vectors"
     FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_vectors"();
@@ -240,22 +240,22 @@ DECLARE
 BEGIN
     -- Waits for an erasure of the account that is under way, and keeps the next away.
     PERFORM 1 FROM "public"."transactions" AS above0, "public"."accounts" AS a
-      WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id"
+      WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id"
         FOR KEY SHARE OF a;
     BEGIN
         -- A statement of its own: it sees what was committed while the first one waited.
         SELECT bool_or(EXISTS (
             SELECT 1 FROM "retention"."erasure" AS e
-             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'transaction'
-               AND e.subject_id = above0."id"::text AND e.complete)
+             WHERE e.subject_id = above0."id"::text AND e.kind = 'transaction'
+               AND e.complete)
             OR EXISTS (
             SELECT 1 FROM "retention"."erasure" AS e
-             WHERE e.tenant_id = a."tenant_id"::text AND e.kind = 'account'
-               AND e.subject_id = a."id"::text AND e.complete
+             WHERE e.subject_id = a."id"::text AND e.kind = 'account'
+               AND e.complete
                AND e.erased_at >= above0."created_at"))
           INTO erased
           FROM "public"."transactions" AS above0, "public"."accounts" AS a
-         WHERE above0."id" = NEW."transaction_id" AND a."id" = above0."account_id";
+         WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id";
     EXCEPTION
         WHEN undefined_table OR invalid_schema_name THEN
             RETURN NEW; -- the worker's own schema is not there yet
@@ -272,7 +272,7 @@ BEGIN
     RETURN NEW;
 END
 $guard$;
-COMMENT ON FUNCTION "public"."no_recreation_of_face_templates"() IS 'retention-worker: no recreation of face templates, 53f1e806';
+COMMENT ON FUNCTION "public"."no_recreation_of_face_templates"() IS 'retention-worker: no recreation of face templates, 23ebdb97';
 DROP TRIGGER IF EXISTS "zz_no_recreation_face_templates" ON "public"."face_templates";
 CREATE TRIGGER "zz_no_recreation_face_templates" BEFORE INSERT OR UPDATE ON "public"."face_templates"
     FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_templates"();

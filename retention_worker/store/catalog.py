@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -12,19 +13,35 @@ from retention_worker.domain.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.queries import load
 
-__all__ = ["Catalog", "Column", "ForeignKey", "Table", "mapped_tables", "read"]
+__all__ = ["BUILT_IN", "Catalog", "Column", "ForeignKey", "Table", "mapped_tables", "read"]
+
+BUILT_IN = "pg_catalog"
 
 _QUERIES = load("catalog")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column; the type is named without its modifier, so that a cast never cuts a value."""
+    """A column; the type is named without its modifier, so that a cast never cuts a value.
+
+    `base` is the oid of the type under its domains (0: not read), `operators` the schema of the
+    operators by which an index of that type compares.
+    """
 
     name: str
     type_schema: str
     type_name: str
     not_null: bool
+    base: int = 0
+    operators: str = BUILT_IN
+
+    def operators_with(self, other: Column) -> str:
+        """The schema of the operators that compare the two columns.
+
+        Of one type, they are those of the type's own index. Of two, the server's: what the
+        search_path would find beside them is nobody's index and no foreign key's.
+        """
+        return self.operators if self.base == other.base else BUILT_IN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +163,12 @@ def _name(row: dict[str, str]) -> TableName:
     return TableName(schema_name=row["schema_name"], name=row["table_name"])
 
 
-def _column(row: dict[str, str]) -> Column:
+def _column(row: dict[str, Any]) -> Column:
     return Column(
         name=row["name"],
         type_schema=row["type_schema"],
         type_name=row["type_name"],
         not_null=bool(row["not_null"]),
+        base=int(row["base"]),
+        operators=row["operators"],
     )

@@ -19,11 +19,12 @@ from retention_worker.domain.datamap import (
     DataMap,
     Link,
     SetAndRemove,
+    Transactions,
 )
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.session import Session
-from retention_worker.store.verify.climb import climb
+from retention_worker.store.verify.climb import Rung, climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
 from retention_worker.store.verify.names import (
@@ -89,16 +90,6 @@ CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}
     FOR EACH ROW{when} EXECUTE FUNCTION {function}();
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};
 """
-
-# Where the map names no tenant column, erasures of whatever tenant_id are of the one tenant there
-# is; their few values are found by the index, not by looking through the rows.
-_EVERY_TENANT = """ANY (ARRAY(
-            WITH RECURSIVE each_one (tenant_id) AS (
-                SELECT min(tenant_id) FROM {erasure}
-                UNION ALL
-                SELECT (SELECT min(tenant_id) FROM {erasure} WHERE tenant_id > each_one.tenant_id)
-                  FROM each_one WHERE tenant_id IS NOT NULL
-            ) SELECT tenant_id FROM each_one))"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +166,7 @@ class _Builder:
         self._entry = entry
         self._info = catalog.table(entry.table)
         self._erasure = quoted(schema_name, "erasure")
-        self._above = climb(datamap, catalog, _above_own_row(datamap, entry), "NEW")
+        self._above = climb(datamap, catalog, _above_own_row(datamap, entry), "NEW", by_keys=True)
 
     def guard(self) -> Guard:
         entry = self._entry
@@ -238,29 +229,33 @@ class _Builder:
         assert found is not None
         alias = self._above.transaction.alias if self._above.transaction else "NEW"
         account = self._above.account
-        parts = [self._stone("transaction", id_text(alias, found.id))]
+        parts = [self._stone(found, "transaction", id_text(alias, found.id))]
         if found.created_at is not None:
             info = self._catalog.table(found.table)
             began = instant(info, (found.created_at,), alias)
-            parts.append(
-                SQL("{}\n               AND e.erased_at >= {})").format(
-                    self._stone("account", id_text(account.alias, account.id), end=""), began
-                )
-            )
+            stone = self._stone(account, "account", id_text(account.alias, account.id), end="")
+            parts.append(SQL("{}\n               AND e.erased_at >= {})").format(stone, began))
         return joined(parts, "\n            OR ")
 
-    def _stone(self, kind: str, subject: Composable, end: str = ")") -> Composable:
+    def _stone(
+        self, named: Rung | Transactions, kind: str, subject: Composable, end: str = ")"
+    ) -> Composable:
         return SQL(
             "EXISTS (\n            SELECT 1 FROM {} AS e\n"
-            "             WHERE e.tenant_id = {} AND e.kind = {}\n"
-            "               AND e.subject_id = {} AND e.complete{}"
-        ).format(self._erasure, self._tenant(), literal(kind), subject, SQL(end))
+            "             WHERE e.subject_id = {} AND e.kind = {}{}\n"
+            "               AND e.complete{}"
+        ).format(self._erasure, subject, literal(kind), self._of_tenant(named), SQL(end))
 
-    def _tenant(self) -> Composable:
+    def _of_tenant(self, named: Rung | Transactions) -> Composable:
+        """Whose erasures count: any tenant's where the id alone tells the row from all others.
+
+        What was erased of a person stays erased when the person moves to another tenant. Where the
+        map names no tenant column, erasures of whatever tenant_id are of the one tenant there is.
+        """
         account = self._above.account
-        if account.tenant is None:
-            return SQL(_EVERY_TENANT).format(erasure=self._erasure)
-        return SQL("{}::text").format(column(account.alias, account.tenant))
+        if account.tenant is None or self._catalog.table(named.table).proves_unique(named.id):
+            return SQL("")
+        return SQL(" AND e.tenant_id = {}::text").format(column(account.alias, account.tenant))
 
 
 def _above_own_row(datamap: DataMap, entry: Credential) -> Credential:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from retention_worker.domain.datamap import DataMap
 from retention_worker.service.doctor.needs import TableNeeds, needs
 from retention_worker.service.doctor.text import columns_sql, ident, table_sql
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.catalog import BUILT_IN, Catalog
 
 __all__ = ["grants_sql"]
 
@@ -52,13 +52,13 @@ def _role(role: str, bypass_row_security: bool) -> Iterator[str]:
 
 
 def _schemas_of_types(found: Iterable[TableNeeds], catalog: Catalog) -> Iterator[str]:
-    """Where types live that are not the server's own: a cast names them."""
+    """Where types and their operators live that are not the server's own: statements name them."""
     for each in found:
         table = catalog.tables.get(each.table)
         columns = table.columns if table is not None else {}
         for name in {**each.read, **each.write}:
-            if name in columns and columns[name].type_schema != "pg_catalog":
-                yield columns[name].type_schema
+            if name in columns:
+                yield from {columns[name].type_schema, columns[name].operators} - {BUILT_IN}
 
 
 def _signs(role: str) -> Iterator[str]:

@@ -8,11 +8,25 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from retention_worker.domain.datamap import ActivitySource, DataMap
 from retention_worker.domain.scope import CredentialClass
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql import many_lanes
 from retention_worker.store.mapsql.entries import EntrySql
-from retention_worker.store.mapsql.fragments import all_of, column, listed, same_key, table, type_of
-from retention_worker.store.mapsql.paths import account_keys, tenant_condition, top_path
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    compared,
+    key_of,
+    listed,
+    same_key,
+    table,
+    type_of,
+)
+from retention_worker.store.mapsql.paths import (
+    account_keys,
+    given_key,
+    tenant_condition,
+    top_path,
+)
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
 
 __all__ = ["AccountSql", "account_sql"]
@@ -80,6 +94,7 @@ class _Builder:
         self.accounts = datamap.accounts
         self.info = catalog.table(self.accounts.table)
         self.schema = Identifier(schema_name)
+        self.given = given_key(self.info, self.accounts.id)
         self.activity = time_sql(self.info, self.accounts.last_activity, "accounts.last_activity")
         self.ids = [column("a", name) for name in self.accounts.id]
         self.source = SQL("{} AS a").format(table(self.accounts.table))
@@ -116,8 +131,9 @@ class _Builder:
             for index, name in enumerate(self.accounts.id)
         ]
         # NULL starts from the beginning; the plan is made for the parameter, so it costs nothing.
-        return SQL("(%(after_activity)s::text IS NULL OR ({}) > ({}))").format(
-            listed([self.value, *self.ids]), listed(bounds)
+        schemas = [BUILT_IN, *(self.info.column(name).operators for name in self.accounts.id)]
+        return SQL("(%(after_activity)s::text IS NULL OR {})").format(
+            compared([self.value, *self.ids], ">", bounds, schemas)
         )
 
     def _id_text(self) -> Composable:
@@ -203,8 +219,7 @@ class _Builder:
         )
 
     def _same_account(self) -> list[Composable]:
-        names = [f"k{index}" for index in range(len(self.accounts.id))]
-        return same_key("a", self.accounts.id, "k", names)
+        return same_key(key_of("a", self.info, self.accounts.id), self.given)
 
     def newer_times(self) -> dict[str, TimeSql]:
         """The times in other tables that count as activity, by parameter name."""
@@ -268,8 +283,7 @@ class _Builder:
         ).format(self.schema, tenant)
 
     def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
-        names = [f"k{index}" for index in range(len(source.key))]
-        conditions = same_key("s", source.key, "k", names)
+        conditions = same_key(key_of("s", self.catalog.table(source.table), source.key), self.given)
         if source.tenant is not None:
             conditions.append(tenant_condition(self.catalog, source.table, "s", source.tenant))
         conditions.append(SQL("{} > {}").format(at.expression("s"), at.parameter(name)))

@@ -13,7 +13,13 @@ from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
 from retention_worker.store.mapsql.entries import EntrySql, entry_sql
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    compared,
+    listed,
+    table,
+)
 from retention_worker.store.mapsql.live import LiveSql, live_sql
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
@@ -99,8 +105,9 @@ def _part(datamap: DataMap, catalog: Catalog, name: str) -> PartSql:
     key = [column("c", each) for each in path.top.id]
     accounts = datamap.accounts
     keys = account_keys(catalog.table(accounts.table), accounts.id)
-    after = SQL("(%(part_after)s::text[] IS NULL OR ({}) > ({}))").format(
-        listed(key), listed(key_parameters(info, path.top.id, "part_after"))
+    schemas = [info.column(each).operators for each in path.top.id]
+    after = SQL("(%(part_after)s::text[] IS NULL OR {})").format(
+        compared(key, ">", key_parameters(info, path.top.id, "part_after"), schemas)
     )
     # Names of our own: an id column may be called anything, `key` too.
     aliases = [SQL(f"p{index}") for index in range(len(key))]

@@ -14,10 +14,12 @@ from retention_worker.store.mapsql.blanks import Blanks
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
+    compared,
     constant,
+    has_values,
     identifier,
+    key_of,
     listed,
-    same_key,
     table,
 )
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
@@ -122,22 +124,21 @@ class _Builder:
         """The rows under one stretch of the keys directly under the account."""
         top = self.path.top
         assert top is not None
-        key = [column(top.alias, name) for name in top.id]
-        return SQL(
-            "(%(part_after)s::text[] IS NULL OR ({key}) > ({after})) AND ({key}) <= ({upto})"
-        ).format(
-            key=listed(key),
-            after=listed(key_parameters(self.catalog.table(top.name), top.id, "part_after")),
-            upto=listed(key_parameters(self.catalog.table(top.name), top.id, "part_upto")),
+        info = self.catalog.table(top.name)
+        key = key_of(top.alias, info, top.id)
+        schemas = [each.operators for each in key.columns]
+        after, upto = (key_parameters(info, top.id, f"part_{end}") for end in ("after", "upto"))
+        return SQL("(%(part_after)s::text[] IS NULL OR {}) AND {}").format(
+            compared(key.values, ">", after, schemas), compared(key.values, "<=", upto, schemas)
         )
 
     def of_transaction(self, changed: Sequence[Composable]) -> OfTransaction:
         """The same rows, of one transaction alone."""
         top = self.path.top
         assert top is not None
-        key = [column(top.alias, name) for name in top.id]
-        wanted = key_parameters(self.catalog.table(top.name), top.id, "transaction")
-        mine = SQL("({}) = ({})").format(listed(key), listed(wanted))
+        info = self.catalog.table(top.name)
+        wanted = key_parameters(info, top.id, "transaction")
+        mine = all_of(has_values(key_of(top.alias, info, top.id), wanted))
         return OfTransaction(
             erase=self.erase([*changed, mine]),
             exists=self.path.exists(*changed, mine),
@@ -215,7 +216,9 @@ class _Builder:
             where=where,
             target=table(self.entry.table),
             sets=blanks.assignments(),
-            same=all_of(same_key("c", key, "old", aliases)),
+            same=all_of(
+                has_values(key_of("c", self.info, key), [column("old", each) for each in aliases])
+            ),
         )
 
     def _names(self) -> Composable:

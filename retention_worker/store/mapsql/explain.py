@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import TRANSACTION, ActivitySource
+from retention_worker.store.catalog import BUILT_IN
 from retention_worker.store.mapsql.compiled import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
-from retention_worker.store.mapsql.fragments import all_of, column, listed, same_key, table
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    compared,
+    key_of,
+    listed,
+    same_key,
+    table,
+)
 from retention_worker.store.mapsql.paths import (
     account_keys,
+    given_key,
     key_parameters,
     tenant_condition,
     top_path,
@@ -61,7 +71,7 @@ class _Builder:
         self.info = self.catalog.table(self.accounts.table)
         self.ids = [column("a", name) for name in self.accounts.id]
         self.keys = account_keys(self.info, self.accounts.id)
-        self.names = [f"k{index}" for index in range(len(self.ids))]
+        self.given = given_key(self.info, self.accounts.id)
 
     def account(self, dated: list[EntrySql]) -> Composed:
         """One row, or none where the tenant has no such account."""
@@ -90,11 +100,9 @@ class _Builder:
             self.activity.parameter("after_activity"),
             *key_parameters(self.info, self.accounts.id, "after_id"),
         ]
-        return SQL(
-            "SELECT ({place}) <= ({bounds}) AS passed FROM {keys}, {source} WHERE {w}"
-        ).format(
-            place=listed([self.activity.expression("a"), *self.ids]),
-            bounds=listed(bounds),
+        schemas = [BUILT_IN, *(self.info.column(name).operators for name in self.accounts.id)]
+        return SQL("SELECT {passed} AS passed FROM {keys}, {source} WHERE {w}").format(
+            passed=compared([self.activity.expression("a"), *self.ids], "<=", bounds, schemas),
             keys=self.keys,
             source=SQL("{} AS a").format(table(self.accounts.table)),
             w=self._this(),
@@ -111,7 +119,7 @@ class _Builder:
         )
 
     def _this(self) -> Composable:
-        conditions = same_key("a", self.accounts.id, "k", self.names)
+        conditions = same_key(key_of("a", self.info, self.accounts.id), self.given)
         if self.accounts.tenant is not None:
             conditions.append(
                 tenant_condition(self.catalog, self.accounts.table, "a", self.accounts.tenant)
@@ -119,7 +127,7 @@ class _Builder:
         return all_of(conditions)
 
     def _latest(self, source: ActivitySource, at: TimeSql) -> Composable:
-        conditions = same_key("s", source.key, "k", self.names)
+        conditions = same_key(key_of("s", self.catalog.table(source.table), source.key), self.given)
         if source.tenant is not None:
             conditions.append(tenant_condition(self.catalog, source.table, "s", source.tenant))
         return SQL("(SELECT max({}) FROM {} AS s WHERE {})").format(

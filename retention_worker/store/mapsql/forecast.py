@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.store.mapsql.compiled import CompiledMap
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table
+from retention_worker.store.mapsql.fragments import all_of, column, compared, table
 from retention_worker.store.mapsql.paths import key_parameters, tenant_condition
 
 __all__ = ["count_by_stretch"]
@@ -35,11 +35,12 @@ def count_by_stretch(compiled: CompiledMap) -> Composed:
         SQL("{} > GREATEST({}, {})").format(value, low, passed),
         SQL("{} <= {}").format(value, high),
     ]
-    ids = listed([column("a", name) for name in accounts.id])
+    ids = [column("a", name) for name in accounts.id]
+    schemas = [info.column(name).operators for name in accounts.id]
     tied = [
         *tenant,
         SQL("{} = {}").format(value, passed),
-        SQL("({}) > ({})").format(ids, listed(key_parameters(info, accounts.id, "after_id"))),
+        compared(ids, ">", key_parameters(info, accounts.id, "after_id"), schemas),
     ]
     count = SQL("(SELECT count(*) FROM {} WHERE {})").format
     return SQL(

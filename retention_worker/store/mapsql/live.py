@@ -15,6 +15,7 @@ from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
     constant,
+    equal,
     listed,
     table,
     type_of,
@@ -103,7 +104,8 @@ def _named(info: Column, source: ObjectSource) -> Composable:
     """Compared in the column's own type where its index can serve, else as text."""
     value = column("c", source.column)
     if _is_text(info) or info.type_name in {"uuid", *_BITS}:
-        return SQL("{} = ANY (%(values)s::text[]::{})").format(value, type_of(info, array=True))
+        values = SQL("ANY (%(values)s::text[]::{})").format(type_of(info, array=True))
+        return equal(value, values, info.operators)
     return SQL("{}::text = ANY (%(values)s::text[])").format(value)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import DataMap
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
-    listed,
+    compared,
+    equal,
     table,
     type_of,
 )
@@ -59,9 +60,9 @@ def same_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
     given = value_of(info, SQL("%(tenant)s::text"))
     return SQL(
         "SELECT COALESCE((SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
-        "WHERE {} = {} ORDER BY l.tenant = %(tenant)s DESC LIMIT 1), ({})::text, %(tenant)s::text) "
+        "WHERE {} ORDER BY l.tenant = %(tenant)s DESC LIMIT 1), ({})::text, %(tenant)s::text) "
         "AS tenant"
-    ).format(value_of(info, SQL("l.tenant")), given, given)
+    ).format(equal(value_of(info, SQL("l.tenant")), given, info.operators), given)
 
 
 def one_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
@@ -103,7 +104,8 @@ def _of_tenant(datamap: DataMap, catalog: Catalog) -> list[Composable]:
     if accounts.tenant is None:
         return []
     info = catalog.table(accounts.table).column(accounts.tenant)
-    return [SQL("{} = {}").format(column("a", accounts.tenant), value_of(info, SQL("l.tenant")))]
+    value = value_of(info, SQL("l.tenant"))
+    return [equal(column("a", accounts.tenant), value, info.operators)]
 
 
 def _after(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composable:
@@ -115,4 +117,5 @@ def _after(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composable:
         SQL("(l.after_id ->> {})::{}").format(SQL(str(index)), type_of(info.column(name)))
         for index, name in enumerate(accounts.id)
     ]
-    return SQL("({}) > ({})").format(listed(row), listed(bounds))
+    schemas = [BUILT_IN, *(info.column(name).operators for name in accounts.id)]
+    return compared(row, ">", bounds, schemas)

@@ -18,9 +18,12 @@ from retention_worker.domain.datamap import (
 )
 from retention_worker.store.catalog import Catalog, Table
 from retention_worker.store.mapsql.fragments import (
+    KeyOf,
     all_of,
     column,
     constant,
+    equal,
+    key_of,
     listed,
     same_key,
     table,
@@ -32,6 +35,7 @@ __all__ = [
     "Path",
     "account_keys",
     "as_link",
+    "given_key",
     "is_one_of",
     "is_parent_row",
     "key_parameters",
@@ -92,6 +96,14 @@ def account_keys(accounts: Table, id_columns: tuple[str, ...]) -> Composed:
     return SQL("unnest(%(ids)s::text[], {}) AS k (id, {})").format(listed(arrays), listed(names))
 
 
+def given_key(accounts: Table, id_columns: Sequence[str]) -> KeyOf:
+    """The ids of `k`."""
+    return KeyOf(
+        values=tuple(SQL(f"k.k{index}") for index in range(len(id_columns))),
+        columns=tuple(accounts.column(name) for name in id_columns),
+    )
+
+
 def key_parameters(info: Table, key: Sequence[str], name: str) -> list[Composable]:
     """A text-array parameter's elements, each cast to the type of its key column."""
     return [
@@ -108,7 +120,7 @@ def tenant_condition(catalog: Catalog, name: TableName, alias: str, tenant: str)
     """The tenant's own value in a table that has the column."""
     info = catalog.table(name).column(tenant)
     value = value_of(info, SQL("%(tenant)s::text"))
-    return SQL("{} = {}").format(column(alias, tenant), value)
+    return equal(column(alias, tenant), value, info.operators)
 
 
 def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
@@ -149,12 +161,16 @@ def is_one_of(
     info: Table, alias: str, name: str, values: Sequence[str | int | bool | None]
 ) -> Composable:
     """Whether a column has one of the values that the map names."""
-    kind = type_of(info.column(name))
+    found = info.column(name)
+    kind = type_of(found)
     given = [value for value in values if value is not None]
     literals = [SQL("{}::{}").format(constant(_text(value)), kind) for value in given]
     options: list[Composable] = []
-    if literals:
-        options.append(SQL("{} IN ({})").format(column(alias, name), listed(literals)))
+    if len(literals) == 1:
+        options.append(equal(column(alias, name), literals[0], found.operators))
+    elif literals:
+        any_of = SQL("ANY (ARRAY[{}])").format(listed(literals))
+        options.append(equal(column(alias, name), any_of, found.operators))
     if len(given) < len(values):
         options.append(SQL("{} IS NULL").format(column(alias, name)))
     return SQL("({})").format(listed(options, " OR "))
@@ -192,6 +208,8 @@ class _Builder:
     def __init__(self, datamap: DataMap, catalog: Catalog) -> None:
         self._datamap = datamap
         self._catalog = catalog
+        self._info = catalog.table(datamap.accounts.table)
+        self._given = given_key(self._info, datamap.accounts.id)
         self.hops: list[Hop] = []
         self.conditions: list[Composable] = []
         self._last: Hop | None = None
@@ -224,25 +242,22 @@ class _Builder:
         tenant: str | None,
     ) -> None:
         """The conditions that tie `alias` to the last hop, or to the accounts."""
+        mine = key_of(alias, self._catalog.table(name), key)
         if self._last is not None:
-            self.conditions += same_key(alias, key, self._last.alias, parent_key)
+            above = self._catalog.table(self._last.name)
+            self.conditions += same_key(mine, key_of(self._last.alias, above, parent_key))
         elif parent_key == self._datamap.accounts.id:
-            self.conditions += same_key(
-                alias, key, "k", [f"k{index}" for index in range(len(parent_key))]
-            )
+            self.conditions += same_key(mine, self._given)
         else:
-            self._through_accounts(alias, key, parent_key)
+            self._through_accounts(mine, parent_key)
         if tenant is not None:
             self.conditions.append(tenant_condition(self._catalog, name, alias, tenant))
 
-    def _through_accounts(
-        self, alias: LiteralString, key: tuple[str, ...], parent_key: tuple[str, ...]
-    ) -> None:
+    def _through_accounts(self, mine: KeyOf, parent_key: tuple[str, ...]) -> None:
         accounts = self._datamap.accounts
-        ids = [f"k{index}" for index in range(len(accounts.id))]
         self.hops.append(Hop(alias="a", name=accounts.table, id=accounts.id))
-        self.conditions += same_key("a", accounts.id, "k", ids)
-        self.conditions += same_key(alias, key, "a", parent_key)
+        self.conditions += same_key(key_of("a", self._info, accounts.id), self._given)
+        self.conditions += same_key(mine, key_of("a", self._info, parent_key))
         if accounts.tenant is not None:
             self.conditions.append(
                 tenant_condition(self._catalog, accounts.table, "a", accounts.tenant)

@@ -11,7 +11,16 @@ from retention_worker.domain.datamap import TRANSACTION, DataMap, Transactions
 from retention_worker.domain.scope import Scope
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql
-from retention_worker.store.mapsql.fragments import all_of, column, constant, listed, table
+from retention_worker.store.mapsql.fragments import (
+    all_of,
+    column,
+    constant,
+    has_values,
+    key_of,
+    listed,
+    same_key,
+    table,
+)
 from retention_worker.store.mapsql.paths import (
     account_keys,
     is_one_of,
@@ -75,17 +84,15 @@ def _found(datamap: DataMap, catalog: Catalog, shown: Sequence[Composable]) -> C
     accounts, transactions = datamap.accounts, datamap.transactions
     assert transactions is not None
     parent = transactions.parent_key or accounts.id
-    conditions: list[Composable] = [
-        SQL("{} = {}").format(column("t", mine), column("a", theirs))
-        for mine, theirs in zip(transactions.account, parent, strict=True)
-    ]
-    conditions.append(_is_wanted(catalog, datamap, "t"))
-    conditions.append(
-        SQL("(%(account)s::text[] IS NULL OR ({}) = ({}))").format(
-            listed([column("a", each) for each in accounts.id]),
-            listed(key_parameters(catalog.table(accounts.table), accounts.id, "account")),
-        )
+    above, below = catalog.table(accounts.table), catalog.table(transactions.table)
+    conditions: list[Composable] = same_key(
+        key_of("t", below, transactions.account), key_of("a", above, parent)
     )
+    conditions.append(_is_wanted(catalog, datamap, "t"))
+    wanted = has_values(
+        key_of("a", above, accounts.id), key_parameters(above, accounts.id, "account")
+    )
+    conditions.append(SQL("(%(account)s::text[] IS NULL OR ({}))").format(all_of(wanted)))
     for alias, found in (("a", accounts), ("t", transactions)):
         if found.tenant is not None:
             conditions.append(tenant_condition(catalog, found.table, alias, found.tenant))
@@ -139,11 +146,8 @@ def _object(names: Sequence[str]) -> Composable:
 
 def _is_wanted(catalog: Catalog, datamap: DataMap, alias: str) -> Composable:
     assert datamap.transactions is not None
-    name, key = datamap.transactions.table, datamap.transactions.id
-    return SQL("({}) = ({})").format(
-        listed([column(alias, each) for each in key]),
-        listed(key_parameters(catalog.table(name), key, "transaction")),
-    )
+    info, key = catalog.table(datamap.transactions.table), datamap.transactions.id
+    return all_of(has_values(key_of(alias, info, key), key_parameters(info, key, "transaction")))
 
 
 def _left(

@@ -8,12 +8,35 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema_name, c.relname AS table_name,
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f');
 
 -- name: columns
--- Their columns, each with its type's own name (no modifier: a cast to char(1) would cut).
+-- Their columns, each with its type's own name (no modifier: a cast to char(1) would cut); `base` is
+-- the type under all its domains, `operators` the schema of the operators by which an index of that
+-- type compares, whatever the search_path: the default B-tree's, else the default hash's.
 SELECT a.attrelid::bigint AS oid, a.attname AS name, n.nspname AS type_schema,
-       t.typname AS type_name, a.attnotnull AS not_null
+       t.typname AS type_name, a.attnotnull AS not_null, base.oid::bigint AS base,
+       COALESCE(
+           (SELECT s.nspname
+              FROM pg_catalog.pg_opclass c
+              JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod
+              JOIN pg_catalog.pg_amop o
+                ON o.amopfamily = c.opcfamily AND o.amoplefttype = c.opcintype
+               AND o.amoprighttype = c.opcintype
+               AND o.amopstrategy = CASE m.amname WHEN 'btree' THEN 3 ELSE 1 END
+              JOIN pg_catalog.pg_operator p ON p.oid = o.amopopr
+              JOIN pg_catalog.pg_namespace s ON s.oid = p.oprnamespace
+             WHERE c.opcintype = base.oid AND c.opcdefault AND m.amname IN ('btree', 'hash')
+             ORDER BY m.amname LIMIT 1),
+           'pg_catalog') AS operators
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ CROSS JOIN LATERAL (
+       WITH RECURSIVE under (oid, kind, parent) AS (
+           SELECT t.oid, t.typtype, t.typbasetype
+            UNION ALL
+           SELECT b.oid, b.typtype, b.typbasetype
+             FROM under u JOIN pg_catalog.pg_type b ON b.oid = u.parent
+            WHERE u.kind = 'd')
+       SELECT u.oid FROM under u WHERE u.kind <> 'd') AS base
  WHERE a.attrelid = ANY (%(oids)s::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum;
 

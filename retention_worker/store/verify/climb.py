@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -17,8 +17,15 @@ from retention_worker.domain.datamap import (
     TableName,
     Transactions,
 )
-from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.names import column, conjunction, joined, key_equality, table
+from retention_worker.store.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.verify.names import (
+    column,
+    conjunction,
+    equality,
+    joined,
+    key_equality,
+    table,
+)
 
 __all__ = ["Climb", "Rung", "climb", "same_tenant"]
 
@@ -75,20 +82,28 @@ class Climb:
 
 
 def climb(
-    datamap: DataMap, catalog: Catalog, child: Credential, bottom: LiteralString = "c"
+    datamap: DataMap,
+    catalog: Catalog,
+    child: Credential,
+    bottom: LiteralString = "c",
+    *,
+    by_keys: bool = False,
 ) -> Climb:
     """The way up from an entry's row, which is called `bottom`.
 
-    Every table with a tenant column must say the same tenant as the next one that has one.
+    Every table with a tenant column must say the same tenant as the next one that has one. Not so
+    `by_keys`: where a key leads to one row alone, that is the parent, whatever the tenants say.
     """
     rungs: list[Rung] = []
     below: LiteralString = bottom
-    key, parent_key = child.key, datamap.parent_key(child)
+    key, parent_key, info = child.key, datamap.parent_key(child), catalog.table(child.table)
     told = (bottom, child.table, child.tenant) if child.tenant else None
     for index, (name, node) in enumerate(_nodes(datamap, child.of)):
         alias: LiteralString = f"above{index}"
-        conditions = key_equality(alias, parent_key, below, key)
-        if told is not None and node.tenant is not None:
+        upper = catalog.table(node.table)
+        conditions = key_equality((alias, upper, parent_key), (below, info, key))
+        alone = by_keys and upper.proves_unique(parent_key)
+        if told is not None and node.tenant is not None and not alone:
             conditions.append(same_tenant(catalog, (alias, node.table, node.tenant), told))
         rungs.append(
             Rung(
@@ -101,8 +116,11 @@ def climb(
             )
         )
         told = (alias, node.table, node.tenant) if node.tenant else told
-        below, key, parent_key = alias, node.key, node.parent_key
-    return Climb(rungs=(*rungs, _account(datamap, catalog, below, (key, parent_key), told)))
+        below, key, parent_key, info = alias, node.key, node.parent_key, upper
+    alone = by_keys and catalog.table(datamap.accounts.table).proves_unique(parent_key)
+    lower = (below, info, key)
+    account = _account(datamap, catalog, lower, parent_key, None if alone else told)
+    return Climb(rungs=(*rungs, account))
 
 
 Told = tuple[LiteralString, TableName, str]
@@ -112,10 +130,12 @@ Told = tuple[LiteralString, TableName, str]
 def same_tenant(catalog: Catalog, upper: Told, lower: Told) -> Composable:
     """Two rows are of one tenant, whatever the types of their columns."""
     sides = [(catalog.table(name).column(tenant), alias) for alias, name, tenant in (upper, lower)]
-    form: LiteralString = "{} = {}"
-    if len({(info.type_schema, info.type_name) for info, _ in sides}) > 1:
-        form = "{}::text = {}::text"
-    return SQL(form).format(*(column(alias, info.name) for info, alias in sides))
+    (mine, _), (theirs, _) = sides
+    if (mine.type_schema, mine.type_name) == (theirs.type_schema, theirs.type_name):
+        values = [column(alias, info.name) for info, alias in sides]
+        return equality(values[0], values[1], mine.operators)
+    texts = [SQL("{}::text").format(column(alias, info.name)) for info, alias in sides]
+    return equality(texts[0], texts[1], BUILT_IN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,13 +171,13 @@ def _nodes(datamap: DataMap, of: str) -> Iterator[tuple[str, _Node]]:
 def _account(
     datamap: DataMap,
     catalog: Catalog,
-    below: LiteralString,
-    keys: tuple[tuple[str, ...], tuple[str, ...]],
+    lower: tuple[LiteralString, Table, Sequence[str]],
+    parent_key: tuple[str, ...],
     told: Told | None,
 ) -> Rung:
     accounts = datamap.accounts
-    key, parent_key = keys
-    conditions = key_equality("a", parent_key, below, key)
+    upper = ("a", catalog.table(accounts.table), parent_key)
+    conditions = key_equality(upper, lower)
     if told is not None and accounts.tenant is not None:
         conditions.append(same_tenant(catalog, ("a", accounts.table, accounts.tenant), told))
     return Rung(

@@ -16,6 +16,7 @@ from retention_worker.store.verify.names import (
     column,
     conjunction,
     constants,
+    equality,
     joined,
     literal,
     type_of,
@@ -39,10 +40,15 @@ def belongs(info: Table, where: Where | None, alias: LiteralString) -> Composabl
 
 
 def _one_of(info: Table, name: str, alias: LiteralString, values: tuple[Any, ...]) -> Composable:
-    kind = type_of(info.column(name))
+    found = info.column(name)
     named = constants(value for value in values if value is not None)
     options: list[Composable] = [
-        SQL("{} = {}::{}").format(column(alias, name), literal(text), kind) for text in named
+        equality(
+            column(alias, name),
+            SQL("{}::{}").format(literal(text), type_of(found)),
+            found.operators,
+        )
+        for text in named
     ]
     if None in values:
         options.append(SQL("{} IS NULL").format(column(alias, name)))

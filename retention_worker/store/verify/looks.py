@@ -140,13 +140,12 @@ class Looks:
             "SELECT e.tenant_id, count(*) AS accounts, (array_agg(e.subject_id))[1:5] AS examples "
             "FROM (SELECT DISTINCT tenant_id, subject_id FROM {}.erasure WHERE kind = 'account') "
             "AS e JOIN p ON p.tenant_id = e.tenant_id JOIN {} AS a ON {} = e.subject_id "
-            "WHERE {} <> p.value::{} GROUP BY e.tenant_id ORDER BY e.tenant_id"
+            "WHERE NOT ({}) GROUP BY e.tenant_id ORDER BY e.tenant_id"
         ).format(
             self._own,
             table(self._accounts.table),
             self._rows.account,
-            column("a", tenant),
-            type_of(self._info.column(tenant)),
+            self._rows.of_tenant(),
         )
 
     def unclaimed(self, name: TableName) -> Composed | None:

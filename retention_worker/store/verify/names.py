@@ -8,12 +8,13 @@ from typing import Any, LiteralString
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from retention_worker.domain.datamap import TableName
-from retention_worker.store.catalog import Column
+from retention_worker.store.catalog import Column, Table
 
 __all__ = [
     "column",
     "conjunction",
     "constants",
+    "equality",
     "id_text",
     "joined",
     "key_equality",
@@ -63,13 +64,20 @@ def conjunction(conditions: Sequence[Composable]) -> Composable:
     return joined(conditions, " AND ") if conditions else SQL("TRUE")
 
 
+def equality(left: Composable, right: Composable, schema: str) -> Composable:
+    """Two values are the same, by the operators of a schema: the search_path chooses none."""
+    return SQL("{} OPERATOR({}.=) {}").format(left, quoted(schema), right)
+
+
 def key_equality(
-    left: LiteralString, columns: Sequence[str], right: LiteralString, others: Sequence[str]
+    left: tuple[LiteralString, Table, Sequence[str]],
+    right: tuple[LiteralString, Table, Sequence[str]],
 ) -> list[Composable]:
-    """Two keys are the same, column by column."""
+    """Two keys (alias, table, columns) are the same, column by column."""
+    (mine, info, columns), (theirs, other, others) = left, right
     return [
-        SQL("{} = {}").format(column(left, mine), column(right, theirs))
-        for mine, theirs in zip(columns, others, strict=True)
+        equality(column(mine, a), column(theirs, b), info.column(a).operators_with(other.column(b)))
+        for a, b in zip(columns, others, strict=True)
     ]
 
 

@@ -16,6 +16,7 @@ from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
 from retention_worker.store.verify.names import (
     column,
+    equality,
     id_text,
     joined,
     key_equality,
@@ -64,7 +65,7 @@ class Rows:
             ),
             entry=table(entry.table),
             joins=above.joins(),
-            tenant=self._tenant(),
+            tenant=self.of_tenant(),
             conditions=joined([self.mine(entry), *extra], " AND "),
         )
 
@@ -79,12 +80,13 @@ class Rows:
             return _NO_TIME
         return instant(self._catalog.table(entry.table), (entry.created_at,), "c")
 
-    def _tenant(self) -> Composable:
-        """Without a tenant column all accounts are of the one tenant."""
+    def of_tenant(self) -> Composable:
+        """Whether `a` is of the tenant `p`; without a tenant column all are of the one tenant."""
         if self._accounts.tenant is None:
             return SQL("TRUE")
-        kind = type_of(self._info.column(self._accounts.tenant))
-        return SQL("{} = p.value::{}").format(column("a", self._accounts.tenant), kind)
+        info = self._info.column(self._accounts.tenant)
+        value = SQL("p.value::{}").format(type_of(info))
+        return equality(column("a", info.name), value, info.operators)
 
     @property
     def past(self) -> Composable:
@@ -117,7 +119,8 @@ class Rows:
 
     def _same_account(self, source: ActivitySource) -> Composable:
         accounts = self._accounts
-        same = key_equality("s", source.key, "a", accounts.id)
+        table_of = self._catalog.table(source.table)
+        same = key_equality(("s", table_of, source.key), ("a", self._info, accounts.id))
         if source.tenant is not None and accounts.tenant is not None:
             upper = ("a", accounts.table, accounts.tenant)
             same.append(same_tenant(self._catalog, upper, ("s", source.table, source.tenant)))
@@ -138,5 +141,5 @@ class Rows:
     def _seen(self, rows: Composable, at: Composable, *extra: Composable) -> Composable:
         conditions = [self.past, SQL("{} > p.cutoff").format(at), *extra]
         return SQL("SELECT p.tenant_id, {} AS account FROM {} JOIN p ON {} WHERE {}").format(
-            self.account, rows, self._tenant(), joined(conditions, " AND ")
+            self.account, rows, self.of_tenant(), joined(conditions, " AND ")
         )
