@@ -15,10 +15,12 @@ __all__ = [
     "HTTP_SECONDS",
     "LANES",
     "LAST_SWEEP",
+    "NOT_ERASED",
     "OBJECTS",
     "OBJECTS_DELETED",
     "OBJECT_STORE_DOWN",
     "REGISTRY",
+    "REQUESTS_UNFINISHED",
     "ROWS_ERASED",
     "SWEEPS",
     "TOKENS",
@@ -76,6 +78,17 @@ LANES = Gauge(
     "retention_lanes",
     "Lanes of the last sweep, by why they ended.",
     ("stop_reason",),
+    registry=REGISTRY,
+)
+NOT_ERASED = Gauge(
+    "retention_accounts_not_erased",
+    "Due accounts that the last sweep could not erase, by scope: somebody has to look.",
+    ("scope",),
+    registry=REGISTRY,
+)
+REQUESTS_UNFINISHED = Gauge(
+    "retention_requests_unfinished",
+    "Requests that the last sweep could not finish.",
     registry=REGISTRY,
 )
 ROWS_ERASED = Counter(

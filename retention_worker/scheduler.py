@@ -19,6 +19,7 @@ from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import SweepReport
+from retention_worker.domain.scope import Scope
 from retention_worker.service.drain import drain
 from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.prepare import prepare
@@ -168,6 +169,10 @@ class _Service:
         ended = Counter(lane.stop_reason for lane in report.lanes)
         for reason in StopReason:
             metrics.LANES.labels(reason).set(ended[reason])
+        for scope in Scope:
+            failed = sum(lane.errors for lane in report.lanes if lane.scope is scope)
+            metrics.NOT_ERASED.labels(scope).set(failed)
+        metrics.REQUESTS_UNFINISHED.set(len(report.unfinished))
         for lane in report.lanes:
             if lane.scope is not None:
                 metrics.ROWS_ERASED.labels(lane.scope).inc(sum(lane.rows.values()))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_WORDS = {"refuse": ("refused", "red"), "wrong": ("wrong", "red"), "warn": ("warning", "yellow")}
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -46,7 +48,7 @@ def doctor(
         sys.stdout.write(found.sql)
     else:
         _show(found)
-    raise typer.Exit(2 if found.refused else 0)
+    raise typer.Exit(2 if found.refused else int(found.wrong > 0))
 
 
 def _show(found: Diagnosis) -> None:
@@ -65,17 +67,20 @@ def _show(found: Diagnosis) -> None:
             ),
         )
     for finding in found.findings:
-        refuses = finding.severity == "refuse"
-        say(
-            f"{'refused' if refuses else 'warning'}: {finding.subject}: {finding.message}",
-            "red" if refuses else "yellow",
-        )
+        word, style = _WORDS[finding.severity]
+        say(f"{word}: {finding.subject}: {finding.message}", style)
     refused = found.refused
-    warned = len(found.findings) - refused
+    warned = len(found.findings) - refused - found.wrong
     if refused:
         say(
             f"{counted(refused, 'thing')} must be mended before anything is erased"
             f" ({counted(warned, 'warning')}); `doctor --sql` prints what SQL can mend.",
+            "bold red",
+        )
+    elif found.wrong:
+        say(
+            f"{counted(found.wrong, 'thing')} must be mended, though sweeps go on"
+            f" ({counted(warned, 'warning')}).",
             "bold red",
         )
     else:
@@ -90,7 +95,7 @@ def _rights(store: Inspection) -> str:
 
 def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
     document: dict[str, object] = {
-        "safe": not found.refused,
+        "safe": not found.refused and not found.wrong,
         "findings": [asdict(finding) for finding in found.findings],
         "stores": [store.to_json() for store in found.stores],
     }

@@ -74,7 +74,7 @@ def in_words(lanes: Sequence[LaneReport | LanePlan]) -> str:
 def _interesting(stop: StopReason | None, accounts: int, lane: LaneReport | LanePlan) -> bool:
     """Ten thousand tenants with nothing due are a number, not ten thousand lines."""
     quiet = stop in {None, StopReason.EXHAUSTED}
-    return bool(accounts or lane.deferred or lane.on_hold) or not quiet
+    return bool(accounts or lane.deferred or lane.errors or lane.on_hold) or not quiet
 
 
 def _rows(rows: Mapping[str, int]) -> Text:
@@ -93,10 +93,17 @@ def _objects(queued: int) -> Text:
 def _kept_back(lane: LaneReport | LanePlan) -> Text:
     parts = [
         f"{count(number)} {what}"
-        for number, what in ((lane.on_hold, "on hold"), (lane.deferred, "deferred"))
+        for number, what in ((lane.on_hold, "on hold"), (_passing(lane), "deferred"))
         if number
     ]
+    parts += [f"{count(lane.errors)} failed"] if lane.errors else []
     return Text("\n".join(parts)) if parts else _NONE
+
+
+def _passing(lane: LaneReport | LanePlan) -> int:
+    """Deferred accounts that go by themselves, later."""
+    deferred = lane.deferred - lane.errors if isinstance(lane, LaneReport) else lane.deferred
+    return max(0, deferred)
 
 
 def _stop(stop: StopReason) -> Text:

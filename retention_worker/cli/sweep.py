@@ -71,6 +71,8 @@ def _show(report: SweepReport) -> None:
         show_objects(report.objects)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
-    needing = sum(1 for lane in report.lanes if lane.stop_reason.needs_person)
+    for each in report.unfinished:
+        complain(each)
+    needing = sum(1 for lane in report.lanes if lane.needs_person)
     if needing:
         say(f"{counted(needing, 'lane')} need{'s' * (needing == 1)} a person.", "bold red")

@@ -13,6 +13,7 @@ __all__ = [
     "day_and_time",
     "deferred",
     "held",
+    "out_of_reach",
     "paused",
     "paused_in_file",
     "refused",
@@ -89,6 +90,15 @@ def stopped(reason: StopReason, text: str | None) -> Obstacle:
         state=State.STOPPED,
         text="the last sweep of this tenant could not do its work",
         detail=f"{reason}: {text}" if text else str(reason),
+    )
+
+
+def out_of_reach(detail: str) -> Obstacle:
+    """Rows hang on the account that say another tenant, or none."""
+    return Obstacle(
+        state=State.STOPPED,
+        text="some of it is filed under another tenant, so that nobody may erase it",
+        detail=detail,
     )
 
 

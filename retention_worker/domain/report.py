@@ -17,7 +17,10 @@ __all__ = ["LanePlan", "LaneReport", "PlanReport", "SweepReport"]
 
 @dataclass(frozen=True, kw_only=True)
 class LaneReport:
-    """One lane of a sweep; `pace` is what slowed or stopped it last, None where nothing did."""
+    """One lane of a sweep; `pace` is what slowed or stopped it last, None where nothing did.
+
+    `errors` of the deferred accounts could not be erased: they stay until somebody has looked.
+    """
 
     tenant: str
     scope: Scope | None
@@ -27,11 +30,17 @@ class LaneReport:
     rows: Mapping[str, int] = field(default_factory=dict)
     objects_queued: int = 0
     deferred: int = 0
+    errors: int = 0
     on_hold: int = 0
     batches: int = 0
     stop_reason: StopReason
     reason: str | None = None
     pace: str | None = None
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody has to do something."""
+        return self.stop_reason.needs_person or self.errors > 0
 
     def to_json(self) -> dict[str, Any]:
         """The lane as `sweep --json` prints it."""
@@ -44,6 +53,7 @@ class LaneReport:
             "rows": dict(self.rows),
             "objects_queued": self.objects_queued,
             "deferred": self.deferred,
+            "errors": self.errors,
             "on_hold": self.on_hold,
             "batches": self.batches,
             "stop_reason": self.stop_reason,
@@ -56,19 +66,21 @@ class LaneReport:
 class SweepReport:
     """A sweep: its lanes in the order in which they were served.
 
-    `objects` is there where the outbox was drained at its end.
+    `unfinished` says which requests it could not finish, and why. `objects` is there where the
+    outbox was drained at its end.
     """
 
     sweep_id: int
     started_at: datetime
     finished_at: datetime
     lanes: tuple[LaneReport, ...]
+    unfinished: tuple[str, ...] = ()
     objects: DrainReport | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where a lane or an object needs a person."""
-        lanes = int(any(lane.stop_reason.needs_person for lane in self.lanes))
+        """0, or 1 where a lane, a request or an object needs a person."""
+        lanes = int(any(lane.needs_person for lane in self.lanes) or bool(self.unfinished))
         return max(lanes, self.objects.exit_code if self.objects else 0)
 
     def to_json(self) -> dict[str, Any]:
@@ -78,12 +90,16 @@ class SweepReport:
             "started_at": stamp(self.started_at),
             "finished_at": stamp(self.finished_at),
             "lanes": [lane.to_json() for lane in self.lanes],
+            "unfinished_requests": list(self.unfinished),
         } | ({"objects": self.objects.to_json()} if self.objects else {})
 
 
 @dataclass(frozen=True, kw_only=True)
 class LanePlan:
-    """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due."""
+    """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
+
+    `errors`: accounts that are due and that a sweep could not erase.
+    """
 
     tenant: str
     scope: Scope | None
@@ -93,9 +109,16 @@ class LanePlan:
     rows: Mapping[str, int] = field(default_factory=dict)
     objects_queued: int = 0
     deferred: int = 0
+    errors: int = 0
     on_hold: int = 0
     stop_reason: StopReason | None = None
     reason: str | None = None
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody has to do something."""
+        waits = self.stop_reason is not None and self.stop_reason.needs_person
+        return waits or self.errors > 0
 
     @classmethod
     def from_json(cls, lane: Mapping[str, Any]) -> LanePlan:
@@ -131,6 +154,7 @@ class LanePlan:
             "rows": dict(self.rows),
             "objects_queued": self.objects_queued,
             "deferred": self.deferred,
+            "errors": self.errors,
             "on_hold": self.on_hold,
             "stop_reason": self.stop_reason,
             "reason": self.reason,
@@ -147,7 +171,7 @@ class PlanReport:
     @property
     def exit_code(self) -> int:
         """0, or 1 where a lane needs a person."""
-        return int(any(lane.stop_reason and lane.stop_reason.needs_person for lane in self.lanes))
+        return int(any(lane.needs_person for lane in self.lanes))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `plan --json` prints it."""

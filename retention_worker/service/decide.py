@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from retention_worker.domain.lane import DeferReason
@@ -9,11 +10,10 @@ from retention_worker.domain.scope import Scope
 from retention_worker.store.accounts import Found
 from retention_worker.store.deferred import Deferred
 from retention_worker.store.keys import Key
+from retention_worker.store.remains import Remains, unreachable
 
-__all__ = ["STILL_THERE", "block", "has_credentials", "retry_time"]
+__all__ = ["block", "has_credentials", "retry_time", "still_there"]
 
-# What a sweep and a request say where `has_credentials` finds something after the erasure.
-STILL_THERE = "rows that were erased are still there: a trigger or a rule keeps them: run doctor"
 # A lock or a time-out passes soon; an error is looked at again, but not in every sweep for ever.
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=6)
@@ -22,6 +22,16 @@ _LAST_RETRY = timedelta(hours=6)
 def has_credentials(found: Found, scope: Scope) -> bool:
     """Whether anything of the scope is still there."""
     return found.has_biometric or (scope is Scope.ALL and found.has_other)
+
+
+def still_there(left: Iterable[Remains]) -> str:
+    """What a sweep and a request say where the independent look finds something afterwards."""
+    found = list(left)
+    names = ", ".join(f"{each.entry} ({each.rows})" for each in found)
+    return unreachable(found) or (
+        f"rows that were erased are still there: {names}: a trigger or a rule keeps them: "
+        "run doctor"
+    )
 
 
 def block(key: Key, found: Found) -> Deferred | None:

@@ -35,6 +35,11 @@ class Diagnosis:
         """How many findings stop every lane."""
         return sum(1 for each in self.findings if each.severity is Severity.REFUSE)
 
+    @property
+    def wrong(self) -> int:
+        """How many findings somebody must mend, though lanes go on."""
+        return sum(1 for each in self.findings if each.severity is Severity.WRONG)
+
 
 def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
     """Examine the data map against the database as it is now; nothing is written.

@@ -12,17 +12,17 @@ from retention_worker.domain.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     InProgress,
+    NotFinished,
     RetentionWorkerError,
     UnknownSubject,
 )
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
-from retention_worker.service.decide import has_credentials
 from retention_worker.service.prepare import Prepared, prepare, tenant_id_of
 from retention_worker.service.request import ACCOUNT, Erased, RequestRun, refuse_hold
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, requests, transactions
+from retention_worker.store import accounts, remains, requests, transactions
 from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
@@ -102,23 +102,24 @@ def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -
 
 def finish_open(
     worker: Worker, conn: Connection, prepared: Prepared, tenants: Sequence[str]
-) -> int:
-    """Finish requests whose command died; how many were finished. No error of one stops others."""
+) -> tuple[str, ...]:
+    """Finish requests whose command died; why others could not be. No error of one stops others."""
     ids = [prepared.policies.files[name].policy.tenant_id for name in tenants] if tenants else None
     with writing(conn):
         waiting = requests.opened(Session(conn, worker.settings.schema_name), ids)
-    done = 0
+    hindered: list[str] = []
     for request in waiting:
         if worker.stop.is_set():
             break
         try:
             RequestRun(worker, conn, prepared, request).finish()
-            done += 1
         except DatabaseUnavailable:
             raise
         except RetentionWorkerError as exc:
             _log.warning("request_not_finished", request=request.id, error=str(exc))
-    return done
+            told = isinstance(exc, NotFinished)  # it names the request itself
+            hindered.append(str(exc) if told else f"request {request.id}: {exc}")
+    return tuple(hindered)
 
 
 def _note(
@@ -143,10 +144,10 @@ def _note(
     name, subject_key = (owned.id, owned.key) if owned else (locked.id, key)
     before = requests.latest(session, tenant_id, wanted.kind, name, wanted.scope)
     if before is not None:
-        if owned is None:
-            left = has_credentials(found, wanted.scope)
-        else:
-            left = bool(transactions.is_left(session, compiled, tenant_id, owned, wanted.scope))
+        known = (session, compiled, tenant_id, wanted.scope)
+        left = (
+            remains.of_transaction(*known, owned) if owned else remains.of_accounts(*known, [key])
+        )
         if not left:
             return _again(before)
     if owned is not None and owned.in_progress and wanted.refuse_in_progress:

@@ -10,9 +10,9 @@ from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import STILL_THERE, has_credentials, retry_time
+from retention_worker.service.decide import retry_time, still_there
 from retention_worker.service.triage import Sorted, Triage
-from retention_worker.store import accounts, approvals, credentials, deferred, ledger
+from retention_worker.store import accounts, approvals, credentials, deferred, ledger, remains
 from retention_worker.store.accounts import Candidate
 from retention_worker.store.credentials import Counts, Erasing, Part
 from retention_worker.store.deferred import Activity, Deferred
@@ -82,7 +82,7 @@ class LaneErasing:
         counts = self._erase_credentials([large.key], part).counts()
         self._check_activity([large.key])
         ended = part.name is None
-        complete = ended and not self._is_left([large.key])
+        complete = ended and not self._left([large.key])
         if complete or counts.rows:
             record = self._record(int(complete))
             subjects = self._subjects([large.key])
@@ -151,12 +151,15 @@ class LaneErasing:
     def _check(self, keys: Sequence[Key]) -> None:
         """What only the database can prove: erasing was no activity, and nothing is left."""
         self._check_activity(keys)
-        if self.prove and self._is_left(keys):
-            raise IncompleteErasure(STILL_THERE)
+        if self.prove and (left := self._left(keys)):
+            raise IncompleteErasure(still_there(left))
 
-    def _is_left(self, keys: Sequence[Key]) -> bool:
-        scope = self.triage.terms.scope
-        return any(has_credentials(found, scope) for found in self.triage.ask(keys).get().values())
+    def _left(self, keys: Sequence[Key]) -> list[remains.Remains]:
+        """By an independent look: what of the scope is still under the accounts."""
+        terms = self.triage.terms
+        return remains.of_accounts(
+            self._session, self.triage.compiled, terms.tenant_id, terms.scope, keys
+        )
 
     def _check_activity(self, keys: Sequence[Key]) -> None:
         compiled, terms, locked = self.triage.compiled, self.triage.terms, self.triage.locked

@@ -29,7 +29,7 @@ from retention_worker.service.obstacles import Case, Tenant, find_tenant, obstac
 from retention_worker.service.prepare import prepare
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.worker import Worker
-from retention_worker.store import control
+from retention_worker.store import control, remains
 from retention_worker.store import explain as store
 from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
@@ -91,6 +91,7 @@ class _Case:
         account = self._account(given)
         self.key = account.key if account else given
         self.subject = id_text(self.key)
+        self.remains = self._remains() if account else []
         known = (self.session, self.tenant.tenant_id, self.subject, self._transactions())
         erased = store.erasures(*known)
         if account is None and not erased:
@@ -120,6 +121,15 @@ class _Case:
                 self.session, self.compiled, self.sql, self.tenant.tenant_id, given
             )
 
+    def _remains(self) -> list[remains.Remains]:
+        """What hangs on the account by keys alone: nothing found is not nothing there."""
+        tenant_id = self.tenant.tenant_id
+        return remains.of_accounts(self.session, self.compiled, tenant_id, Scope.ALL, [self.key])
+
+    def _lost(self, scope: Scope) -> str | None:
+        names = {each.entry.name for each in self.compiled.of_scope(scope)}
+        return remains.unreachable(each for each in self.remains if each.entry in names)
+
     def _transactions(self) -> list[str]:
         return store.transactions(
             self.session, self.compiled, self.sql, self.tenant.tenant_id, self.key
@@ -129,12 +139,13 @@ class _Case:
         """Every entry of the map, in the file's order."""
         counts = store.counts(self.session, self.compiled, self.tenant.tenant_id, self.key)
         outbox = store.objects(self.session, self.tenant.tenant_id, self.subject)
+        unreachable = {each.entry: each.unreachable for each in self.remains}
         return [
             Entry(
                 name=each.name,
                 table=str(each.table),
                 class_=each.class_,
-                rows=counts[each.name][0],
+                rows=counts[each.name][0] + unreachable.get(each.name, 0),
                 objects=counts[each.name][1],
                 outbox=outbox.get(each.name, ObjectCounts()),
                 erased_at=erased.get(each.name),
@@ -190,6 +201,7 @@ class _Case:
                 deferral=deferral,
                 now=self.now,
                 refusal=self.refusal,
+                lost=self._lost(scope),
             )
         )
 

@@ -76,7 +76,10 @@ def _only(policies: PolicySet) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One account and scope; `refusal`: why no sweep would start at all."""
+    """One account and scope; `refusal`: why no sweep would start at all.
+
+    `lost`: which rows of the account no erasing statement reaches, None where it reaches all.
+    """
 
     worker: Worker
     session: Session
@@ -88,6 +91,7 @@ class Case:
     deferral: store.Deferral | None
     now: datetime
     refusal: str | None
+    lost: str | None = None
 
 
 def obstacles_of(case: Case) -> list[Obstacle]:
@@ -97,6 +101,7 @@ def obstacles_of(case: Case) -> list[Obstacle]:
         *_pauses(case),
         *([obstacle.refused(case.refusal)] if case.refusal is not None else []),
         *_stopped(case),
+        *([obstacle.out_of_reach(case.lost)] if case.lost is not None else []),
         *_deferred(case),
         *_window(case),
     ]

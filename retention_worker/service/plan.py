@@ -146,13 +146,16 @@ class _Tenant:
             tenant=policy.tenant, scope=scope, cutoff=cutoff, policy_digest=policy.digest
         )
         if reach is None or cutoff is None:
-            return empty
+            with reading(self.conn):
+                failed = self._failed(Session(self.conn, self.worker.settings.schema_name), scope)
+            return replace(empty, errors=failed.accounts, reason=failed.detail)
         survey = self._survey(scope, cutoff, reach)
         with reading(self.conn):
             session = Session(self.conn, self.worker.settings.schema_name)
             stop, reason = self._stop(session, self._as_applied(session, survey))
             counted = self._count(session, survey)
             blocked = deferred.counts(session, [policy.tenant_id])
+            failed = self._failed(session, scope, survey.lost)
         if stop is None and scope is Scope.BIOMETRICS:
             self._gone = counted.overlap
         reasons = dict(blocked.get((policy.tenant_id, scope), {}))
@@ -163,10 +166,16 @@ class _Tenant:
             rows=counted.rows,
             objects_queued=counted.objects,
             deferred=sum(reasons.values()),
+            errors=failed.accounts + len(survey.lost),
             on_hold=on_hold,
             stop_reason=stop,
-            reason=reason,
+            reason=reason or next(iter(survey.lost.values()), failed.detail),
         )
+
+    def _failed(self, session: Session, scope: Scope, known: Iterable[str] = ()) -> deferred.Errors:
+        """What an earlier sweep could not erase."""
+        tenant = self.file.policy.tenant_id
+        return deferred.errors(session, [tenant], known).get((tenant, scope), deferred.Errors())
 
     def _survey(self, scope: Scope, cutoff: datetime, reach: Reach) -> Survey:
         """The lane, with what a sweep would find behind the watermark."""

@@ -77,7 +77,8 @@ def _with_credentials(
     found = accounts.look(
         session, compiled, lane.tenant_id, lane.scope, keys, cutoff=None, now=now, max_units=1
     )
-    there = [key for key in keys if has_credentials(found[id_text(key)], lane.scope)]
+    looked = {key: found[id_text(key)] for key in keys}
+    there = [key for key, f in looked.items() if f.is_astray or has_credentials(f, lane.scope)]
     # What failed waits for its own time, with its attempts and how far it came.
     later = deferred.tried_again(session, lane.tenant_id, lane.scope, [id_text(k) for k in there])
     return tuple(key for key in there if id_text(key) not in later)

@@ -16,10 +16,18 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import STILL_THERE, has_credentials
+from retention_worker.service.decide import has_credentials, still_there
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, credentials, deferred, ledger, requests, transactions
+from retention_worker.store import (
+    accounts,
+    credentials,
+    deferred,
+    ledger,
+    remains,
+    requests,
+    transactions,
+)
 from retention_worker.store.accounts import Found, Locked
 from retention_worker.store.credentials import Counts, Part
 from retention_worker.store.deferred import Activity
@@ -90,12 +98,14 @@ class RequestRun:
         self._objects = 0
         self._walks = 0
         self._finished_at: datetime | None = None
+        self._lost: str | None = None
 
     def finish(self) -> Erased:
         """Until it is done; a lock or a time-out is tried again, in smaller parts.
 
         Raises:
-            NotFinished: rows are locked for long, or the process is told to stop.
+            NotFinished: rows are locked for long, or cannot be reached, or the process is told to
+                stop.
             OnHold: since it was noted, the account was put on hold.
         """
         failures = 0
@@ -112,9 +122,15 @@ class RequestRun:
             failures = 0
             if done:
                 return self._erased()
-        reason = "rows are locked" if failures == _ATTEMPTS else "the process stops"
-        raise NotFinished(
-            f"request {self.request.id} is noted and not finished, because {reason}: "
+            if self._lost is not None:
+                raise self._not_finished(self._lost)
+        raise self._not_finished(
+            "rows that are locked" if failures == _ATTEMPTS else "a process that stops"
+        )
+
+    def _not_finished(self, reason: str) -> NotFinished:
+        return NotFinished(
+            f"request {self.request.id} is noted and not finished, because of {reason}: "
             "`run` and `sweep` go on with it"
         )
 
@@ -177,11 +193,12 @@ class RequestRun:
             complete, part = False, None
         if complete:
             self._prove(session, key, locked)
+            complete, part = self._lost is None, None
         if complete or counts.rows:
             self._write(session, batch, previous, counts, locked, complete=complete, now=now)
         self._add(counts)
         if not complete:
-            requests.set_progress(session, request.id, part)
+            requests.set_progress(session, request.id, part, self._lost)
             return False
         requests.finish(session, request.id, "done", None, now)
         self._finished_at = now
@@ -220,22 +237,26 @@ class RequestRun:
         deferred.remember(session, self.request.tenant_id, scopes, [seen], self.worker.clock())
 
     def _prove(self, session: Session, key: Key, locked: Locked) -> None:
-        """Nothing is left, and erasing was no activity."""
+        """Nothing is left but what cannot be reached, and erasing was no activity."""
         request = self.request
         after = accounts.activity_now(session, self._compiled, request.tenant_id, [key])
         if after.get(locked.id) != locked.activity:
             raise IncompleteErasure("erasing changed the account's last activity: run doctor")
-        if request.kind == TRANSACTION:
-            owned = Owned(key=request.subject_key, account_key=key)
-            left = transactions.is_left(
-                session, self._compiled, request.tenant_id, owned, request.scope
-            )
-        else:
-            left = has_credentials(self._look(session, key), request.scope)
-        if left is None:
+        left = self._left(session, key)
+        self._lost = remains.unreachable(left)
+        if left and self._lost is None:
+            raise IncompleteErasure(still_there(left))
+
+    def _left(self, session: Session, key: Key) -> list[remains.Remains]:
+        """By an independent look: what of the scope is still there."""
+        request = self.request
+        known = (session, self._compiled, request.tenant_id)
+        if request.kind != TRANSACTION:
+            return remains.of_accounts(*known, request.scope, [key])
+        owned = Owned(key=request.subject_key, account_key=key)
+        if transactions.is_left(*known, owned, request.scope) is None:
             raise UnknownSubject("the transaction belongs to another account by now: ask again")
-        if left:
-            raise IncompleteErasure(STILL_THERE)
+        return remains.of_transaction(*known, request.scope, owned)
 
     def _write(
         self,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
 from retention_worker.service.decide import block, has_credentials
-from retention_worker.store import accounts, deferred
+from retention_worker.store import accounts, deferred, remains
 from retention_worker.store.accounts import Found
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
@@ -22,13 +22,17 @@ _PAGE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """A lane at an instant: `behind` are keys that reconcile has found."""
+    """A lane at an instant: `behind` are keys that reconcile has found.
+
+    `lost` fills while the due are counted: accounts that cannot be erased whole, and why.
+    """
 
     compiled: CompiledMap
     lane: LaneState
     cutoff: datetime
     now: datetime
     behind: tuple[Key, ...] = ()
+    lost: dict[str, str] = field(default_factory=dict)
 
     @property
     def bound(self) -> str:
@@ -115,8 +119,14 @@ def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list
         max_units=1,
     )
     scope: Scope = survey.lane.scope
-    return [
-        (key, found)
+    lost = remains.lost(
+        session, survey.compiled, survey.lane.tenant_id, scope, looked=looked, keys=keys
+    )
+    there = [
+        (key, looked[id_text(key)])
         for key in keys
-        if has_credentials(found := looked[id_text(key)], scope) and block(key, found) is None
+        if has_credentials(looked[id_text(key)], scope) or id_text(key) in lost
     ]
+    free = [(key, found) for key, found in there if block(key, found) is None]
+    survey.lost.update({found.id: lost[found.id] for _, found in free if found.id in lost})
+    return [(key, found) for key, found in free if found.id not in lost]

@@ -64,9 +64,10 @@ def sweep(
             session = Session(conn, worker.settings.schema_name)
             lanes.register(session, prepared.by_tenant_id())
             number = sweeps.begin(session, now, __version__, socket.gethostname())
-        finish_open(worker, conn, prepared, tenants)
+        unfinished = finish_open(worker, conn, prepared, tenants)
     with structlog.contextvars.bound_contextvars(sweep_id=number):
-        return _Sweep(worker, prepared, number, now, reconcile, progress).run(chosen, tenants)
+        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished)
+        return running.run(chosen, tenants)
 
 
 def _chosen(prepared: Prepared, tenants: Sequence[str]) -> list[PolicyFile]:
@@ -82,6 +83,7 @@ class _Sweep:
     now: datetime
     reconcile: bool
     progress: Progress | None
+    unfinished: tuple[str, ...]
 
     def run(self, chosen: list[PolicyFile], tenants: Sequence[str]) -> SweepReport:
         _log.info("sweep_started", tenants=len(chosen))
@@ -94,6 +96,7 @@ class _Sweep:
             started_at=self.now,
             finished_at=self.worker.clock(),
             lanes=tuple(reports),
+            unfinished=self.unfinished,
         )
         self._end(report)
         return report
@@ -255,13 +258,18 @@ class _Sweep:
         with self.worker.pool.connection() as conn, writing(conn):
             session = Session(conn, self.worker.settings.schema_name)
             done = ledger.totals(session, self.number)
-            blocked = deferred.counts(session, {tenant for tenant, _ in endings})
+            tenants = {tenant for tenant, _ in endings}
+            blocked = deferred.counts(session, tenants)
+            failed = deferred.errors(session, tenants)
         files = {file.policy.tenant_id: file for file in chosen}
         reports = []
         for (tenant, scope), ending in endings.items():
             total = done.get((tenant, scope), ledger.LaneTotals(rows={}))
             reasons = dict(blocked.get((tenant, scope), {}))
             on_hold = reasons.pop(DeferReason.HOLD, 0)
+            errors = failed.get((tenant, scope), deferred.Errors())
+            if errors.accounts:
+                self._warn(files[tenant], scope, errors)
             reports.append(
                 LaneReport(
                     tenant=files[tenant].policy.tenant,
@@ -272,14 +280,24 @@ class _Sweep:
                     rows=total.rows,
                     objects_queued=total.objects,
                     deferred=sum(reasons.values()),
+                    errors=errors.accounts,
                     on_hold=on_hold,
                     batches=total.batches,
                     stop_reason=ending.stop,
-                    reason=ending.reason,
+                    reason=ending.reason or errors.detail,
                     pace=ending.pace,
                 )
             )
         return reports
+
+    def _warn(self, file: PolicyFile, scope: Scope, errors: deferred.Errors) -> None:
+        _log.warning(
+            "accounts_not_erased",
+            tenant=file.policy.tenant,
+            scope=scope,
+            accounts=errors.accounts,
+            error=errors.detail,
+        )
 
     def _broken(self, tenants: Sequence[str]) -> list[LaneReport]:
         """A file that is wrong never means delete, and never passes in silence."""

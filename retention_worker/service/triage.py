@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from retention_worker.domain.lane import DeferReason, Position
 from retention_worker.service.decide import block, has_credentials, retry_time
 from retention_worker.service.terms import Source, Terms
-from retention_worker.store import accounts, ledger
+from retention_worker.store import accounts, ledger, remains
 from retention_worker.store.accounts import Candidate, Found, Locked
 from retention_worker.store.answers import Later
 from retention_worker.store.credentials import Part
@@ -65,6 +65,7 @@ class Triage:
     max_units: int
     locked: Mapping[str, Locked] = field(default_factory=dict)
     looked: Mapping[str, Found] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
     _number: Later[int] | None = None
 
     @property
@@ -119,6 +120,15 @@ class Triage:
         self._number = ledger.ask_batch(self.session)
         self.locked = asked.get()
         self.looked = looking.get()
+        locked = [key for key in keys if id_text(key) in self.locked]
+        self.lost = remains.lost(
+            self.session,
+            self.compiled,
+            terms.tenant_id,
+            terms.scope,
+            looked=self.looked,
+            keys=locked,
+        )
 
     @property
     def _bound(self) -> str:
@@ -166,17 +176,32 @@ class Triage:
             )
 
     def _is_due(self, each: Candidate, found: Found, result: Sorted) -> bool:
+        blocked = block(each.key, found)
+        if found.id in self.lost:
+            # Erased in part it would be called erased; what blocks it anyway is said first.
+            result.defer.append(blocked or self._out_of_reach(each.key, self.lost[found.id]))
+            return False
         if not has_credentials(found, self.terms.scope):
             # The last part may have been the rest; a row must still say that it is complete.
             if self.done(each.key) is not None:
                 return True
             result.drop.append(found.id)
             return False
-        blocked = block(each.key, found)
         if blocked is not None:
             result.defer.append(blocked)
             return False
         return True
+
+    def _out_of_reach(self, key: Key, words: str) -> Deferred:
+        attempts = self.attempts(key) + 1
+        return Deferred(
+            key=key,
+            reason=DeferReason.ERROR,
+            detail=words,
+            retry_at=retry_time(self.terms.now, attempts),
+            attempts=attempts,
+            done=self.done(key),
+        )
 
     def _is_full(self, each: Candidate, found: Found, units: int, result: Sorted) -> bool:
         """Whether the batch ends before this account, or is this account's alone."""

@@ -67,7 +67,8 @@ class Found:
     activity after the cutoff, as text. `newest_credential`: when it was made, as text; it
     `credential_is_newer` where that is after the cutoff. `has_other` is False where the scope is
     biometrics, and where there are biometrics if nobody asked for more. `units`: how many rows hang
-    directly under the account, counted no further than asked.
+    directly under the account, counted no further than asked. `is_astray`: a row below it says
+    another tenant, or none, so that the statements that erase may not reach everything.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Found:
     has_biometric: bool
     has_other: bool
     units: int
+    is_astray: bool
 
 
 def page(

@@ -151,6 +151,27 @@ def counts(
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """Accounts of a lane that could not be erased, and what one of them says."""
+
+    accounts: int = 0
+    detail: str | None = None
+
+
+def errors(
+    session: Session, tenant_ids: Iterable[str], known: Iterable[str] = ()
+) -> dict[tuple[str, Scope], Errors]:
+    """What could not be erased and needs somebody, by lane; `known` accounts are left out."""
+    parameters = {"tenants": list(tenant_ids), "known": list(known)}
+    return {
+        (row["tenant_id"], Scope(row["scope"])): Errors(
+            accounts=row["accounts"], detail=row["detail"]
+        )
+        for row in session.rows("deferred.errors", parameters)
+    }
+
+
 def tried_again(session: Session, tenant_id: str, scope: Scope, ids: Sequence[str]) -> set[str]:
     """Which of these accounts have a time of their own at which they are tried again."""
     if not ids:

@@ -119,12 +119,16 @@ def lock(session: Session, request: int) -> Request | None:
     return _request(row) if row else None
 
 
-def set_progress(session: Session, request: int, done: Part | None) -> None:
-    """Note how far a large account was erased; None: from the start again."""
+def set_progress(
+    session: Session, request: int, done: Part | None, detail: str | None = None
+) -> None:
+    """Note how far a large account was erased (None: from the start again), and what hinders."""
     progress = None
     if done is not None:
         progress = json.dumps({"name": done.name, "upto": list(done.upto) if done.upto else None})
-    session.run("requests.set_progress", {"request": request, "progress": progress})
+    session.run(
+        "requests.set_progress", {"request": request, "progress": progress, "detail": detail}
+    )
 
 
 def finish(session: Session, request: int, state: str, detail: str | None, now: datetime) -> None:

@@ -7,14 +7,28 @@ from itertools import groupby
 
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
 from retention_worker.service.doctor.case import Case
-from retention_worker.service.doctor.finding import Finding, refuse, warn
+from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
-from retention_worker.store.examine import TooSlow, explain, odd_activity, unclaimed
+from retention_worker.store.examine import (
+    TooSlow,
+    explain,
+    odd_activity,
+    unclaimed,
+    unreachable,
+)
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import status
 from retention_worker.store.session import Session
+from retention_worker.store.verify import Looks
 
-__all__ = ["activity", "never_analyzed", "own_schema", "statements", "unclaimed_rows"]
+__all__ = [
+    "activity",
+    "never_analyzed",
+    "other_tenants",
+    "own_schema",
+    "statements",
+    "unclaimed_rows",
+]
 
 # Below this a wrong estimate costs nothing.
 _LARGE_BYTES = 8 * 1024 * 1024
@@ -44,6 +58,30 @@ def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
                 f"has rows that no entry claims ({comma(sorted(kinds))}): add them to the where of "
                 "an entry, or write that part under retained",
             )
+
+
+def other_tenants(session: Session, case: Case) -> Iterator[Finding]:
+    """Credentials under an account that a table on the way gives another tenant, or none."""
+    for entry in case.datamap.credentials:
+        subject = f"credentials[{entry.name}]"
+        try:
+            looks = Looks(case.datamap, case.facts.catalog, session.schema_name)
+            found = unreachable(session, looks, entry)
+        except (DriftError, StatementFailed):
+            continue  # other checks tell why: columns, privileges, statements
+        if found is None or found.rows == 0:
+            continue
+        if found.rows is None:
+            yield warn("other-tenant", subject, "was too large to compare tenants: run `verify`")
+            continue
+        seen = "in a hundredth of the table" if found.sampled else "of the table"
+        yield wrong(
+            "other-tenant",
+            subject,
+            f"{found.rows:,} row(s) {seen} hang on an account and say another tenant than it, or "
+            "none, or their parents do, so that they are never erased: correct the tenant columns; "
+            "`verify` looks at all rows and names accounts",
+        )
 
 
 def activity(session: Session, case: Case) -> Iterator[Finding]:

@@ -116,7 +116,8 @@ def examine(
     if case.compiled is not None and not ill:
         # The last word is the server's, once every check is content.
         found += contents.statements(session, case.compiled)
-    return tuple(sorted(found, key=lambda each: each.severity is Severity.WARN))
+        found += contents.other_tenants(session, case)
+    return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))
 
 
 def _read(session: Session, datamap: DataMap, settings: Settings, policies: int | None) -> Case:

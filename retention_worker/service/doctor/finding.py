@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Severity", "refuse", "warn"]
+__all__ = ["Finding", "Severity", "refuse", "warn", "wrong"]
 
 
 class Severity(StrEnum):
-    """`refuse`: nothing is erased until it is mended. `warn`: slow or forgotten."""
+    """`refuse`: nothing is erased until it is mended. `warn`: slow or forgotten.
+
+    `wrong`: sweeps go on, and some of what is due cannot go, or is not what it seems.
+    """
 
     REFUSE = "refuse"
+    WRONG = "wrong"
     WARN = "warn"
 
 
@@ -35,6 +39,13 @@ def refuse(check: str, subject: object, message: str, sql: str | None = None) ->
     """A finding that stops the lanes."""
     return Finding(
         severity=Severity.REFUSE, check=check, subject=str(subject), message=message, sql=sql
+    )
+
+
+def wrong(check: str, subject: object, message: str, sql: str | None = None) -> Finding:
+    """A finding that a person must mend, though lanes go on."""
+    return Finding(
+        severity=Severity.WRONG, check=check, subject=str(subject), message=message, sql=sql
     )
 
 

@@ -58,7 +58,8 @@ def _schemas_of_types(found: Iterable[TableNeeds], catalog: Catalog) -> Iterator
         columns = table.columns if table is not None else {}
         for name in {**each.read, **each.write}:
             if name in columns:
-                yield from {columns[name].type_schema, columns[name].operators} - {BUILT_IN}
+                found_in = {columns[name].type_schema, columns[name].operators}
+                yield from sorted(found_in - {BUILT_IN})
 
 
 def _signs(role: str) -> Iterator[str]:

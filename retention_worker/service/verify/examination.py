@@ -128,6 +128,9 @@ class _Examination:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
                 yield _Step(f"orphans: {name}", partial(rows.orphans, name=name))
+            for entry in scene.datamap.credentials:
+                look = partial(rows.unreachable, entry=entry)
+                yield _Step(f"other tenants: {entry.name}", look)
 
     def _overdue(self, session: Session, scene: Scene, *, scope: Scope) -> list[Observation]:
         lanes = left.lanes_left(session, scene, scope)

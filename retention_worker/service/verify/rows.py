@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap import Credential, TableName
 from retention_worker.domain.verification import Observation
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["Population", "orphans", "unclaimed"]
+__all__ = ["Population", "orphans", "unclaimed", "unreachable"]
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50
@@ -120,6 +120,22 @@ def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Obser
             count=row["rows"],
             message=f"{name}: {row['rows']} row(s) with {row['kind']} are in no entry of the data "
             "map: add them to one, or write them under retained",
+        )
+
+
+def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+    """Credentials under an account that a table on the way gives another tenant, or none."""
+    statement = scene.looks.unreachable(entry)
+    row = session.row(statement, {}) if statement is not None else None
+    if row and row["rows"]:
+        yield Observation(
+            check="unreachable",
+            wrong=True,
+            count=row["rows"],
+            examples=tuple(row["examples"]),
+            message=f"{entry.name}: {row['rows']} row(s) of {row['accounts']} account(s) cannot be "
+            "erased: they or their parents say another tenant than the account, or none: correct "
+            "the tenant columns",
         )
 
 

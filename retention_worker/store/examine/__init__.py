@@ -18,6 +18,7 @@ from retention_worker.store.examine.looks import (
     explain,
     odd_activity,
     unclaimed,
+    unreachable,
 )
 from retention_worker.store.examine.reader import compare, lacking, read
 from retention_worker.store.examine.surroundings import OtherTable, Surroundings, look_around
@@ -44,4 +45,5 @@ __all__ = [
     "odd_activity",
     "read",
     "unclaimed",
+    "unreachable",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +19,17 @@ from retention_worker.store.mapsql.fragments import all_of, column, listed, tabl
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql
 from retention_worker.store.session import Session
+from retention_worker.store.verify.looks import Looks
 
-__all__ = ["OddActivity", "TooSlow", "explain", "odd_activity", "unclaimed"]
+__all__ = [
+    "OddActivity",
+    "TooSlow",
+    "Unreachable",
+    "explain",
+    "odd_activity",
+    "unclaimed",
+    "unreachable",
+]
 
 # A look may read a large table whole; nobody waits longer for a warning.
 _TIMEOUT = "5s"
@@ -84,6 +93,32 @@ def unclaimed(
     ).format(names, table(first.table), claimed, SQL(str(_ROWS)), SQL(str(_KINDS)))
     with _bounded(session):
         return session.rows(statement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreachable:
+    """How many rows of an entry say another tenant than their account; None: nobody knows.
+
+    `sampled`: among the rows of a hundredth of the table.
+    """
+
+    rows: int | None
+    sampled: bool = False
+
+
+def unreachable(session: Session, looks: Looks, entry: Credential) -> Unreachable | None:
+    """Look at all rows of an entry, or at some where that takes too long; None: none can be.
+
+    Raises:
+        DriftError, StatementFailed: a privilege is missing, or the map does not fit.
+    """
+    for sampled in (False, True):
+        statement = looks.unreachable(entry, sample=sampled)
+        if statement is None:
+            return None
+        with suppress(TooSlow), _bounded(session):
+            return Unreachable(rows=session.value(statement), sampled=sampled)
+    return Unreachable(rows=None)
 
 
 def odd_activity(session: Session, catalog: Catalog, datamap: DataMap) -> OddActivity:

@@ -27,6 +27,7 @@ from retention_worker.store.mapsql.paths import (
     tenant_condition,
     top_path,
 )
+from retention_worker.store.mapsql.remains import astray
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
 
 __all__ = ["AccountSql", "account_sql"]
@@ -234,10 +235,10 @@ class _Builder:
         """Everything that decides about accounts beside their own row, after the lock.
 
         One row an account: on hold until when, the latest newer activity, the newest credential
-        and whether it is newer, whether credentials of each class are there, and how many rows
-        hang directly under it. Parameters: tenant, scope, now, cutoff_at (an instant, NULL: no
-        cutoff), max_units, those of `newer`, and thorough: look for other credentials though there
-        are biometrics.
+        and whether it is newer, whether credentials of each class are there, how many rows hang
+        directly under it, and whether any below it says another tenant. Parameters: tenant, scope,
+        now, cutoff_at (an instant, NULL: no cutoff), max_units, those of `newer`, and thorough:
+        look for other credentials though there are biometrics.
         """
         activities = [
             self._newest_activity(source, newer[f"activity{index}"], f"activity{index}")
@@ -252,7 +253,7 @@ class _Builder:
             "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
             "seen.at::text AS newest_credential, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
             "AS credential_is_newer, seen.biometric AS has_biometric, "
-            "{other} AS has_other, {units}::bigint AS units FROM {keys} "
+            "{other} AS has_other, {units}::bigint AS units, {astray} AS is_astray FROM {keys} "
             # OFFSET keeps it apart: pulled up, each would be looked for wherever it is named.
             "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric OFFSET 0) "
             "AS seen"
@@ -266,6 +267,7 @@ class _Builder:
                 _any_of(entries, CredentialClass.OTHER)
             ),
             units=self._units(entries),
+            astray=astray(self.datamap, self.catalog, entries),
             keys=account_keys(self.info, self.accounts.id),
         )
 

@@ -23,6 +23,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.live import LiveSql, live_sql
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
+from retention_worker.store.mapsql.remains import RemainsSql, remains_sql
 from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
 
 __all__ = ["CompiledMap", "PartSql", "compile_map", "compile_on"]
@@ -52,6 +53,7 @@ class CompiledMap:
     parts: tuple[PartSql, ...]
     transactions: TransactionSql | None
     live: tuple[LiveSql, ...]
+    remains: RemainsSql
 
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
@@ -94,6 +96,7 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
         transactions=transaction_sql(datamap, catalog, entries),
         live=live_sql(datamap, catalog),
+        remains=remains_sql(datamap, catalog, entries),
     )
 
 

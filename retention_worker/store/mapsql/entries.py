@@ -25,7 +25,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
 from retention_worker.store.mapsql.uris import uri_of
 
-__all__ = ["EntrySql", "entry_sql"]
+__all__ = ["EntrySql", "entry_sql", "of_this_transaction"]
 
 # Types whose text is no name of one object.
 _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
@@ -48,7 +48,8 @@ class EntrySql:
     the entry has objects, and elsewhere they touch the rows that they erase and return nothing.
     `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
     directly under the account.
-    `exists` is an expression over `k`; `top_name` is what hangs directly under the account on the
+    `changed` are the conditions on rows that an erasure would still change; `exists` is an
+    expression over `k`; `top_name` is what hangs directly under the account on the
     way (transaction or a link), None for the account itself. `of_transaction` is there where that
     is a transaction.
     """
@@ -56,6 +57,7 @@ class EntrySql:
     entry: Credential
     path: Path
     top_name: str | None
+    changed: tuple[Composable, ...]
     exists: Composable
     erase: Composed
     erase_part: Composed | None
@@ -77,12 +79,22 @@ def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name
         entry=entry,
         path=path,
         top_name=top_name,
+        changed=tuple(changed),
         exists=path.exists(*changed),
         erase=builder.erase(changed),
         erase_part=builder.erase([*changed, builder.part()]) if path.top else None,
         count=builder.count(changed),
         of_transaction=builder.of_transaction(changed) if top_name == TRANSACTION else None,
     )
+
+
+def of_this_transaction(catalog: Catalog, path: Path) -> Composable:
+    """Whether the row directly under the account is the one that `transaction` names."""
+    top = path.top
+    assert top is not None
+    info = catalog.table(top.name)
+    wanted = key_parameters(info, top.id, "transaction")
+    return all_of(has_values(key_of(top.alias, info, top.id), wanted))
 
 
 class _Builder:
@@ -134,11 +146,7 @@ class _Builder:
 
     def of_transaction(self, changed: Sequence[Composable]) -> OfTransaction:
         """The same rows, of one transaction alone."""
-        top = self.path.top
-        assert top is not None
-        info = self.catalog.table(top.name)
-        wanted = key_parameters(info, top.id, "transaction")
-        mine = all_of(has_values(key_of(top.alias, info, top.id), wanted))
+        mine = of_this_transaction(self.catalog, self.path)
         return OfTransaction(
             erase=self.erase([*changed, mine]),
             exists=self.path.exists(*changed, mine),

@@ -16,7 +16,7 @@ from retention_worker.domain.datamap import (
     Link,
     TableName,
 )
-from retention_worker.store.catalog import Catalog, Table
+from retention_worker.store.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.mapsql.fragments import (
     KeyOf,
     all_of,
@@ -36,6 +36,7 @@ __all__ = [
     "account_keys",
     "as_link",
     "given_key",
+    "hop_path",
     "is_one_of",
     "is_parent_row",
     "key_parameters",
@@ -47,11 +48,12 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Hop:
-    """A table on the way, what it is called here, and its key columns."""
+    """A table on the way, what it is called here, its key columns, and that of its tenant."""
 
     alias: LiteralString
     name: TableName
     id: tuple[str, ...]
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +61,15 @@ class Path:
     """The tables between `k` (keys of accounts) and `c` (the rows that are wanted).
 
     `top` is the hop directly under the accounts, by whose key a large account is taken in parts;
-    None where the entry hangs on the account itself.
+    None where the entry hangs on the account itself. `astray`, of a path by keys alone: that a
+    table on the way says another tenant than the account's, or none; one condition a table.
     """
 
     hops: tuple[Hop, ...]
     conditions: tuple[Composable, ...]
     target: TableName
     top: Hop | None
+    astray: tuple[Composable, ...] = ()
 
     def others(self) -> list[Composable]:
         """The FROM or USING items beside `c` and `k`."""
@@ -123,13 +127,18 @@ def tenant_condition(catalog: Catalog, name: TableName, alias: str, tenant: str)
     return equal(column(alias, tenant), value, info.operators)
 
 
-def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
+def path_to(
+    datamap: DataMap, catalog: Catalog, entry: Credential, *, by_keys: bool = False
+) -> Path:
     """The path to an entry's rows, `where` included.
+
+    `by_keys`: whatever the tenant columns on the way say, as long as a row's key leads here and to
+    nobody else.
 
     Where the entry's table is its parent's own (columns blanked on the transactions), the parent's
     row is the target, so that it is the row that the statement locks.
     """
-    builder = _Builder(datamap, catalog)
+    builder = _Builder(datamap, catalog, by_keys=by_keys)
     names = [*reversed(list(datamap.ancestors(entry.of)))]
     own = is_parent_row(datamap, entry)
     for name in names[:-1] if own else names:
@@ -138,7 +147,8 @@ def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
         builder.hop("c", as_link(datamap, entry.of))
     elif own:
         tenant = datamap.accounts.tenant or entry.tenant
-        builder.join("c", entry.table, entry.key, datamap.accounts.id, tenant)
+        # The account's own row: its tenant says which account is meant.
+        builder.join_own(entry, tenant)
     else:
         builder.join("c", entry.table, entry.key, datamap.parent_key(entry), entry.tenant)
     return builder.path(entry.table, where_conditions(catalog, entry))
@@ -146,8 +156,16 @@ def path_to(datamap: DataMap, catalog: Catalog, entry: Credential) -> Path:
 
 def top_path(datamap: DataMap, catalog: Catalog, name: str) -> Path:
     """The path to the rows directly under accounts: transactions, or a link of account."""
-    builder = _Builder(datamap, catalog)
-    builder.hop("c", as_link(datamap, name))
+    return hop_path(datamap, catalog, name)
+
+
+def hop_path(datamap: DataMap, catalog: Catalog, name: str, *, by_keys: bool = False) -> Path:
+    """The path to the rows of transactions or of a link, called `c`; `by_keys` as in `path_to`."""
+    builder = _Builder(datamap, catalog, by_keys=by_keys)
+    *above, last = reversed(list(datamap.ancestors(name)))
+    for each in above:
+        builder.step(each)
+    builder.hop("c", as_link(datamap, last))
     return builder.path(builder.hops[-1].name, [])
 
 
@@ -205,9 +223,11 @@ def is_parent_row(datamap: DataMap, entry: Credential) -> bool:
 class _Builder:
     """Goes down from `k`, a hop at a time."""
 
-    def __init__(self, datamap: DataMap, catalog: Catalog) -> None:
+    def __init__(self, datamap: DataMap, catalog: Catalog, *, by_keys: bool = False) -> None:
         self._datamap = datamap
         self._catalog = catalog
+        self._by_keys = by_keys
+        self._astray: list[Composable] = []
         self._info = catalog.table(datamap.accounts.table)
         self._given = given_key(self._info, datamap.accounts.id)
         self.hops: list[Hop] = []
@@ -221,6 +241,7 @@ class _Builder:
             conditions=(*self.conditions, *extra),
             target=target,
             top=next((hop for hop in self.hops if hop.alias != "a"), None),
+            astray=tuple(self._astray),
         )
 
     def step(self, name: str) -> None:
@@ -230,7 +251,7 @@ class _Builder:
     def hop(self, alias: LiteralString, link: Link) -> None:
         """Join one table under the last hop and stand on it."""
         self.join(alias, link.table, link.key, self._datamap.parent_key(link), link.tenant)
-        self._last = Hop(alias=alias, name=link.table, id=link.id)
+        self._last = Hop(alias=alias, name=link.table, id=link.id, tenant=link.tenant)
         self.hops.append(self._last)
 
     def join(
@@ -251,7 +272,58 @@ class _Builder:
         else:
             self._through_accounts(mine, parent_key)
         if tenant is not None:
-            self.conditions.append(tenant_condition(self._catalog, name, alias, tenant))
+            agrees = tenant_condition(self._catalog, name, alias, tenant)
+            if self._by_keys:
+                self._take_by_key(mine, column(alias, tenant), parent_key, agrees)
+            else:
+                self.conditions.append(agrees)
+
+    def join_own(self, entry: Credential, tenant: str | None) -> None:
+        """Take the account's own row as `c`."""
+        info = self._catalog.table(entry.table)
+        self.conditions += same_key(key_of("c", info, entry.key), self._given)
+        if tenant is not None:
+            self.conditions.append(tenant_condition(self._catalog, entry.table, "c", tenant))
+
+    def _take_by_key(
+        self,
+        key: KeyOf,
+        told: Composable,
+        parent_key: tuple[str, ...],
+        agrees: Composable,
+    ) -> None:
+        """Rows of another tenant, or of none, that are nobody else's.
+
+        Where the parent's key is unique by itself nobody else can be. Where it is not, a row whose
+        tenant has a parent of that key is that one's.
+        """
+        self._astray.append(SQL("({}) IS NOT TRUE").format(agrees))
+        parent, parent_tenant = self._parent()
+        info = self._catalog.table(parent)
+        if info.proves_unique(parent_key):
+            return
+        if parent_tenant is None:
+            self.conditions.append(agrees)
+            return
+        other = same_key(key, key_of("other", info, parent_key))
+        other.append(
+            equal(
+                SQL("{}::text").format(told),
+                SQL("{}::text").format(column("other", parent_tenant)),
+                BUILT_IN,
+            )
+        )
+        self.conditions.append(
+            SQL("({} OR NOT EXISTS (SELECT 1 FROM {} AS other WHERE {}))").format(
+                agrees, table(parent), all_of(other)
+            )
+        )
+
+    def _parent(self) -> tuple[TableName, str | None]:
+        """The table above, and the column in which it says its tenant."""
+        if self._last is None or self._last.alias == "a":
+            return self._datamap.accounts.table, self._datamap.accounts.tenant
+        return self._last.name, self._last.tenant
 
     def _through_accounts(self, mine: KeyOf, parent_key: tuple[str, ...]) -> None:
         accounts = self._datamap.accounts

@@ -39,6 +39,15 @@ SELECT tenant_id, scope, reason, count(*) AS accounts
  WHERE tenant_id = ANY (%(tenants)s::text[])
  GROUP BY tenant_id, scope, reason;
 
+-- name: errors
+-- Accounts of lanes that could not be erased and need somebody: what failed, and what timed out again
+-- and again. `known` are counted by whoever asks. `detail` is one of what they say.
+SELECT tenant_id, scope, count(*) AS accounts, min(detail) AS detail
+  FROM {schema}.deferred
+ WHERE tenant_id = ANY (%(tenants)s::text[]) AND NOT account_id = ANY (%(known)s::text[])
+   AND (reason = 'error' OR (reason = 'timeout' AND attempts >= 3))
+ GROUP BY tenant_id, scope;
+
 -- name: tried_again
 -- Which of these accounts are tried again at a time of their own: reconcile leaves them to it.
 SELECT account_id FROM {schema}.deferred

@@ -34,8 +34,9 @@ SELECT * FROM {schema}.request
 SELECT * FROM {schema}.request WHERE id = %(request)s AND state = 'open' FOR UPDATE;
 
 -- name: set_progress
--- How far a large account was erased.
-UPDATE {schema}.request SET progress = %(progress)s::jsonb WHERE id = %(request)s;
+-- How far a large account was erased, and what hinders the rest.
+UPDATE {schema}.request SET progress = %(progress)s::jsonb, detail = %(detail)s
+ WHERE id = %(request)s;
 
 -- name: finish
 -- A request is done, or refused.

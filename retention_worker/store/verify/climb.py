@@ -27,7 +27,7 @@ from retention_worker.store.verify.names import (
     table,
 )
 
-__all__ = ["Climb", "Rung", "climb", "same_tenant"]
+__all__ = ["Climb", "Rung", "Told", "climb", "same_tenant"]
 
 
 @dataclass(frozen=True, kw_only=True)

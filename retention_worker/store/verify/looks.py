@@ -13,9 +13,17 @@ from psycopg.sql import SQL, Composable, Composed
 from retention_worker.domain.datamap import Credential, DataMap, TableName
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.climb import Climb, climb
+from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
-from retention_worker.store.verify.names import column, joined, literal, quoted, table, type_of
+from retention_worker.store.verify.names import (
+    column,
+    conjunction,
+    joined,
+    literal,
+    quoted,
+    table,
+    type_of,
+)
 from retention_worker.store.verify.rows import Rows
 
 __all__ = ["Looks"]
@@ -168,14 +176,54 @@ class Looks:
             "WHERE ({}) IS NOT TRUE GROUP BY kind ORDER BY rows DESC, kind LIMIT 20"
         ).format(kind, table(name), claimed)
 
+    def unreachable(self, entry: Credential, *, sample: bool = False) -> Composed | None:
+        """Rows whose keys lead to an account while a table on the way says another tenant, or none.
+
+        Returns `rows`, `accounts` and `examples`; None for an entry that no tenant can hide. By
+        keys alone each row is somebody's; with the tenants it is nobody's. `sample`: of a
+        hundredth of the table's blocks.
+        """
+        by_keys = climb(self._datamap, self._catalog, entry, by_keys=True)
+        told = [entry.tenant, *(rung.tenant for rung in by_keys.rungs[:-1])]
+        if not any(told) or self._accounts.tenant is None:
+            return None
+        strict = climb(self._datamap, self._catalog, entry)
+        return SQL(
+            "SELECT count(*) AS rows, count(DISTINCT {account}) AS accounts, "
+            "(array_agg(DISTINCT {account}))[1:5] AS examples FROM {table} AS c {sample}, {above} "
+            "WHERE {keys} AND ({tenants}) IS NOT TRUE AND {mine}"
+        ).format(
+            account=self._rows.account,
+            table=table(entry.table),
+            sample=SQL("TABLESAMPLE SYSTEM (1)" if sample else ""),
+            above=by_keys.sources(),
+            keys=by_keys.conditions(),
+            tenants=self._tenants_agree(entry, strict),
+            mine=self._rows.mine(entry),
+        )
+
+    def _tenants_agree(self, entry: Credential, above: Climb) -> Composable:
+        """Whether every table that says a tenant says the account's."""
+        account = above.account
+        assert account.tenant is not None
+        upper: Told = (account.alias, account.table, account.tenant)
+        found = [
+            same_tenant(self._catalog, upper, (rung.alias, rung.table, rung.tenant))
+            for rung in above.rungs[:-1]
+            if rung.tenant is not None
+        ]
+        if entry.tenant is not None:
+            found.append(same_tenant(self._catalog, upper, ("c", entry.table, entry.tenant)))
+        return conjunction(found)
+
     def orphans(self, name: TableName) -> Composed:
-        """How many rows of credentials lead up to no account."""
+        """How many rows of credentials lead up to no account, whatever tenants say."""
         entries = [each for each in self._datamap.credentials if each.table == name]
         mine = joined((self._rows.mine(entry) for entry in entries), " OR ")
         ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
         found: list[Composable] = []
         for entry in ways.values():
-            above = climb(self._datamap, self._catalog, entry)
+            above = climb(self._datamap, self._catalog, entry, by_keys=True)
             found.append(
                 SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(
                     above.sources(), above.conditions()
