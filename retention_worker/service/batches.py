@@ -196,7 +196,8 @@ class Batches:
             troubled=self._troubled,
             parts=self._parts,
             permit=permit,
-            prove=not self._proved,
+            # A trigger that was looked at once may do otherwise today.
+            prove=not self._proved or bool(self.compiled.datamap.accepted_triggers),
             at=worker.clock(),
             object_grace=worker.settings.object_grace,
             pacing=Pacing(

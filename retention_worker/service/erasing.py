@@ -10,7 +10,7 @@ from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import retry_time, still_there
+from retention_worker.service.decide import has_credentials, retry_time, still_there
 from retention_worker.service.triage import Sorted, Triage
 from retention_worker.store import accounts, approvals, credentials, deferred, ledger, remains
 from retention_worker.store.accounts import Candidate
@@ -60,6 +60,7 @@ class LaneErasing:
         # Its answer is the last one of the round trip, so that the counts before it are here, too.
         digest = ledger.write_erasures(self._session, record, self._subjects(keys)).get()
         counts = erasing.counts()
+        self._check_evidence(keys, counts)
         self._write(record, counts, digest)
         result.drop += [id_text(key) for key in keys]
         return len(keys), counts
@@ -153,6 +154,14 @@ class LaneErasing:
         self._check_activity(keys)
         if self.prove and (left := self._left(keys)):
             raise IncompleteErasure(still_there(left))
+
+    def _check_evidence(self, keys: Sequence[Key], counts: Counts) -> None:
+        """A batch that erased nothing of what the look had seen is not committed."""
+        looked, scope = self.triage.looked, self.triage.terms.scope
+        if not counts.rows and any(has_credentials(looked[id_text(key)], scope) for key in keys):
+            raise IncompleteErasure(
+                "nothing went of what was there: a trigger or a rule keeps it: run doctor"
+            )
 
     def _left(self, keys: Sequence[Key]) -> list[remains.Remains]:
         """By an independent look: what of the scope is still under the accounts."""
