@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +87,13 @@ class LaneState:
     waiting_since: datetime | None
     allowance: Allowance | None
     head_hash: str | None
+
+    @property
+    def place(self) -> str:
+        """The watermark as one text, to see whether the lane has moved; empty at the beginning."""
+        if self.watermark is None:
+            return ""
+        return json.dumps([self.watermark.activity, *self.watermark.key])
 
     @classmethod
     def new(cls, tenant_id: str, scope: Scope) -> LaneState:

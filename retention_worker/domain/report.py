@@ -98,7 +98,8 @@ class SweepReport:
 class LanePlan:
     """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
 
-    `errors`: accounts that are due and that a sweep could not erase.
+    `errors`: accounts that are due and that a sweep could not erase. `place`: where the lane stood,
+    so that an approval is of what was shown; None: not known.
     """
 
     tenant: str
@@ -113,6 +114,7 @@ class LanePlan:
     on_hold: int = 0
     stop_reason: StopReason | None = None
     reason: str | None = None
+    place: str | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -141,6 +143,7 @@ class LanePlan:
             objects_queued=int(lane["objects_queued"]),
             stop_reason=StopReason(lane["stop_reason"]) if lane["stop_reason"] else None,
             reason=lane["reason"],
+            place=lane.get("place"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -158,6 +161,7 @@ class LanePlan:
             "on_hold": self.on_hold,
             "stop_reason": self.stop_reason,
             "reason": self.reason,
+            "place": self.place,
         }
 
 

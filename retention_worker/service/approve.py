@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan, PlanReport
 from retention_worker.domain.scope import Scope
@@ -17,11 +18,22 @@ from retention_worker.service.plan import plan
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, lanes
+from retention_worker.store.approvals import Grant
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import writing
 from retention_worker.store.session import Session
 
-__all__ = ["Approved", "approve", "waiting"]
+__all__ = ["Approved", "ChangedSince", "approve", "waiting"]
+
+
+T = TypeVar("T")
+
+# Lanes whose locks are held together: a batch of such a lane waits no longer than for these.
+_AT_ONCE = 100
+
+
+class ChangedSince(NeedsPerson):
+    """The lane has moved, waits no more, or by another policy: what was shown would not go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,43 +94,67 @@ def approve(
 
     Raises:
         ConfigurationError: nothing was shown that could be approved.
+        ChangedSince: a lane is not as it was shown; those that are, were approved.
     """
     lanes_shown = [lane for lane in shown if lane.scope and lane.cutoff and lane.due]
     if not lanes_shown:
         raise ConfigurationError("nothing waits for an approval")
     settings, now = worker.settings, worker.clock()
     policies = load_policies(settings.config_dir, settings.bounds)
+    grants = [
+        (
+            lane,
+            Grant(
+                tenant_id=tenant_id_of(policies, lane.tenant, single=False),
+                scope=_known(lane.scope),
+                policy_digest=_known(lane.policy_digest),
+                cutoff=_known(lane.cutoff),
+                at_most=at_most or lane.due,
+                actor=actor,
+                reason=reason,
+                now=now,
+                expires_at=now + lasts,
+            ),
+        )
+        for lane in lanes_shown
+    ]
+    # In one order, so that two people who approve at once cannot deadlock.
+    grants.sort(key=lambda each: (each[1].tenant_id, each[1].scope))
     found: list[Approved] = []
     with worker.pool.connection() as conn:
         check(conn, settings.schema_name)
-        with writing(conn):
-            session = Session(conn, settings.schema_name)
-            for lane in lanes_shown:
-                assert lane.scope is not None
-                assert lane.cutoff is not None
-                assert lane.policy_digest is not None
-                tenant_id = tenant_id_of(policies, lane.tenant, single=False)
-                lanes.register(session, [tenant_id])
-                number = approvals.add(
-                    session,
-                    tenant_id,
-                    lane.scope,
-                    policy_digest=lane.policy_digest,
-                    cutoff=lane.cutoff,
-                    at_most=at_most or lane.due,
-                    actor=actor,
-                    reason=reason,
-                    now=now,
-                    expires_at=now + lasts,
-                )
-                found.append(
-                    Approved(
-                        id=number,
-                        tenant=lane.tenant,
-                        scope=lane.scope,
-                        cutoff=lane.cutoff,
-                        at_most=at_most or lane.due,
-                        expires_at=now + lasts,
-                    )
-                )
+        for start in range(0, len(grants), _AT_ONCE):
+            with writing(conn):
+                session = Session(conn, settings.schema_name)
+                for lane, grant in grants[start : start + _AT_ONCE]:
+                    found += _note(session, lane, grant)
+    changed = len(grants) - len(found)
+    if changed:
+        rest = "; the others were approved" if found else ""
+        raise ChangedSince(f"{changed} of the lanes shown are not as they were{rest}: look again")
     return found
+
+
+def _known(value: T | None) -> T:
+    """A lane that was shown as due has a scope, a cutoff and a policy."""
+    assert value is not None
+    return value
+
+
+def _note(session: Session, lane: LanePlan, grant: Grant) -> list[Approved]:
+    """Under the lane's lock; nothing where it has moved since it was shown."""
+    lanes.register(session, [grant.tenant_id])
+    state = lanes.lock(session, grant.tenant_id, grant.scope)
+    if lane.place is not None and state.place != lane.place:
+        return []
+    number, expires_at = approvals.add(session, grant)
+    return [
+        Approved(
+            id=number,
+            tenant=lane.tenant,
+            scope=grant.scope,
+            cutoff=grant.cutoff,
+            at_most=grant.at_most,
+            expires_at=expires_at,
+        )
+    ]

@@ -99,7 +99,8 @@ class Batch:
             # Several workers may have been allowed the same accounts.
             self.permit = min(self.permit, math.floor(lane.allowance.accounts))
         if terms.approval is not None:
-            left = approvals.remaining(self.session, terms.approval)
+            at = self.at if terms.source == SWEEP else None
+            left = approvals.remaining(self.session, terms.approval, at)
             self.permit = min(self.permit, left)
         waiting = self._deferred_rows()
         found = self._candidates(lane, waiting)
@@ -127,7 +128,9 @@ class Batch:
             more=len(found) >= self.limit or sorted_.processed < len(found),
             partial=sorted_.large is not None,
             stop=StopReason.WAITING if spent else None,
-            reason="more accounts became due while the lane ran" if spent else None,
+            reason="more accounts are due than may go: look at `plan`, then `approve`"
+            if spent
+            else None,
         )
 
     def _release(self) -> None:

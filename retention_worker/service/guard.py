@@ -120,12 +120,15 @@ class Judge:
         return self._together(session, due, allowance, survey.now)
 
     def _approved(self, session: Session, survey: Survey, approval: Approval, due: int) -> Verdict:
+        """As many as are due of what was shown: what is left over lets nothing else go."""
         limit = approval.remaining
-        if due <= limit or count_up_to(session, survey, limit) <= limit:
-            return Verdict(permit=limit)
+        if due > limit:
+            due = count_up_to(session, survey, limit)
+        if due <= limit:
+            return Verdict(permit=due)
         return Verdict(
             permit=0,
-            reason=f"up to {due} accounts are due and the approval covers {limit} more: "
+            reason=f"more accounts are due than the {limit} that were shown and approved: "
             "look at `plan` and approve again",
         )
 

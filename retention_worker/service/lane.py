@@ -29,6 +29,13 @@ _log = structlog.get_logger()
 
 # A lost connection is tried again so often before the sweep ends; the pool waits in between.
 _RECONNECTS = 3
+# How a lane ends that has done what a person approved, or that is not what they were shown; however
+# else it ends, the next sweep goes on with the same approval.
+_ENDS_APPROVAL = {
+    StopReason.EXHAUSTED: "everything that was shown is erased",
+    StopReason.WAITING: "more is due than was shown",
+    StopReason.POLICY_CHANGED: "the policy changed",
+}
 
 
 @dataclass(kw_only=True)
@@ -105,6 +112,8 @@ class LaneRun:
             cutoff = min(self.terms.cutoff, approval.cutoff)
             approved = replace(self.terms, cutoff=cutoff, approval=approval.id)
             ending = self._stage(conn, approved, approval)
+            if ending.stop in _ENDS_APPROVAL:
+                self._end_approval(conn, _ENDS_APPROVAL[ending.stop])
             if ending.stop is not StopReason.EXHAUSTED:
                 return ending
         return self._stage(conn, self.terms, None)
@@ -127,6 +136,15 @@ class LaneRun:
         with writing(conn):
             return approvals.current(
                 self._session(conn), terms.tenant_id, terms.scope, terms.policy_digest, terms.now
+            )
+
+    def _end_approval(self, conn: Connection, because: str) -> None:
+        terms = self.terms
+        with writing(conn):
+            session = self._session(conn)
+            lanes.lock(session, terms.tenant_id, terms.scope)
+            approvals.end_open(
+                session, terms.tenant_id, terms.scope, because=because, now=self.worker.clock()
             )
 
     def _stage(self, conn: Connection, terms: Terms, approval: Approval | None) -> Ending:

@@ -143,7 +143,11 @@ class _Tenant:
         reach = self.work.get((policy.tenant_id, scope))
         cutoff = cutoff_of(self.file, scope, self.now, self.worker.settings.bounds)
         empty = LanePlan(
-            tenant=policy.tenant, scope=scope, cutoff=cutoff, policy_digest=policy.digest
+            tenant=policy.tenant,
+            scope=scope,
+            cutoff=cutoff,
+            policy_digest=policy.digest,
+            place=self.states[policy.tenant_id, scope].place,
         )
         if reach is None or cutoff is None:
             with reading(self.conn):

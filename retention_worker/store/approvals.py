@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from retention_worker.domain.scope import Scope
 from retention_worker.store.session import Session
 
-__all__ = ["Approval", "add", "current", "remaining", "spend"]
+__all__ = [
+    "Approval",
+    "Grant",
+    "add",
+    "add_for_replay",
+    "current",
+    "end_open",
+    "remaining",
+    "spend",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,42 +30,68 @@ class Approval:
     remaining: int
 
 
-def add(  # noqa: PLR0913 - the columns of one row
-    session: Session,
-    tenant_id: str,
-    scope: Scope,
-    *,
-    policy_digest: str,
-    cutoff: datetime,
-    at_most: int,
-    actor: str,
-    reason: str,
-    now: datetime,
-    expires_at: datetime,
-) -> int:
-    """Note an approval; its number comes back."""
-    return int(
-        session.value(
-            "approvals.add",
-            {
-                "tenant": tenant_id,
-                "scope": scope,
-                "digest": policy_digest,
-                "cutoff": cutoff,
-                "at_most": at_most,
-                "actor": actor,
-                "reason": reason,
-                "now": now,
-                "expires_at": expires_at,
-            },
-        )
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What an approval grants, and who gives it; `at_most` accounts up to `cutoff`."""
+
+    tenant_id: str
+    scope: Scope
+    policy_digest: str
+    cutoff: datetime
+    at_most: int
+    actor: str
+    reason: str
+    now: datetime
+    expires_at: datetime
+
+    def parameters(self) -> dict[str, Any]:
+        """The columns of its row."""
+        return {
+            "tenant": self.tenant_id,
+            "scope": self.scope,
+            "digest": self.policy_digest,
+            "cutoff": self.cutoff,
+            "at_most": self.at_most,
+            "actor": self.actor,
+            "reason": self.reason,
+            "now": self.now,
+            "expires_at": self.expires_at,
+        }
+
+
+def add(session: Session, grant: Grant) -> tuple[int, datetime]:
+    """Note an approval, in the place of whatever was open; its number and when it expires.
+
+    The same that is open already, and of which nothing is spent, stays what it is. The caller has
+    the lane locked.
+    """
+    parameters = grant.parameters()
+    same = session.row("approvals.same", parameters)
+    if same is not None:
+        return same["id"], same["expires_at"]
+    end_open(session, grant.tenant_id, grant.scope, because="a newer approval", now=grant.now)
+    return int(session.value("approvals.add", parameters)), grant.expires_at
+
+
+def add_for_replay(session: Session, grant: Grant) -> int:
+    """Note who lets a replay's batches go; it counts for nothing else."""
+    return int(session.value("approvals.add_for_replay", grant.parameters()))
+
+
+def end_open(
+    session: Session, tenant_id: str, scope: Scope, *, because: str, now: datetime
+) -> None:
+    """End what is open of a lane: what is left of it lets nothing else go."""
+    session.run(
+        "approvals.end_open",
+        {"tenant": tenant_id, "scope": scope, "because": because, "now": now},
     )
 
 
 def current(
     session: Session, tenant_id: str, scope: Scope, policy_digest: str, now: datetime
 ) -> Approval | None:
-    """The newest approval for the policy that is neither spent nor expired."""
+    """The lane's open approval, if it is for the policy and neither spent nor expired."""
     row = session.row(
         "approvals.current",
         {"tenant": tenant_id, "scope": scope, "digest": policy_digest, "now": now},
@@ -63,9 +99,12 @@ def current(
     return Approval(**row) if row else None
 
 
-def remaining(session: Session, approval: int) -> int:
-    """How many accounts it still covers, as committed by now."""
-    found = session.value("approvals.remaining", {"approval": approval})
+def remaining(session: Session, approval: int, at: datetime | None) -> int:
+    """How many accounts it still covers at an instant, as committed by now; None: of a replay."""
+    if at is None:
+        found = session.value("approvals.remaining_of_replay", {"approval": approval})
+    else:
+        found = session.value("approvals.remaining", {"approval": approval, "at": at})
     return int(found or 0)
 
 

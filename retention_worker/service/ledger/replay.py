@@ -101,17 +101,19 @@ class _Run:
             session = Session(self.conn, self.worker.settings.schema_name)
             lanes.register(session, sorted({tenant for tenant, _ in found.accounts}))
             for (tenant, scope), shown in found.shown.items():
-                self.approved[tenant, scope] = approvals.add(
+                self.approved[tenant, scope] = approvals.add_for_replay(
                     session,
-                    tenant,
-                    scope,
-                    policy_digest=shown.policy_digest,
-                    cutoff=shown.cutoff,
-                    at_most=found.accounts[tenant, scope],
-                    actor=self.authority.actor,
-                    reason=f"replay of {self.path.name}: {self.authority.reason}",
-                    now=now,
-                    expires_at=now,
+                    approvals.Grant(
+                        tenant_id=tenant,
+                        scope=scope,
+                        policy_digest=shown.policy_digest,
+                        cutoff=shown.cutoff,
+                        at_most=found.accounts[tenant, scope],
+                        actor=self.authority.actor,
+                        reason=f"replay of {self.path.name}: {self.authority.reason}",
+                        now=now,
+                        expires_at=now,
+                    ),
                 )
 
     def _lost(self) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from retention_worker.domain.errors import NeedsPerson
 from retention_worker.domain.report import LanePlan
 from retention_worker.domain.scope import Scope
-from retention_worker.service.approve import Approved, approve, waiting
+from retention_worker.service.approve import Approved, ChangedSince, approve, waiting
 from retention_worker.service.policies import applied_of
 from retention_worker.service.worker import Worker
 
@@ -27,14 +27,11 @@ class Shown:
     digest: str
     cutoff: datetime
     due: int
+    place: str
 
 
 class SamePerson(NeedsPerson):
     """Who caused that the lane waits may not let it go."""
-
-
-class ChangedSince(NeedsPerson):
-    """The lane waits no more, or by another policy: what was shown is not what would go."""
 
 
 def lanes_waiting(worker: Worker, tenant: str) -> list[LanePlan]:
@@ -87,5 +84,10 @@ def approve_shown(
         raise ChangedSince("the lane is not as it was shown: look again")
     if why := causer(worker, tenant_id, shown.digest, actor):
         raise SamePerson(f"{why}: a second person has to approve")
-    narrowed = replace(lane, cutoff=min(shown.cutoff, lane.cutoff), due=min(shown.due, lane.due))
+    narrowed = replace(
+        lane,
+        cutoff=min(shown.cutoff, lane.cutoff),
+        due=min(shown.due, lane.due),
+        place=shown.place,
+    )
     return approve(worker, [narrowed], reason=reason, actor=actor, lasts=_LASTS)[0]

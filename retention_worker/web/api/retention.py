@@ -125,6 +125,8 @@ def approve(approval: Approval, parts: Given, bearer: Approver) -> Approvals:
         )
     except ConfigurationError:
         raise _conflict("No lane waits for an approval.") from None
+    except approving.ChangedSince:
+        raise _conflict("A lane has moved meanwhile: look again.") from None
     return Approvals(
         approvals=[
             Approved(

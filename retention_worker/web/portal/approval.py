@@ -59,13 +59,14 @@ def _tenant(visitor: Visitor) -> Tenant:
 
 
 @router.post("/approve", dependencies=[Confirmed])
-def approve(  # noqa: PLR0917 - the fields of a form
+def approve(  # noqa: PLR0913, PLR0917 - the fields of a form
     request: Request,
     visitor: Approver,
     scope: Annotated[Scope, Form()],
     digest: Annotated[str, Form(max_length=64)],
     cutoff: Annotated[datetime, Form()],
     due: Annotated[int, Form(ge=1)],
+    place: Annotated[str, Form(max_length=2_000)] = "",
     typed: Annotated[str, Form(max_length=300)] = "",
     reason: Reason = "",
 ) -> Response:
@@ -79,7 +80,7 @@ def approve(  # noqa: PLR0917 - the fields of a form
             visitor.worker,
             tenant.name,
             tenant.tenant_id,
-            Shown(scope=scope, digest=digest, cutoff=cutoff, due=due),
+            Shown(scope=scope, digest=digest, cutoff=cutoff, due=due, place=place),
             reason=reason,
             actor=visitor.name,
         )

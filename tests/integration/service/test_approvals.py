@@ -1,0 +1,165 @@
+"""An approval lets go what was shown, once, and nothing else ever."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from retention_worker.domain.lane import StopReason
+from retention_worker.domain.report import LanePlan
+from retention_worker.domain.scope import Scope
+from retention_worker.service import pause as pausing
+from retention_worker.service.approve import Approved, ChangedSince, approve, waiting
+from tests.factories import AccountIds, set_last_activity
+from tests.stage import Stage, lane
+
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def crowd(stage: Stage) -> list[AccountIds]:
+    """Fifteen accounts that are long due, and fourteen that are active; five may go freely."""
+    stage.config.write_policy("acme", all_credentials="360 days")
+    stage.set(guard_percent=5, guard_min_accounts=5)
+    for _ in range(15):
+        stage.account(idle_days=400, transactions=1, biometrics=False)
+    # Without a template, whose own age would show that the damaged ones are active.
+    return [stage.account(idle_days=1, transactions=1, biometrics=False) for _ in range(14)]
+
+
+def let_go(stage: Stage, shown: list[LanePlan] | None = None) -> list[Approved]:
+    """Approve what waits now, or what was shown."""
+    lanes = shown if shown is not None else list(waiting(stage.worker, "acme", None).lanes)
+    return approve(stage.worker, lanes, reason="looked", actor="kim", lasts=WEEK)
+
+
+def at_once(actions: list[Callable[[], object]]) -> None:
+    """Do it all at the same time; whoever is refused is refused."""
+    threads = [threading.Thread(target=each) for each in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def damage(stage: Stage, crowd: list[AccountIds]) -> None:
+    """A job sets the activity of active accounts to 1970."""
+    for each in crowd:
+        set_last_activity(stage.conn, each.account, stage.clock.now - timedelta(days=20_000))
+
+
+def whole(stage: Stage, crowd: list[AccountIds]) -> bool:
+    """Whether none of the active accounts has lost anything."""
+    return all(stage.others(each) for each in crowd)
+
+
+@pytest.mark.parametrize("how", ["once", "twice", "at once", "with other numbers"])
+def test_what_is_left_of_an_approval_lets_nothing_go(
+    stage: Stage, crowd: list[AccountIds], how: str
+) -> None:
+    """However often it was given: once the lane has ended, damaged accounts wait for a person."""
+    shown = list(waiting(stage.worker, "acme", None).lanes)
+    if how == "at once":
+        at_once([lambda: let_go(stage, shown) for _ in range(4)])
+    else:
+        let_go(stage, shown)
+    if how == "twice":
+        let_go(stage, shown)
+    if how == "with other numbers":
+        approve(stage.worker, shown, reason="more", actor="lee", lasts=WEEK, at_most=1_000)
+    assert lane(stage.sweep(), Scope.ALL).accounts == 15
+    damage(stage, crowd)
+    stage.clock.forward(hours=1)
+    ended = lane(stage.sweep(reconcile=True), Scope.ALL)
+    assert (ended.accounts, ended.stop_reason) == (0, StopReason.WAITING)
+    assert whole(stage, crowd)
+    open_ones = stage.count("SELECT count(*) FROM retention.approval WHERE ended_at IS NULL")
+    assert open_ones == 0
+
+
+def test_the_same_approval_is_one(stage: Stage, crowd: list[AccountIds]) -> None:
+    """What is open already is what comes back; another takes its place."""
+    shown = list(waiting(stage.worker, "acme", None).lanes)
+    first, again = let_go(stage, shown)[0], let_go(stage, shown)[0]
+    assert first == again
+    (other,) = approve(stage.worker, shown, reason="r", actor="kim", lasts=WEEK, at_most=20)
+    assert other.id != first.id
+    assert stage.count("SELECT count(*) FROM retention.approval WHERE ended_at IS NULL") == 1
+
+
+def test_damage_before_the_sweep_is_not_what_was_shown(
+    stage: Stage, crowd: list[AccountIds]
+) -> None:
+    """More is due than was approved: nothing goes, and the approval is over."""
+    let_go(stage)
+    damage(stage, crowd)
+    ended = lane(stage.sweep(), Scope.ALL)
+    assert (ended.accounts, ended.stop_reason) == (0, StopReason.WAITING)
+    assert "were shown and approved" in (ended.reason or "")
+    assert stage.count("SELECT count(*) FROM retention.approval WHERE ended_at IS NULL") == 0
+    # Even when the damage is mended: whoever wants it to go looks again.
+    for each in crowd:
+        set_last_activity(stage.conn, each.account, stage.clock.now)
+    assert lane(stage.sweep(), Scope.ALL).stop_reason is StopReason.WAITING
+
+
+def test_what_was_shown_and_came_back_leaves_no_room(stage: Stage, crowd: list[AccountIds]) -> None:
+    """An approval of fifteen of which five came back lets ten go, whatever comes due meanwhile."""
+    let_go(stage)
+    due = stage.conn.execute(
+        "SELECT id FROM accounts ORDER BY last_activity_at, id LIMIT 5"
+    ).fetchall()
+    for (account,) in due:
+        set_last_activity(stage.conn, account, stage.clock.now)
+    ended = lane(stage.sweep(), Scope.ALL)
+    assert (ended.accounts, ended.stop_reason) == (10, StopReason.EXHAUSTED)
+    damage(stage, crowd)
+    assert lane(stage.sweep(reconcile=True), Scope.ALL).accounts == 0
+    assert whole(stage, crowd)
+
+
+def test_a_lane_that_has_moved_is_not_what_was_shown(stage: Stage, crowd: list[AccountIds]) -> None:
+    """Two people look; one approves and the sweep runs; the other's approval is refused."""
+    shown = list(waiting(stage.worker, "acme", None).lanes)
+    let_go(stage, shown)
+    stage.sweep()
+    damage(stage, crowd)
+    with pytest.raises(ChangedSince):
+        let_go(stage, shown)
+    stage.clock.forward(hours=1)
+    stage.sweep(reconcile=True)
+    assert whole(stage, crowd)
+
+
+def test_an_approval_ends_in_the_middle_of_its_lane(stage: Stage, crowd: list[AccountIds]) -> None:
+    """Its time runs out between two batches: what is not erased by then waits."""
+    approve(
+        stage.worker,
+        list(waiting(stage.worker, "acme", None).lanes),
+        reason="short",
+        actor="kim",
+        lasts=timedelta(minutes=5),
+    )
+    stage.set(batch_max_accounts=4)
+    report = stage.sweep(progress=lambda *_: stage.clock.forward(minutes=6))
+    ended = lane(report, Scope.ALL)
+    assert (ended.accounts, ended.stop_reason) == (4, StopReason.WAITING)
+
+
+def test_an_interrupted_lane_goes_on_with_its_approval(
+    stage: Stage, crowd: list[AccountIds]
+) -> None:
+    """A pause in the middle: the same approval covers the rest, and no more."""
+    let_go(stage)
+    stage.set(batch_max_accounts=4)
+
+    def pause(*_: object) -> None:
+        pausing.pause(stage.worker, reason="deploy", actor="kim", until=None)
+
+    first = lane(stage.sweep(progress=pause), Scope.ALL)
+    assert (first.accounts, first.stop_reason) == (4, StopReason.PAUSED)
+    pausing.resume(stage.worker)
+    stage.clock.forward(hours=1)
+    second = lane(stage.sweep(), Scope.ALL)
+    assert (second.accounts, second.stop_reason) == (11, StopReason.EXHAUSTED)
