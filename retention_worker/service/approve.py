@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from retention_worker.configfiles.policies import load_policies
+from retention_worker.configfiles.policies import PolicyFile, load_policies
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan, PlanReport
@@ -20,10 +20,10 @@ from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, lanes
 from retention_worker.store.approvals import Grant
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import writing
+from retention_worker.store.pool import reading, writing
 from retention_worker.store.session import Session
 
-__all__ = ["Approved", "ChangedSince", "approve", "waiting"]
+__all__ = ["Approved", "ChangedSince", "approve", "given", "waiting"]
 
 
 T = TypeVar("T")
@@ -133,6 +133,27 @@ def approve(
         rest = "; the others were approved" if found else ""
         raise ChangedSince(f"{changed} of the lanes shown are not as they were{rest}: look again")
     return found
+
+
+def given(
+    worker: Worker, file: PolicyFile, scope: Scope | None, *, actor: str, reason: str
+) -> list[Approved]:
+    """What the same person approved for the same reason a moment ago, and no sweep has used yet.
+
+    Then the lanes wait no more, and asking again is not another approval.
+    """
+    policy = file.policy
+    with worker.pool.connection() as conn, reading(conn):
+        rows = approvals.given(
+            Session(conn, worker.settings.schema_name),
+            policy.tenant_id,
+            policy_digest=policy.digest,
+            actor=actor,
+            reason=reason,
+            now=worker.clock(),
+        )
+    found = [Approved(tenant=policy.tenant, **row | {"scope": Scope(row["scope"])}) for row in rows]
+    return [each for each in found if scope in {None, each.scope}]
 
 
 def _known(value: T | None) -> T:

@@ -16,6 +16,7 @@ __all__ = [
     "add_for_replay",
     "current",
     "end_open",
+    "given",
     "remaining",
     "spend",
 ]
@@ -71,6 +72,26 @@ def add(session: Session, grant: Grant) -> tuple[int, datetime]:
         return same["id"], same["expires_at"]
     end_open(session, grant.tenant_id, grant.scope, because="a newer approval", now=grant.now)
     return int(session.value("approvals.add", parameters)), grant.expires_at
+
+
+def given(
+    session: Session,
+    tenant_id: str,
+    *,
+    policy_digest: str,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """Open approvals that somebody gave for a reason, untouched: id, scope, cutoff, at_most, ..."""
+    parameters = {
+        "tenant": tenant_id,
+        "digest": policy_digest,
+        "actor": actor,
+        "reason": reason,
+        "now": now,
+    }
+    return session.rows("approvals.given", parameters)
 
 
 def add_for_replay(session: Session, grant: Grant) -> int:

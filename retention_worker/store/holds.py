@@ -33,20 +33,16 @@ def place(
     now: datetime,
     until: datetime | None,
 ) -> int:
-    """Place a hold; the caller has the account locked."""
-    return int(
-        session.value(
-            "holds.place",
-            {
-                "tenant": tenant_id,
-                "account": account,
-                "reason": reason,
-                "actor": actor,
-                "now": now,
-                "until": until,
-            },
-        )
-    )
+    """Place a hold, or find the same; the caller has the account locked."""
+    parameters = {
+        "tenant": tenant_id,
+        "account": account,
+        "reason": reason,
+        "actor": actor,
+        "now": now,
+        "until": until,
+    }
+    return int(session.value("holds.same", parameters) or session.value("holds.place", parameters))
 
 
 def release(

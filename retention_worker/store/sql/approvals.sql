@@ -6,6 +6,13 @@ SELECT id, expires_at FROM {schema}.approval
    AND policy_digest = %(digest)s AND cutoff = %(cutoff)s AND at_most = %(at_most)s
    AND approved_by = %(actor)s AND spent = 0 AND expires_at > %(now)s;
 
+-- name: given
+-- The open approvals of a tenant that somebody gave for a reason, and of which nothing is spent.
+SELECT id, scope, cutoff, at_most, expires_at FROM {schema}.approval
+ WHERE tenant_id = %(tenant)s AND ended_at IS NULL AND spent = 0 AND expires_at > %(now)s
+   AND approved_by = %(actor)s AND reason = %(reason)s AND policy_digest = %(digest)s
+ ORDER BY id;
+
 -- name: end_open
 -- The lane's open approvals end.
 UPDATE {schema}.approval SET ended_at = %(now)s, ended_because = %(because)s

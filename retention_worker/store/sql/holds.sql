@@ -4,6 +4,13 @@ INSERT INTO {schema}.hold (tenant_id, account_id, reason, placed_by, placed_at, 
 VALUES (%(tenant)s, %(account)s, %(reason)s, %(actor)s, %(now)s, %(until)s)
 RETURNING id;
 
+-- name: same
+-- The active hold of an account that is the same in everything.
+SELECT id FROM {schema}.hold
+ WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND released_at IS NULL
+   AND reason = %(reason)s AND placed_by = %(actor)s AND until IS NOT DISTINCT FROM %(until)s
+ ORDER BY id LIMIT 1;
+
 -- name: active
 -- The active holds of an account.
 SELECT id, reason, placed_by, placed_at, until FROM {schema}.hold

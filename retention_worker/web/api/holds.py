@@ -13,7 +13,8 @@ from retention_worker.domain.permission import Permission
 from retention_worker.service import holds
 from retention_worker.web.api.answer import Answer, Asked, Reason
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
-from retention_worker.web.parts import Given
+from retention_worker.web.api.idempotent import Once
+from retention_worker.web.parts import Given, Parts
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
 
@@ -22,7 +23,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["holds"])
 
 _PATH = "/api/v1/retention/accounts/{account}/hold"
-_RESPONSES = problems(*REFUSALS, 404)
+_RESPONSES = problems(*REFUSALS, 404, 409)
 
 Holder = Annotated[Bearer, permitted(Permission.HOLD)]
 
@@ -57,8 +58,12 @@ class Released(Answer):
 
 
 @router.put(_PATH, operation_id="placeHold", responses=_RESPONSES)
-def place(account: str, placing: Placing, parts: Given, bearer: Holder) -> Held:
-    """Keep everything of an account. Placed twice, both are on record; one release ends both."""
+def place(account: str, placing: Placing, parts: Given, bearer: Holder, idempotent: Once) -> Held:
+    """Keep everything of an account. The same placed twice is one hold; another is a second one."""
+    return idempotent.answer(bearer, placing, Held, lambda: _place(account, placing, parts, bearer))
+
+
+def _place(account: str, placing: Placing, parts: Parts, bearer: Bearer) -> Held:
     until = _utc(placing.until)
     if until is not None and until <= parts.worker.clock():
         detail = "body.until: the time has passed: write a later one"
@@ -79,7 +84,7 @@ def place(account: str, placing: Placing, parts: Given, bearer: Holder) -> Held:
     )
 
 
-@router.delete(_PATH, operation_id="releaseHold", responses=_RESPONSES)
+@router.delete(_PATH, operation_id="releaseHold", responses=problems(*REFUSALS, 404))
 def release(account: str, releasing: Releasing, parts: Given, bearer: Holder) -> Released:
     """End the account's holds; the next sweep looks at it again."""
     ended = holds.release(

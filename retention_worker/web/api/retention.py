@@ -17,8 +17,10 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import approve as approving
 from retention_worker.service.data_settings import DataSettings, data_settings
 from retention_worker.service.explain import explain
+from retention_worker.service.worker import Worker
 from retention_worker.web.api.answer import Answer, Asked, Reason
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
@@ -104,9 +106,17 @@ def explanation(account: str, parts: Given, bearer: Reader) -> dict[str, Any]:
     status_code=HTTPStatus.CREATED,
     responses=problems(*REFUSALS, 409),
 )
-def approve(approval: Approval, parts: Given, bearer: Approver) -> Approvals:
-    """Let waiting lanes of the tenant go, for the accounts that are due now and no others."""
-    worker = parts.worker
+def approve(approval: Approval, parts: Given, bearer: Approver, idempotent: Once) -> Approvals:
+    """Let waiting lanes of the tenant go, for the accounts that are due now and no others.
+
+    One approval a lane is open: a new one takes its place.
+    """
+    return idempotent.answer(
+        bearer, approval, Approvals, lambda: _approve(approval, parts.worker, bearer)
+    )
+
+
+def _approve(approval: Approval, worker: Worker, bearer: Bearer) -> Approvals:
     found = data_settings(worker, tenant_of(bearer)).tenant
     lanes = _waiting(
         approving.waiting(worker, found.name, approval.scope).lanes if found.file else ()
@@ -114,12 +124,16 @@ def approve(approval: Approval, parts: Given, bearer: Approver) -> Approvals:
     digests = {lane.policy_digest for lane in lanes}
     if approval.policy_digest is not None and digests != {approval.policy_digest}:
         raise _conflict("Another policy is in effect: look at the data settings again.")
+    actor, reason = bearer.client_id, approval.reason
+    noted = []
+    if not lanes and found.file is not None:
+        noted = approving.given(worker, found.file, approval.scope, actor=actor, reason=reason)
     try:
-        noted = approving.approve(
+        noted = noted or approving.approve(
             worker,
             lanes,
-            reason=approval.reason,
-            actor=bearer.client_id,
+            reason=reason,
+            actor=actor,
             lasts=timedelta(days=approval.days),
             at_most=approval.at_most,
         )

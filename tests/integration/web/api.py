@@ -67,6 +67,7 @@ class Caller:
     def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= more.pop("headers", {})
         answer: httpx.Response = self.api.http.request(method, path, headers=headers, **more)
         return answer
 
