@@ -1,14 +1,17 @@
-"""The commands `hold place`, `hold release` and `hold list`: legal holds."""
+"""The commands `hold place`, `hold release`, `hold move` and `hold list`: legal holds."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from retention_worker.cli.options import Actor, AsJson, Reason, Tenant, Until, actor_of
 from retention_worker.cli.output import counted, instant, print_json, say, table
 from retention_worker.domain.chain import stamp
+
+if TYPE_CHECKING:
+    from retention_worker.service.holds import Listed, Placed
 
 __all__ = ["app"]
 
@@ -37,15 +40,7 @@ def place(  # noqa: PLR0917 - typer's way to declare options
             worker, account, tenant=tenant, reason=reason, actor=actor_of(actor), until=until
         )
     if as_json:
-        print_json(
-            {
-                "id": placed.id,
-                "tenant_id": placed.tenant_id,
-                "account": placed.account,
-                "credentials_left": placed.credentials_left,
-                "until": stamp(placed.until) if placed.until else None,
-            }
-        )
+        print_json(_placed(placed))
         return
     say(
         f"Hold {placed.id}: nothing of account {placed.account} is erased until "
@@ -75,35 +70,101 @@ def release(
     say(f"{counted(ended, 'hold')} released: the next sweep looks at account {account} again.")
 
 
+@app.command("move")
+def move(  # noqa: PLR0917 - typer's way to declare options
+    account: Account,
+    to: Annotated[str, typer.Option("--to", metavar="ACCOUNT", help="Who has it by now.")],
+    reason: Reason,
+    tenant: Tenant = None,
+    to_tenant: Annotated[
+        str | None,
+        typer.Option("--to-tenant", metavar="TENANT", help="Whose account. Default: the same."),
+    ] = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the account's holds go on under another account, such as after a merge."""
+    from retention_worker.cli.context import open_worker
+    from retention_worker.service import holds
+
+    with open_worker() as worker:
+        moved = holds.move(
+            worker,
+            account,
+            to=to,
+            tenant=tenant,
+            to_tenant=to_tenant,
+            reason=reason,
+            actor=actor_of(actor),
+        )
+    if as_json:
+        print_json({"holds": [_placed(each) for each in moved]})
+        return
+    for each in moved:
+        say(
+            f"Hold {each.id}: nothing of account {each.account} is erased until "
+            f"{instant(each.until, 'the hold is released')}."
+        )
+
+
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
-    """Show the active holds of a tenant, or of all."""
+    """Show the active holds of a tenant, or of all; exit code 1 where an account is not there."""
     from retention_worker.cli.context import open_worker
     from retention_worker.service import holds
 
     with open_worker() as worker:
         found = holds.listed(worker, tenant)
+    astray = sum(each.astray for each in found)
     if as_json:
-        print_json({"holds": [_as_json(hold) for hold in found]})
-        return
+        print_json({"holds": [_as_json(each) for each in found]})
+        raise typer.Exit(int(astray > 0))
     if found:
         table(
-            ("tenant id", "account", "reason", "placed", "until"),
+            ("hold", "tenant id", "account", "reason", "placed", "until", "account is"),
             (
                 (
-                    hold.tenant_id,
-                    hold.account_id,
-                    hold.reason,
-                    f"{instant(hold.placed_at)}\nby {hold.placed_by}",
-                    instant(hold.until, "released"),
+                    str(each.hold.id),
+                    each.hold.tenant_id,
+                    each.hold.account_id,
+                    each.hold.reason,
+                    f"{instant(each.hold.placed_at)}\nby {each.hold.placed_by}",
+                    instant(each.hold.until, "its release"),
+                    _whereabouts(each),
                 )
-                for hold in found
+                for each in found
             ),
         )
     say(f"{counted(len(found), 'active hold')}.")
+    if astray:
+        say(
+            f"{counted(astray, 'hold')} lost what was held: `hold move` or `hold release`.",
+            "bold red",
+        )
+    raise typer.Exit(int(astray > 0))
 
 
-def _as_json(hold: Any) -> dict[str, Any]:
+def _whereabouts(each: Listed) -> str:
+    lines = ["there"] if each.in_place else ["not there any more"]
+    lines += [
+        f"see account {account}" + (f" of {tenant}" if tenant else "")
+        for tenant, account in each.elsewhere
+    ]
+    return "\n".join(lines)
+
+
+def _placed(placed: Placed) -> dict[str, Any]:
+    return {
+        "id": placed.id,
+        "tenant_id": placed.tenant_id,
+        "account": placed.account,
+        "credentials_left": placed.credentials_left,
+        "until": stamp(placed.until) if placed.until else None,
+    }
+
+
+def _as_json(each: Listed) -> dict[str, Any]:
+    hold = each.hold
     return {
         "id": hold.id,
         "tenant_id": hold.tenant_id,
@@ -112,4 +173,6 @@ def _as_json(hold: Any) -> dict[str, Any]:
         "placed_by": hold.placed_by,
         "placed_at": stamp(hold.placed_at),
         "until": stamp(hold.until) if hold.until else None,
+        "in_place": each.in_place,
+        "elsewhere": [{"tenant": tenant, "account": account} for tenant, account in each.elsewhere],
     }

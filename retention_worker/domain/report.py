@@ -66,7 +66,8 @@ class LaneReport:
 class SweepReport:
     """A sweep: its lanes in the order in which they were served.
 
-    `unfinished` says which requests it could not finish, and why. `objects` is there where the
+    `unfinished` says which requests it could not finish, and why; `holds_astray` which holds lost
+    their account, or a part of what they held. `objects` is there where the
     outbox was drained at its end.
     """
 
@@ -75,12 +76,14 @@ class SweepReport:
     finished_at: datetime
     lanes: tuple[LaneReport, ...]
     unfinished: tuple[str, ...] = ()
+    holds_astray: tuple[str, ...] = ()
     objects: DrainReport | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where a lane, a request or an object needs a person."""
-        lanes = int(any(lane.needs_person for lane in self.lanes) or bool(self.unfinished))
+        """0, or 1 where a lane, a request, a hold or an object needs a person."""
+        told = bool(self.unfinished or self.holds_astray)
+        lanes = int(told or any(lane.needs_person for lane in self.lanes))
         return max(lanes, self.objects.exit_code if self.objects else 0)
 
     def to_json(self) -> dict[str, Any]:
@@ -91,6 +94,7 @@ class SweepReport:
             "finished_at": stamp(self.finished_at),
             "lanes": [lane.to_json() for lane in self.lanes],
             "unfinished_requests": list(self.unfinished),
+            "holds_astray": list(self.holds_astray),
         } | ({"objects": self.objects.to_json()} if self.objects else {})
 
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.datamap import ACCOUNT
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
+from retention_worker.service.loaded import load
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, holds
 from retention_worker.store.holds import Hold
-from retention_worker.store.keys import id_text, parse_id
+from retention_worker.store.keys import Key, id_text, parse_id
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import reading, writing
 from retention_worker.store.session import Session
 
-__all__ = ["Placed", "listed", "place", "release"]
+__all__ = [
+    "Listed",
+    "Placed",
+    "in_words",
+    "listed",
+    "look_after",
+    "move",
+    "place",
+    "release",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +77,7 @@ def place(
             number = holds.place(
                 session, tenant_id, found.id, reason=reason, actor=actor, now=now, until=until
             )
+            holds.see(session, compiled, tenant_id, [key], now=now, hold=number)
             left = accounts.look(
                 session, compiled, tenant_id, Scope.ALL, [key], cutoff=None, now=now, max_units=1
             )[found.id]
@@ -98,16 +112,175 @@ def release(worker: Worker, account: str, *, tenant: str | None, reason: str, ac
                 now=worker.clock(),
             )
     if ended == 0:
-        raise UnknownSubject(f"account {account!r} of tenant {tenant_id!r} has no active hold")
+        raise _no_hold(account, tenant_id)
     return ended
 
 
-def listed(worker: Worker, tenant: str | None) -> list[Hold]:
-    """The active holds of a tenant, or of all."""
-    policies = load_policies(worker.settings.config_dir, worker.settings.bounds)
-    tenant_id = tenant_id_of(policies, tenant, single=False) if tenant is not None else None
+def _no_hold(account: str, tenant_id: str) -> UnknownSubject:
+    return UnknownSubject(
+        f"account {account!r} of tenant {tenant_id!r} has no active hold: `hold list` has them all"
+    )
+
+
+def move(
+    worker: Worker,
+    account: str,
+    *,
+    to: str,
+    tenant: str | None,
+    to_tenant: str | None,
+    reason: str,
+    actor: str,
+) -> list[Placed]:
+    """Let the active holds of an account go on under another, as a person has decided.
+
+    Whatever the holds have seen stays protected by them, wherever it is.
+
+    Raises:
+        UnknownSubject: the first has no active hold, or there is no such other account.
+        BatchTimeout: the other account is locked by somebody for longer than ten seconds.
+    """
+    now = worker.clock()
     with worker.pool.connection() as conn:
+        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
+        _, new_tenant = subject.tenant_of(worker, conn, to_tenant or tenant)
+        width = len(compiled.accounts.id_columns)
+        with writing(conn):
+            session = subject.patient(worker, conn)
+            name = id_text(parse_id(account, width))
+            mine = [
+                hold for hold in holds.listed(session, tenant_id, now) if hold.account_id == name
+            ]
+            if not mine:
+                raise UnknownSubject(
+                    f"account {account!r} of tenant {tenant_id!r} has no active hold"
+                )
+            found = subject.lock_account(session, compiled, new_tenant, parse_id(to, width))
+            if found is None:
+                raise UnknownSubject(f"tenant {new_tenant!r} has no account {to!r}")
+            return [
+                _move(session, compiled, hold, (new_tenant, found.id), reason, actor, now)
+                for hold in mine
+            ]
+
+
+def _move(  # noqa: PLR0917 - one hold, where to, and why
+    session: Session,
+    compiled: CompiledMap,
+    hold: Hold,
+    to: tuple[str, str],
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> Placed:
+    tenant_id, account = to
+    key = parse_id(account, len(compiled.accounts.id_columns))
+    number = holds.place(
+        session,
+        tenant_id,
+        account,
+        reason=f"{hold.reason} (hold {hold.id} of account {hold.account_id}: {reason})",
+        actor=actor,
+        now=now,
+        until=hold.until,
+    )
+    holds.see(session, compiled, tenant_id, [key], now=now, hold=number)
+    said = f"moved to account {account}: {reason}"
+    holds.succeed(session, hold, number, reason=said, actor=actor, now=now)
+    left = accounts.look(
+        session, compiled, tenant_id, Scope.ALL, [key], cutoff=None, now=now, max_units=1
+    )[account]
+    return Placed(
+        id=number,
+        tenant_id=tenant_id,
+        account=account,
+        credentials_left=left.has_biometric or left.has_other,
+        until=hold.until,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An active hold, whether its account is there, and where else what it has seen is.
+
+    `elsewhere` (tenant, account) is empty where all is as it was when the hold was placed.
+    """
+
+    hold: Hold
+    in_place: bool
+    elsewhere: tuple[tuple[str | None, str], ...] = ()
+
+    @property
+    def astray(self) -> bool:
+        """Whether a person has to say what becomes of it."""
+        return not self.in_place or bool(self.elsewhere)
+
+
+def listed(worker: Worker, tenant: str | None) -> list[Listed]:
+    """The active holds of a tenant, or of all, and what became of their accounts."""
+    with worker.pool.connection() as conn:
+        loaded = load(worker, conn)
+        tenant_id = tenant_id_of(loaded.policies, tenant, single=False) if tenant else None
         check(conn, worker.settings.schema_name)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            return holds.listed(session, tenant_id, worker.clock())
+            found = holds.listed(session, tenant_id, worker.clock())
+            return _located(session, loaded.compiled, found)
+
+
+def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:
+    """Let every active hold see what its account has by now; those that are astray.
+
+    A sweep does so before it erases anything, so that what came under a hold stays under it.
+    """
+    found = holds.listed(session, None, now)
+    for tenant_id, keys in _pages(compiled, found):
+        holds.see(session, compiled, tenant_id, keys, now=now)
+    return [each for each in _located(session, compiled, found) if each.astray]
+
+
+def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> list[Listed]:
+    if not found:
+        return []
+    there = {
+        (tenant_id, name)
+        for tenant_id, keys in _pages(compiled, found)
+        for name in holds.in_place(session, compiled, tenant_id, keys)
+    }
+    seen = holds.whereabouts(session, compiled, [each.id for each in found])
+    located = []
+    for each in found:
+        in_place = (each.tenant_id, each.account_id) in there
+        # An account that once had the hold and is still there matters where nothing else is found.
+        elsewhere = dict.fromkeys(
+            (sighting.tenant, sighting.account)
+            for sighting in seen.get(each.id, [])
+            if not sighting.own and (sighting.kind != ACCOUNT or not in_place)
+        )
+        located.append(Listed(hold=each, in_place=in_place, elsewhere=tuple(elsewhere)))
+    return located
+
+
+def in_words(found: Listed) -> str:
+    """What a person has to decide of a hold that is astray."""
+    hold = found.hold
+    what = "holds what is another account's by now" if found.in_place else "lost its account"
+    return (
+        f"hold {hold.id} of account {hold.account_id} of tenant {hold.tenant_id} {what}: "
+        "see `hold list`, then `hold move` or `hold release`"
+    )
+
+
+_PAGE = 500
+
+
+def _pages(compiled: CompiledMap, found: Sequence[Hold]) -> Iterator[tuple[str, list[Key]]]:
+    """The accounts of holds, by tenant, so many at once."""
+    width = len(compiled.accounts.id_columns)
+    by_tenant: dict[str, list[Key]] = {}
+    for each in found:
+        with suppress(UnknownSubject):  # of a map with other id columns: it is not there
+            by_tenant.setdefault(each.tenant_id, []).append(parse_id(each.account_id, width))
+    for tenant_id, keys in by_tenant.items():
+        for start in range(0, len(keys), _PAGE):
+            yield tenant_id, keys[start : start + _PAGE]

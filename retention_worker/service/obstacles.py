@@ -15,9 +15,8 @@ from retention_worker.domain.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, control, lanes
+from retention_worker.store import approvals, control, holds, lanes
 from retention_worker.store import explain as store
-from retention_worker.store.keys import id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.session import Session
@@ -108,8 +107,8 @@ def obstacles_of(case: Case) -> list[Obstacle]:
 
 
 def _holds(case: Case) -> Iterator[Obstacle]:
-    subject = id_text(case.account.key)
-    for hold in store.holds(case.session, case.tenant.tenant_id, subject, case.now):
+    tenant_id, key = case.tenant.tenant_id, case.account.key
+    for hold in holds.of_account(case.session, case.compiled, tenant_id, key, case.now):
         yield obstacle.held(
             number=hold.id,
             placed_at=hold.placed_at,

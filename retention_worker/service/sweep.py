@@ -17,7 +17,7 @@ from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LaneReport, SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service import guard
+from retention_worker.service import guard, holds
 from retention_worker.service.applied import apply_policy
 from retention_worker.service.batches import Ending, Progress
 from retention_worker.service.erase import finish_open
@@ -64,9 +64,13 @@ def sweep(
             session = Session(conn, worker.settings.schema_name)
             lanes.register(session, prepared.by_tenant_id())
             number = sweeps.begin(session, now, __version__, socket.gethostname())
+            astray = holds.look_after(session, prepared.compiled, now)
         unfinished = finish_open(worker, conn, prepared, tenants)
     with structlog.contextvars.bound_contextvars(sweep_id=number):
-        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished)
+        for each in astray:
+            _log.warning("hold_astray", hold=each.hold.id, tenant_id=each.hold.tenant_id)
+        told = tuple(holds.in_words(each) for each in astray)
+        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished, told)
         return running.run(chosen, tenants)
 
 
@@ -84,6 +88,7 @@ class _Sweep:
     reconcile: bool
     progress: Progress | None
     unfinished: tuple[str, ...]
+    holds_astray: tuple[str, ...]
 
     def run(self, chosen: list[PolicyFile], tenants: Sequence[str]) -> SweepReport:
         _log.info("sweep_started", tenants=len(chosen))
@@ -97,6 +102,7 @@ class _Sweep:
             finished_at=self.worker.clock(),
             lanes=tuple(reports),
             unfinished=self.unfinished,
+            holds_astray=self.holds_astray,
         )
         self._end(report)
         return report

@@ -11,7 +11,6 @@ from retention_worker.domain.explanation import Request
 from retention_worker.domain.lane import DeferReason, Position, StopReason
 from retention_worker.domain.object import ObjectCounts
 from retention_worker.domain.scope import Scope
-from retention_worker.store.holds import Hold
 from retention_worker.store.keys import Key, id_text, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
@@ -31,7 +30,6 @@ __all__ = [
     "erased_entries",
     "erasures",
     "erasures_of_transaction",
-    "holds",
     "known_as",
     "objects",
     "passed",
@@ -171,15 +169,6 @@ def transactions(
         return []
     parameters = _this(compiled, tenant_id, key) | {"limit": _MOST_TRANSACTIONS}
     return [id_text(tuple(row["key"])) for row in session.rows(sql.transactions, parameters)]
-
-
-def holds(session: Session, tenant_id: str, subject: str, now: datetime) -> list[Hold]:
-    """The account's active holds, the first one first."""
-    parameters = {"tenant": tenant_id, "account": subject, "now": now}
-    return [
-        Hold(tenant_id=tenant_id, account_id=subject, **row)
-        for row in session.rows("holds.active", parameters)
-    ]
 
 
 def stops(session: Session, tenant_id: str) -> dict[Scope, Stop]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from retention_worker.store.keys import Key, key_parameters
+from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
-__all__ = ["Hold", "listed", "place", "release"]
+__all__ = [
+    "Hold",
+    "Sighting",
+    "in_place",
+    "listed",
+    "of_account",
+    "place",
+    "release",
+    "see",
+    "succeed",
+    "whereabouts",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +75,74 @@ def release(
     if ended:
         session.run("deferred.wake", parameters)
     return ended
+
+
+def of_account(
+    session: Session, compiled: CompiledMap, tenant_id: str, key: Key, now: datetime
+) -> list[Hold]:
+    """The active holds that count for an account, however they came to; the first one first."""
+    parameters = {"tenant": tenant_id, "now": now} | _keys(compiled, [key])
+    return [Hold(**row) for row in session.rows(compiled.holds.active, parameters)]
+
+
+def see(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    keys: Sequence[Key],
+    *,
+    now: datetime,
+    hold: int | None = None,
+) -> None:
+    """Let the active holds of accounts that are in place (one hold, or all) see what they have."""
+    parameters = {"tenant": tenant_id, "now": now, "hold": hold} | _keys(compiled, keys)
+    session.run(compiled.holds.see, parameters)
+
+
+def in_place(
+    session: Session, compiled: CompiledMap, tenant_id: str, keys: Sequence[Key]
+) -> set[str]:
+    """The ids of those accounts that the tenant has."""
+    parameters = {"tenant": tenant_id} | _keys(compiled, keys)
+    return {row["id"] for row in session.rows(compiled.holds.in_place, parameters)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """An account that has something that a hold has seen; `own`: it is the hold's account.
+
+    `kind` is account where only the id is that of one that the hold was placed on before.
+    """
+
+    hold_id: int
+    kind: str
+    tenant: str | None
+    account: str
+    own: bool
+
+
+def whereabouts(
+    session: Session, compiled: CompiledMap, holds: Sequence[int]
+) -> dict[int, list[Sighting]]:
+    """Where what these holds have seen is now, by hold."""
+    found: dict[int, list[Sighting]] = {}
+    parameters = {"tenant": None, "holds": list(holds)}
+    for row in session.rows(compiled.holds.whereabouts, parameters):
+        found.setdefault(row["hold_id"], []).append(Sighting(**row))
+    return found
+
+
+def succeed(
+    session: Session, old: Hold, new: int, *, reason: str, actor: str, now: datetime
+) -> None:
+    """End a hold in favour of another, which has seen all that it had."""
+    session.run("holds.inherit", {"hold": old.id, "to": new})
+    parameters = {"hold": old.id, "reason": reason, "actor": actor, "now": now}
+    session.run("holds.end", parameters)
+
+
+def _keys(compiled: CompiledMap, keys: Sequence[Key]) -> dict[str, Any]:
+    return key_parameters(keys, len(compiled.accounts.id_columns))
 
 
 def listed(session: Session, tenant_id: str | None, now: datetime) -> list[Hold]:

@@ -101,14 +101,16 @@ def _credential(entry: Credential, needs: TableNeeds) -> None:
 
 
 def needs(datamap: DataMap, catalog: Catalog) -> tuple[TableNeeds, ...]:
-    """As `named_columns`, with the primary keys that blanking reads."""
+    """As `named_columns`, with the primary keys that blanking and holds read."""
     found = named_columns(datamap)
     by_table = {each.table: each for each in found}
     for entry in datamap.credentials:
         table = catalog.tables.get(entry.table)
-        if table is None or not isinstance(entry.erase, SetAndRemove):
+        if table is None:
             continue
-        if entry.objects or any(map(names_row, entry.erase.set.values())):
+        blanks = entry.erase if isinstance(entry.erase, SetAndRemove) else None
+        named = blanks and (entry.objects or any(map(names_row, blanks.set.values())))
+        if named or entry.of == ACCOUNT:
             by_table[entry.table].reads(*(table.primary_key or ()))
     return found
 

@@ -14,7 +14,7 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import ErasedBatch, Periods, book
 
-__all__ = ["Early", "back", "held", "strangers"]
+__all__ = ["Early", "back", "held", "holds_astray", "strangers"]
 
 _PAGE = 5_000
 _EXAMPLES = 5
@@ -53,7 +53,7 @@ def strangers(session: Session, scene: Scene) -> Iterator[Observation]:
 
 def held(session: Session, scene: Scene) -> Iterator[Observation]:
     """Accounts that were erased while a hold was active."""
-    for each in book.held_erasures(session, scene.only):
+    for each in book.held_erasures(session, scene.only, alone=scene.looks.alone):
         yield Observation(
             check="hold",
             wrong=True,
@@ -61,6 +61,25 @@ def held(session: Session, scene: Scene) -> Iterator[Observation]:
             count=each.count,
             examples=each.examples,
             message=f"{each.count} account(s) were erased while they were on hold",
+        )
+
+
+def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Holds that lost their account or a part of it, until a person says what becomes of them."""
+    parameters = scene.tenants() | {"now": scene.now}
+    by_tenant: dict[str, list[str]] = defaultdict(list)
+    for row in session.rows(scene.looks.holds_astray(), parameters):
+        if scene.only in {None, row["tenant_id"]}:
+            by_tenant[row["tenant_id"]].append(row["account_id"])
+    for tenant_id, accounts in by_tenant.items():
+        yield Observation(
+            check="hold-astray",
+            wrong=True,
+            tenant=scene.name(tenant_id),
+            count=len(accounts),
+            examples=tuple(accounts[:_EXAMPLES]),
+            message=f"{len(accounts)} hold(s) lost their account, or a part of what they held: see "
+            "`hold list`, then `hold move` or `hold release`",
         )
 
 

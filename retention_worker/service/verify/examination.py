@@ -120,6 +120,7 @@ class _Examination:
             yield _Step(f"erased and back: {entry.name}", partial(erased.back, entry=entry))
         yield _Step("erased too early", self._early.look)
         yield _Step("erased while on hold", erased.held)
+        yield _Step("holds without their account", erased.holds_astray)
         yield _Step("erased for another tenant", erased.strangers)
         yield _Step("objects", objects.left)
         yield _Step("objects astray", objects.astray)

@@ -30,7 +30,7 @@ _WORDS = {
 def left(session: Session, scene: Scene) -> Iterator[Observation]:
     """Objects whose rows are gone, and that are still there."""
     late = scene.now - scene.worker.settings.overdue_after
-    for name, each in book.objects(session, scene.only, scene.now):
+    for name, each in book.objects(session, scene.only, scene.now, alone=scene.looks.alone):
         state = ObjectState(name)
         is_late = each.oldest is not None and each.oldest < late
         yield Observation(

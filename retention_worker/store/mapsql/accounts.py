@@ -59,9 +59,13 @@ class AccountSql:
 
 
 def account_sql(
-    datamap: DataMap, catalog: Catalog, entries: tuple[EntrySql, ...], schema_name: str
+    datamap: DataMap,
+    catalog: Catalog,
+    entries: tuple[EntrySql, ...],
+    schema_name: str,
+    held: Composable,
 ) -> AccountSql:
-    """Compile the statements for a map on a catalog.
+    """Compile the statements for a map on a catalog; `held` says whether `k` is on hold.
 
     Raises:
         DriftError: the map does not fit.
@@ -75,7 +79,7 @@ def account_sql(
         lock=builder.lock(),
         lock_waiting=builder.lock_waiting(),
         present=builder.present(),
-        look=builder.look(entries, newer),
+        look=builder.look(entries, newer, held),
         count_due=builder.count(cutoff=True),
         count_live=builder.count(cutoff=False),
         activity_now=builder.activity_now(),
@@ -231,7 +235,9 @@ class _Builder:
             )
         return found
 
-    def look(self, entries: tuple[EntrySql, ...], newer: dict[str, TimeSql]) -> Composed:
+    def look(
+        self, entries: tuple[EntrySql, ...], newer: dict[str, TimeSql], held: Composable
+    ) -> Composed:
         """Everything that decides about accounts beside their own row, after the lock.
 
         One row an account: on hold until when, the latest newer activity, the newest credential
@@ -258,7 +264,7 @@ class _Builder:
             "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric OFFSET 0) "
             "AS seen"
         ).format(
-            hold=self._hold(),
+            hold=held,
             activity=_greatest([self._remembered(), *activities]),
             credential=_greatest(credentials),
             biometric=_any_of(entries, CredentialClass.BIOMETRIC),
@@ -270,19 +276,6 @@ class _Builder:
             astray=astray(self.datamap, self.catalog, entries),
             keys=account_keys(self.info, self.accounts.id),
         )
-
-    def _hold(self) -> Composable:
-        """The end of the longest active hold ('infinity' without one), NULL where there is none.
-
-        Without a tenant column ids stand alone, and the name is only a file's: a hold counts under
-        whatever name it was placed.
-        """
-        tenant = SQL("TRUE") if self.accounts.tenant is None else SQL("h.tenant_id = %(tenant)s")
-        return SQL(
-            "(SELECT max(COALESCE(h.until, 'infinity'))::text FROM {}.hold h "
-            "WHERE {} AND h.account_id = k.id AND h.released_at IS NULL "
-            "AND (h.until IS NULL OR h.until > %(now)s))"
-        ).format(self.schema, tenant)
 
     def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
         conditions = same_key(key_of("s", self.catalog.table(source.table), source.key), self.given)

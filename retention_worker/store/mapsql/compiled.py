@@ -20,6 +20,7 @@ from retention_worker.store.mapsql.fragments import (
     listed,
     table,
 )
+from retention_worker.store.mapsql.holds import HoldSql, hold_sql
 from retention_worker.store.mapsql.live import LiveSql, live_sql
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
@@ -54,6 +55,7 @@ class CompiledMap:
     transactions: TransactionSql | None
     live: tuple[LiveSql, ...]
     remains: RemainsSql
+    holds: HoldSql
 
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
@@ -87,16 +89,18 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
     """
     ordered = children_first(datamap, catalog)
     entries = tuple(entry_sql(datamap, catalog, entry, schema_name) for entry in ordered)
+    holds = hold_sql(datamap, catalog, entries, schema_name)
     return CompiledMap(
         datamap=datamap,
         catalog=catalog,
         schema_name=schema_name,
-        accounts=account_sql(datamap, catalog, entries, schema_name),
+        accounts=account_sql(datamap, catalog, entries, schema_name, holds.held),
         entries=entries,
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
         transactions=transaction_sql(datamap, catalog, entries),
         live=live_sql(datamap, catalog),
         remains=remains_sql(datamap, catalog, entries),
+        holds=holds,
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "constant",
     "equal",
     "has_values",
+    "id_text",
     "identifier",
     "key_of",
     "listed",
@@ -89,6 +90,14 @@ def key_of(alias: str, info: Table, names: Sequence[str]) -> KeyOf:
         values=tuple(column(alias, name) for name in names),
         columns=tuple(info.column(name) for name in names),
     )
+
+
+def id_text(alias: str, names: Sequence[str]) -> Composable:
+    """An id as the worker's own tables keep it: its text, or a JSON array of texts."""
+    texts = [SQL("{}::text").format(column(alias, name)) for name in names]
+    if len(texts) == 1:
+        return texts[0]
+    return SQL("json_build_array({})::text").format(listed(texts))
 
 
 def operator(schema: str, name: LiteralString) -> Composable:

@@ -16,6 +16,7 @@ from retention_worker.store.mapsql.fragments import (
     column,
     constant,
     equal,
+    id_text,
     listed,
     table,
     type_of,
@@ -116,10 +117,7 @@ def _is_text(info: Column) -> bool:
 def _accounts(datamap: DataMap, catalog: Catalog) -> Composable:
     """`k`, all accounts of the tenant: found from the row upwards, not gone through."""
     accounts = datamap.accounts
-    texts = [SQL("{}::text").format(column("x", name)) for name in accounts.id]
-    ids: Composable = texts[0]
-    if len(texts) > 1:
-        ids = SQL("json_build_array({})::text").format(listed(texts))
+    ids = id_text("x", accounts.id)
     keys = [
         SQL("{} AS {}").format(column("x", name), SQL(alias))
         for name, alias in zip(accounts.id, _key_names(accounts.id), strict=True)

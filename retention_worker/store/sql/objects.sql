@@ -22,7 +22,10 @@ UPDATE {schema}.object_deletion o
          WHERE q.store = %(store)s AND q.state <> 'failed' AND q.retry_at <= %(now)s
            AND (q.claimed_until IS NULL OR q.claimed_until <= %(now)s)
            AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
-                            WHERE h.tenant_id = q.tenant_id AND h.account_id = q.account_id
+                            WHERE ((h.tenant_id = q.tenant_id AND h.account_id = q.account_id)
+                                   OR EXISTS (SELECT 1 FROM {schema}.hold_subject s
+                                               WHERE s.hold_id = h.id AND s.kind = 'account'
+                                                 AND s.subject_id = q.account_id))
                               AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
            AND (NOT (%(paused)s OR q.tenant_id = ANY (%(paused_tenants)s::text[])) OR EXISTS
                (SELECT 1 FROM {schema}.batch b
@@ -49,7 +52,10 @@ SELECT q.uri FROM unnest(%(uris)s::text[]) AS u (uri)
  WHERE q.shared AND q.state = 'queued' AND q.error IS NULL AND q.retry_at > %(now)s
  UNION
 SELECT q.uri FROM {schema}.hold h
-  JOIN {schema}.object_deletion q ON q.tenant_id = h.tenant_id AND q.account_id = h.account_id
+  JOIN {schema}.object_deletion q
+    ON (q.tenant_id = h.tenant_id AND q.account_id = h.account_id)
+    OR EXISTS (SELECT 1 FROM {schema}.hold_subject s
+                WHERE s.hold_id = h.id AND s.kind = 'account' AND s.subject_id = q.account_id)
  WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)
    AND q.uri = ANY (%(uris)s::text[]);
 

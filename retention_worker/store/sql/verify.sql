@@ -51,7 +51,11 @@ SELECT h.tenant_id, count(DISTINCT h.account_id) AS accounts,
        (array_agg(DISTINCT h.account_id))[1:5] AS examples
   FROM {schema}.hold h
   JOIN {schema}.erasure e
-    ON e.tenant_id = h.tenant_id AND e.kind = 'account' AND e.subject_id = h.account_id
+    ON (e.kind = 'account' AND e.subject_id = h.account_id
+        AND (e.tenant_id = h.tenant_id OR %(alone)s))
+    OR EXISTS (SELECT 1 FROM {schema}.hold_subject s
+                WHERE s.hold_id = h.id AND s.kind = e.kind AND s.subject_id = e.subject_id
+                  AND (e.tenant_id = h.tenant_id OR %(alone)s))
  WHERE e.erased_at > h.placed_at + %(margin)s::interval
    AND (h.released_at IS NULL OR e.erased_at < h.released_at)
    AND (h.until IS NULL OR e.erased_at < h.until)
@@ -65,7 +69,7 @@ SELECT tenant_id, state, count(*) AS objects, min(queued_at) AS oldest,
   FROM {schema}.object_deletion o
  WHERE (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
    AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
-                    WHERE h.tenant_id = o.tenant_id AND h.account_id = o.account_id
+                    WHERE (h.tenant_id = o.tenant_id OR %(alone)s) AND h.account_id = o.account_id
                       AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s))
  GROUP BY tenant_id, state ORDER BY tenant_id, state;
 

@@ -126,15 +126,21 @@ def erased_batches(
     ]
 
 
-def held_erasures(session: Session, tenant_id: str | None) -> list[Counted]:
-    """Accounts that were erased although a hold was active."""
-    rows = session.rows("verify.held_erasures", {"tenant": tenant_id, "margin": _HOLD_MARGIN})
+def held_erasures(session: Session, tenant_id: str | None, *, alone: bool) -> list[Counted]:
+    """Accounts that were erased although a hold was active.
+
+    `alone`: an account's id tells it from all others without a tenant.
+    """
+    parameters = {"tenant": tenant_id, "margin": _HOLD_MARGIN, "alone": alone}
+    rows = session.rows("verify.held_erasures", parameters)
     return list(_counted(rows, "accounts"))
 
 
-def objects(session: Session, tenant_id: str | None, now: datetime) -> list[tuple[str, Counted]]:
+def objects(
+    session: Session, tenant_id: str | None, now: datetime, *, alone: bool
+) -> list[tuple[str, Counted]]:
     """Objects that are not deleted, with their state; examples are the stores' errors."""
-    rows = session.rows("verify.objects", {"tenant": tenant_id, "now": now})
+    rows = session.rows("verify.objects", {"tenant": tenant_id, "now": now, "alone": alone})
     for row in rows:
         row["examples"] = [each for each in row["examples"] if each]
     states = [row["state"] for row in rows]

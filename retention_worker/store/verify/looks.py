@@ -16,9 +16,12 @@ from retention_worker.store.catalog import Catalog
 from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (
+    Side,
     column,
     conjunction,
+    id_text,
     joined,
+    key_equality,
     literal,
     quoted,
     table,
@@ -64,6 +67,55 @@ class Looks:
             "SELECT tenant_id, {} AS value FROM unnest(%(tenants)s::text[]) AS t (tenant_id)"
         ).format(cast)
 
+    @property
+    def alone(self) -> bool:
+        """Whether an account's id tells it from all others without a tenant."""
+        return self._accounts.tenant is None or self._info.proves_unique(self._accounts.id)
+
+    def holds_astray(self) -> Composed:
+        """Active holds that lost their account, or a transaction: `id`, `tenant_id`, `account_id`.
+
+        Further parameter: now.
+        """
+        mine = SQL("TRUE") if self._accounts.tenant is None else SQL("p.tenant_id = h.tenant_id")
+        its_account = SQL(
+            "EXISTS (SELECT 1 FROM {accounts} AS a JOIN p ON {tenant} "
+            "WHERE {mine} AND {account} = h.account_id{more})"
+        ).format
+        names = {
+            "accounts": table(self._accounts.table),
+            "tenant": self._rows.of_tenant(),
+            "mine": mine,
+            "account": self._rows.account,
+        }
+        lost: list[Composable] = [SQL("NOT {}").format(its_account(**names, more=SQL("")))]
+        transactions = self._datamap.transactions
+        if transactions is not None and self._catalog.table(transactions.table).proves_unique(
+            transactions.id
+        ):
+            parent = transactions.parent_key or self._accounts.id
+            above: Side = ("a", self._info, parent)
+            below: Side = ("t", self._catalog.table(transactions.table), transactions.account)
+            more = SQL(" AND {}").format(conjunction(key_equality(above, below)))
+            lost.append(
+                SQL(
+                    "EXISTS (SELECT 1 FROM {own}.hold_subject s JOIN {transactions} AS t "
+                    "ON {id} = s.subject_id WHERE s.hold_id = h.id AND s.kind = 'transaction' "
+                    "AND NOT {there})"
+                ).format(
+                    own=self._own,
+                    transactions=table(transactions.table),
+                    id=id_text("t", transactions.id),
+                    there=its_account(**names, more=more),
+                )
+            )
+        return SQL(
+            "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
+            "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id FROM {own}.hold h "
+            "WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s) "
+            "AND ({lost}) ORDER BY h.id"
+        ).format(own=self._own, lost=joined(lost, " OR "))
+
     def overdue(self, scope: Scope) -> Composed:
         """Accounts whose activity is not after `cutoffs` and that hold credentials of the scope.
 
@@ -79,7 +131,7 @@ class Looks:
             "later AS (SELECT tenant_id, account FROM ({evidence}) AS e "
             "GROUP BY tenant_id, account), "
             "judged AS (SELECT l.*, later.account IS NOT NULL AS newer, EXISTS (SELECT 1 FROM "
-            "{own}.hold h WHERE h.tenant_id = l.tenant_id AND h.account_id = l.account "
+            "{own}.hold h WHERE {whose} h.account_id = l.account "
             "AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)) AS held "
             "FROM left_over l LEFT JOIN later USING (tenant_id, account)) "
             "SELECT tenant_id, count(*) FILTER (WHERE held) AS on_hold, "
@@ -93,6 +145,7 @@ class Looks:
             found=joined(there, " UNION ALL "),
             evidence=joined(self._rows.evidence(), " UNION ALL "),
             own=self._own,
+            whose=SQL("" if self.alone else "h.tenant_id = l.tenant_id AND"),
         )
 
     def back(self, entry: Credential) -> Composed:

@@ -11,6 +11,7 @@ from retention_worker.domain.datamap import TableName
 from retention_worker.store.catalog import Column, Table
 
 __all__ = [
+    "Side",
     "column",
     "conjunction",
     "constants",
@@ -69,11 +70,12 @@ def equality(left: Composable, right: Composable, schema: str) -> Composable:
     return SQL("{} OPERATOR({}.=) {}").format(left, quoted(schema), right)
 
 
-def key_equality(
-    left: tuple[LiteralString, Table, Sequence[str]],
-    right: tuple[LiteralString, Table, Sequence[str]],
-) -> list[Composable]:
-    """Two keys (alias, table, columns) are the same, column by column."""
+Side = tuple[LiteralString, Table, Sequence[str]]
+"""A key: an alias, its table and the columns."""
+
+
+def key_equality(left: Side, right: Side) -> list[Composable]:
+    """Two keys are the same, column by column."""
     (mine, info, columns), (theirs, other, others) = left, right
     return [
         equality(column(mine, a), column(theirs, b), info.column(a).operators_with(other.column(b)))
