@@ -10,7 +10,7 @@ import typer
 
 from retention_worker.cli.lanes import in_words, plan_table
 from retention_worker.cli.options import AsJson, Tenants, time
-from retention_worker.cli.output import counted, instant, print_json, say
+from retention_worker.cli.output import complain, counted, instant, print_json, say
 from retention_worker.domain.report import PlanReport
 
 __all__ = ["add_to"]
@@ -55,6 +55,8 @@ def _show(report: PlanReport) -> None:
     stopped = sum(1 for lane in report.lanes if lane.stop_reason is not None and lane.due)
     if stopped:
         say(f"{counted(stopped, 'lane')} would be left alone, for the reasons above.", "yellow")
+    for each in report.warnings:
+        complain(each.message)
     quiet = sum(1 for lane in goes if not lane.due)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing due.")

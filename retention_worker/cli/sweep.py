@@ -71,7 +71,8 @@ def _show(report: SweepReport) -> None:
         show_objects(report.objects)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
-    for each in (*report.unfinished, *report.holds_astray):
+    told = (each.message for each in report.warnings)
+    for each in (*report.unfinished, *report.holds_astray, *told):
         complain(each)
     needing = sum(1 for lane in report.lanes if lane.needs_person)
     if needing:

@@ -12,7 +12,20 @@ from retention_worker.domain.lane import StopReason
 from retention_worker.domain.object import DrainReport
 from retention_worker.domain.scope import Scope
 
-__all__ = ["LanePlan", "LaneReport", "PlanReport", "SweepReport"]
+__all__ = ["LanePlan", "LaneReport", "PlanReport", "ReportWarning", "SweepReport"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportWarning:
+    """Something that is not as it seems; `code` is stable, `tenant` the name of a policy's file."""
+
+    code: str
+    tenant: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The warning as `sweep --json` and `plan --json` print it."""
+        return {"code": self.code, "tenant": self.tenant, "message": self.message}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +90,13 @@ class SweepReport:
     lanes: tuple[LaneReport, ...]
     unfinished: tuple[str, ...] = ()
     holds_astray: tuple[str, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
     objects: DrainReport | None = None
 
     @property
     def exit_code(self) -> int:
         """0, or 1 where a lane, a request, a hold or an object needs a person."""
-        told = bool(self.unfinished or self.holds_astray)
+        told = bool(self.unfinished or self.holds_astray or self.warnings)
         lanes = int(told or any(lane.needs_person for lane in self.lanes))
         return max(lanes, self.objects.exit_code if self.objects else 0)
 
@@ -95,6 +109,7 @@ class SweepReport:
             "lanes": [lane.to_json() for lane in self.lanes],
             "unfinished_requests": list(self.unfinished),
             "holds_astray": list(self.holds_astray),
+            "warnings": [each.to_json() for each in self.warnings],
         } | ({"objects": self.objects.to_json()} if self.objects else {})
 
 
@@ -175,12 +190,17 @@ class PlanReport:
 
     at: datetime
     lanes: tuple[LanePlan, ...]
+    warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where a lane needs a person."""
-        return int(any(lane.needs_person for lane in self.lanes))
+        """0, or 1 where a lane needs a person, or something is not as it seems."""
+        return int(bool(self.warnings) or any(lane.needs_person for lane in self.lanes))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `plan --json` prints it."""
-        return {"at": stamp(self.at), "lanes": [lane.to_json() for lane in self.lanes]}
+        return {
+            "at": stamp(self.at),
+            "lanes": [lane.to_json() for lane in self.lanes],
+            "warnings": [each.to_json() for each in self.warnings],
+        }

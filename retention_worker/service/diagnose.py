@@ -57,7 +57,8 @@ def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
     with worker.pool.connection() as conn, reading(conn):
         session = Session(conn, settings.schema_name)
         count = len(policies.files) + len(policies.broken)
-        findings = examine(session, datamap, settings, policies=count)
+        files = list(policies.files.values())
+        findings = examine(session, datamap, settings, policies=count, files=files)
         facts = facts_of.read(session, datamap)
         script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
         names = []

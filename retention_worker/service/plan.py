@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from retention_worker.configfiles.policies import PolicyFile, load_policy_file
 from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
-from retention_worker.domain.report import LanePlan, PlanReport
+from retention_worker.domain.report import LanePlan, PlanReport, ReportWarning
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.service import guard, reconcile
+from retention_worker.service import guard, reconcile, warnings
 from retention_worker.service.applied import due_sooner
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.survey import Survey, count_up_to, eligible
 from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, control, credentials, deferred, lanes
+from retention_worker.store import accounts, approvals, control, credentials, deferred, lanes
 from retention_worker.store.accounts import Found
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.pool import Connection, reading
@@ -79,7 +79,26 @@ def plan(
             for name, problems in prepared.broken().items()
             if tried is None and (not tenants or name in tenants)
         ]
-    return PlanReport(at=now, lanes=(*found, *broken))
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            told = _warnings(session, worker, prepared, chosen, now)
+    return PlanReport(at=now, lanes=(*found, *broken), warnings=told)
+
+
+def _warnings(
+    session: Session,
+    worker: Worker,
+    prepared: Prepared,
+    chosen: Sequence[PolicyFile],
+    now: datetime,
+) -> tuple[ReportWarning, ...]:
+    compiled, ids = prepared.compiled, [file.policy.tenant_id for file in chosen]
+    empty = accounts.without_accounts(session, compiled, ids)
+    skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
+    return (
+        *warnings.of_policies(session, compiled, chosen, empty),
+        *warnings.of_activity(session, compiled, chosen, now, skew),
+    )
 
 
 def _work(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from retention_worker.domain.errors import (
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.doctor import inspect
+from retention_worker.service.warnings import refused_words
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts
 from retention_worker.store.mapsql import CompiledMap
@@ -68,8 +69,32 @@ def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepa
     refuse_standby(conn)
     check(conn, settings.schema_name)
     compiled = _compiled(worker, conn, datamap, policies)
-    policies = _apart(Session(conn, settings.schema_name), compiled, policies)
+    session = Session(conn, settings.schema_name)
+    policies = _apart(session, compiled, _fitting(session, compiled, policies))
     return Prepared(datamap=datamap, policies=policies, compiled=compiled)
+
+
+def _fitting(session: Session, compiled: CompiledMap, policies: PolicySet) -> PolicySet:
+    """A file whose tenant_id the column's type refuses is wrong, and stops nobody else."""
+    files = {file.policy.tenant_id: name for name, file in policies.files.items()}
+    refused = [files[each] for each in accounts.refused_tenants(session, compiled, list(files))]
+    return _without(policies, dict.fromkeys(refused, refused_words(compiled)))
+
+
+def _without(policies: PolicySet, wrong: Mapping[str, str]) -> PolicySet:
+    """The policies without some files, by name, and what is wrong with their tenant_id."""
+    if not wrong:
+        return policies
+    problems = [
+        FileProblem(str(policies.files[name].path), 1, 1, "tenant_id", message)
+        for name, message in wrong.items()
+    ]
+    return replace(
+        policies,
+        files={name: file for name, file in policies.files.items() if name not in wrong},
+        problems=(*policies.problems, *problems),
+        broken=policies.broken | wrong.keys(),
+    )
 
 
 def _apart(session: Session, compiled: CompiledMap, policies: PolicySet) -> PolicySet:
@@ -80,23 +105,12 @@ def _apart(session: Session, compiled: CompiledMap, policies: PolicySet) -> Poli
         for group in accounts.one_tenant(session, compiled, list(files))
         for each in group
     }
-    if not twice:
-        return policies
-    problems = [
-        FileProblem(
-            str(policies.files[name].path),
-            1,
-            1,
-            "tenant_id",
-            f"is to the database the same tenant as that of {others}: keep one file",
-        )
-        for name, others in twice.items()
-    ]
-    return replace(
+    return _without(
         policies,
-        files={name: file for name, file in policies.files.items() if name not in twice},
-        problems=(*policies.problems, *problems),
-        broken=policies.broken | twice.keys(),
+        {
+            name: f"is to the database the same tenant as that of {others}: keep one file"
+            for name, others in twice.items()
+        },
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,9 +15,9 @@ from retention_worker import __version__
 from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
-from retention_worker.domain.report import LaneReport, SweepReport
+from retention_worker.domain.report import LaneReport, ReportWarning, SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service import guard, holds
+from retention_worker.service import guard, holds, warnings
 from retention_worker.service.applied import apply_policy
 from retention_worker.service.batches import Ending, Progress
 from retention_worker.service.erase import finish_open
@@ -103,6 +103,7 @@ class _Sweep:
             lanes=tuple(reports),
             unfinished=self.unfinished,
             holds_astray=self.holds_astray,
+            warnings=self.warnings,
         )
         self._end(report)
         return report
@@ -150,7 +151,11 @@ class _Sweep:
             # All lanes together are all of them, whichever tenants were named.
             everyone = self.prepared.by_tenant_id()
             together = lanes.of_tenants(session, everyone) if len(everyone) > len(files) else states
-            self.empty = accounts.without_accounts(session, self.prepared.compiled, sorted(new))
+            compiled = self.prepared.compiled
+            self.empty = accounts.without_accounts(session, compiled, sorted(new))
+            self.warnings = tuple(self._warnings(session, list(files.values())))
+        for each in self.warnings:
+            _log.warning(each.code, tenant=each.tenant, message=each.message)
         for tenant in files.keys() - self.stale:  # by now that is committed
             self.worker.applied[tenant] = files[tenant].policy.digest
         self.judge = Judge(
@@ -168,6 +173,12 @@ class _Sweep:
             if reach is not None:
                 found[state.scope] = reach
         return [(files[tenant], found) for tenant, found in order.items()]
+
+    def _warnings(self, session: Session, files: Sequence[PolicyFile]) -> Iterator[ReportWarning]:
+        compiled = self.prepared.compiled
+        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        yield from warnings.of_policies(session, compiled, files, self.empty)
+        yield from warnings.of_activity(session, compiled, files, self.now, skew)
 
     def _apply_policies(
         self, session: Session, files: dict[str, PolicyFile], states: Sequence[LaneState]
@@ -200,7 +211,6 @@ class _Sweep:
                 f"bring {file.path} up to date",
             )
         if policy.tenant_id in self.empty:
-            _log.warning("policy_matches_no_account", tenant_id=policy.tenant_id)
             return Ending(
                 stop=StopReason.EXHAUSTED,
                 reason=f"no account has the tenant {policy.tenant_id!r}: see {file.path}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.errors import StatementFailed
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
 from retention_worker.store.answers import Later
@@ -20,20 +21,26 @@ __all__ = [
     "Found",
     "Locked",
     "activity_now",
+    "ahead",
     "ask_look",
     "count_due",
     "count_live",
     "count_live_lanes",
     "due_lanes",
+    "known_tenants",
     "lock",
     "lock_waiting",
     "look",
     "one_tenant",
     "page",
     "present",
+    "refused_tenants",
     "same_tenant",
     "without_accounts",
 ]
+
+# SQLSTATE classes: the text is no value of the type, or a domain's check refuses it.
+_NO_SUCH_VALUE = ("22", "23")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +282,48 @@ def one_tenant(
         return []
     rows = session.rows(compiled.accounts.one_tenant, {"tenants": list(tenant_ids)})
     return [row["tenants"] for row in rows]
+
+
+def refused_tenants(
+    session: Session, compiled: CompiledMap, tenant_ids: Sequence[str]
+) -> list[str]:
+    """Those that can be no value of the tenant column, such as a word where it has numbers.
+
+    One of them in a statement for all would fail it for everybody, so they are found by halving.
+    """
+    statement, wanted = compiled.accounts.refused_tenants, list(tenant_ids)
+    if statement is None or not wanted:
+        return []
+    try:
+        with session.conn.transaction():
+            return [row["tenant"] for row in session.rows(statement, {"tenants": wanted})]
+    except StatementFailed as exc:
+        if not (exc.sqlstate or "").startswith(_NO_SUCH_VALUE):
+            raise
+    if len(wanted) == 1:
+        return wanted
+    middle = len(wanted) // 2
+    return [
+        each
+        for half in (wanted[:middle], wanted[middle:])
+        for each in refused_tenants(session, compiled, half)
+    ]
+
+
+def known_tenants(session: Session, compiled: CompiledMap, limit: int) -> list[str]:
+    """The tenants that accounts have, as the column's texts, so many at the most."""
+    statement = compiled.accounts.known_tenants
+    if statement is None:
+        return []
+    return [row["tenant"] for row in session.rows(statement, {"limit": limit})]
+
+
+def ahead(
+    session: Session, compiled: CompiledMap, tenant_ids: Sequence[str], after: datetime
+) -> set[str]:
+    """Those of the tenants with an account whose activity lies after an instant."""
+    parameters = {"tenants": list(tenant_ids), "bound": compiled.accounts.activity.bound(after)}
+    return {row["tenant"] for row in session.rows(compiled.accounts.ahead, parameters)}
 
 
 def same_tenant(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
+from retention_worker.service.warnings import of_policies, refused_words
+from retention_worker.store import accounts
 from retention_worker.store.examine import (
     TooSlow,
     explain,
@@ -27,6 +30,7 @@ __all__ = [
     "other_tenants",
     "own_schema",
     "statements",
+    "tenants",
     "unclaimed_rows",
 ]
 
@@ -84,6 +88,27 @@ def other_tenants(session: Session, case: Case) -> Iterator[Finding]:
         )
 
 
+def tenants(session: Session, case: Case, files: Sequence[PolicyFile]) -> Iterator[Finding]:
+    """Policies for tenants that the database does not have, or cannot have."""
+    compiled = case.compiled
+    if compiled is None:
+        return
+    by_id = {file.policy.tenant_id: file for file in files}
+    try:
+        refused = accounts.refused_tenants(session, compiled, list(by_id))
+        rest = [file for tenant_id, file in by_id.items() if tenant_id not in refused]
+        ids = [file.policy.tenant_id for file in rest]
+        empty = accounts.without_accounts(session, compiled, ids)
+        unmatched = list(of_policies(session, compiled, rest, empty))
+    except (DriftError, StatementFailed):
+        return  # other checks tell why: columns, privileges, statements
+    for tenant_id in refused:
+        yield wrong("tenant", by_id[tenant_id].path, f"tenant_id {refused_words(compiled)}")
+    for each in unmatched:
+        path, _, message = each.message.partition(": ")
+        yield wrong("tenant", path, message)
+
+
 def activity(session: Session, case: Case) -> Iterator[Finding]:
     """Accounts that are never due, because no period can be counted from their activity."""
     accounts = case.datamap.accounts
@@ -95,6 +120,21 @@ def activity(session: Session, case: Case) -> Iterator[Finding]:
     except (DriftError, StatementFailed):
         return  # other checks tell why: columns, privileges, statements
     columns = comma(time.column for time in accounts.last_activity)
+    for count, when in ((found.future, "in the future"), (found.before, "before 1990")):
+        if count > found.looked / 2:
+            yield refuse(
+                "activity-unit",
+                accounts.table,
+                f"has a last activity ({columns}) {when} in {count:,} of {found.looked:,} accounts "
+                "that were looked at: write the column's unit, or name another column",
+            )
+        elif count:
+            yield wrong(
+                "activity",
+                accounts.table,
+                f"has {count:,} of {found.looked:,} accounts that were looked at with a last "
+                f"activity ({columns}) {when}: mend the times; `verify` counts them all",
+            )
     for count, what in ((found.absent, "no"), (found.infinite, "an infinite")):
         if count:
             yield warn(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
 from retention_worker.service.doctor import (
@@ -99,9 +100,16 @@ def inspect(
 
 
 def examine(
-    session: Session, datamap: DataMap, settings: Settings, *, policies: int | None = None
+    session: Session,
+    datamap: DataMap,
+    settings: Settings,
+    *,
+    policies: int | None = None,
+    files: Sequence[PolicyFile] = (),
 ) -> tuple[Finding, ...]:
     """Everything that is wrong, refusals first; arguments as those of `inspect`.
+
+    `files` are the policies that are right: whether the database has their tenants.
 
     Looks at rows too, each time for a few seconds at most; writes nothing.
     """
@@ -117,6 +125,7 @@ def examine(
         # The last word is the server's, once every check is content.
         found += contents.statements(session, case.compiled)
         found += contents.other_tenants(session, case)
+        found += contents.tenants(session, case, files)
     return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))
 
 

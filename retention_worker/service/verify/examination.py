@@ -118,6 +118,9 @@ class _Examination:
             yield _Step(f"overdue: {scope}", partial(self._overdue, scope=scope))
         for entry in scene.datamap.credentials:
             yield _Step(f"erased and back: {entry.name}", partial(erased.back, entry=entry))
+        for entry in scene.datamap.credentials:
+            look = partial(rows.made_in_the_future, entry=entry)
+            yield _Step(f"made in the future: {entry.name}", look)
         yield _Step("erased too early", self._early.look)
         yield _Step("erased while on hold", erased.held)
         yield _Step("holds without their account", erased.holds_astray)

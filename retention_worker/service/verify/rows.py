@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from retention_worker.domain.datamap import Credential, TableName
 from retention_worker.domain.verification import Observation
@@ -10,7 +11,7 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["Population", "orphans", "unclaimed", "unreachable"]
+__all__ = ["Population", "made_in_the_future", "orphans", "unclaimed", "unreachable"]
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50
@@ -25,7 +26,7 @@ class Population:
 
     def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
         """Tenants without a policy, policies without an account, accounts that are never due."""
-        found = {row["value"]: row for row in session.rows(scene.looks.population())}
+        found = {row["value"]: row for row in session.rows(scene.looks.population(), _ahead(scene))}
         ids = {value: tenant_id for tenant_id, value in scene.values.items()}
         if scene.datamap.accounts.tenant is None:
             # All accounts are of the one tenant, whatever its file is called.
@@ -40,10 +41,44 @@ class Population:
         yield from _named(_without_account(scene, counts))
         yield from _named(_never_due(scene, counts, "absent", "no"))
         yield from _named(_never_due(scene, counts, "infinite", "an infinite"))
+        yield from _named(_in_the_future(scene, counts))
+
+
+def _ahead(scene: Scene) -> dict[str, datetime]:
+    """What is later is in the future, by more than clocks may differ."""
+    skew = timedelta(seconds=scene.worker.settings.max_clock_skew_seconds)
+    return {"ahead": scene.now + skew}
+
+
+def made_in_the_future(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+    """Credentials that say they are newer than now: their accounts are not due until then."""
+    statement = scene.looks.made_ahead(entry)
+    count = session.value(statement, _ahead(scene)) if statement is not None else 0
+    if count:
+        yield Observation(
+            check="future",
+            wrong=True,
+            count=count,
+            message=f"{entry.name}: {count} row(s) say that they were made in the future, and keep "
+            "their accounts until then: mend the times, or the unit in the data map",
+        )
+
+
+def _in_the_future(scene: Scene, counts: Counts) -> Iterator[Observation]:
+    for tenant_id, row in counts.items():
+        if row["ahead"]:
+            yield Observation(
+                check="future",
+                wrong=True,
+                tenant=scene.name(tenant_id),
+                count=row["ahead"],
+                message=f"{row['ahead']} account(s) have a last activity in the future, and are "
+                "kept until then: mend the times, or the unit in the data map",
+            )
 
 
 Counts = dict[str, dict[str, int]]
-"""By tenant_id: accounts, those with an absent activity, those with an infinite one."""
+"""By tenant_id: accounts, those with an absent, an infinite and a future activity."""
 
 
 def _without_account(scene: Scene, counts: Counts) -> Iterator[Observation]:
@@ -51,7 +86,7 @@ def _without_account(scene: Scene, counts: Counts) -> Iterator[Observation]:
         if tenant_id not in counts:
             yield Observation(
                 check="no-account",
-                wrong=False,
+                wrong=True,
                 tenant=policy.tenant,
                 count=0,
                 message=f"the policy matches no account: is tenant_id {tenant_id!r} right",
@@ -63,7 +98,8 @@ def _never_due(scene: Scene, counts: Counts, what: str, words: str) -> Iterator[
         if row[what]:
             yield Observation(
                 check="no-activity",
-                wrong=False,
+                # Some are imports without a date; where all are, nothing is ever due.
+                wrong=row[what] == row["accounts"],
                 tenant=scene.name(tenant_id),
                 count=row[what],
                 message=f"{row[what]} account(s) have {words} last activity and are never due",

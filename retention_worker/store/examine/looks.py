@@ -47,10 +47,16 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class OddActivity:
-    """Accounts without a time of activity, and with an infinite one; counted up to 1,000."""
+    """Accounts without a time of activity, and with an infinite one; counted up to 1,000.
+
+    `looked` of some accounts have a time; so many of them lie in the `future`, or `before` 1990.
+    """
 
     absent: int
     infinite: int
+    looked: int
+    future: int
+    before: int
 
 
 @contextmanager
@@ -145,9 +151,15 @@ def odd_activity(session: Session, catalog: Catalog, datamap: DataMap) -> OddAct
             ("infinite", infinite),
         )
     ]
+    looked_at = SQL(
+        "SELECT count(at) AS looked, count(*) FILTER (WHERE at > clock_timestamp() "
+        "+ interval '1 day') AS future, count(*) FILTER (WHERE at < '1990-01-01') AS before "
+        "FROM (SELECT {} AS at FROM {} AS a LIMIT {}) AS looked_at"
+    ).format(time.instant("a"), table(accounts.table), SQL(str(_ROWS)))
     with _bounded(session):
         (row,) = session.rows(SQL("SELECT {}").format(listed(counts)))
-    return OddActivity(**row)
+        (times,) = session.rows(looked_at)
+    return OddActivity(**row, **times)
 
 
 def explain(session: Session, compiled: CompiledMap) -> Iterator[tuple[str, str]]:

@@ -56,6 +56,9 @@ class AccountSql:
     without_accounts: Composed
     same_tenant: Composed | None
     one_tenant: Composed | None
+    refused_tenants: Composed | None
+    known_tenants: Composed | None
+    ahead: Composed
 
 
 def account_sql(
@@ -89,6 +92,9 @@ def account_sql(
         without_accounts=many_lanes.without_accounts(datamap, catalog),
         same_tenant=many_lanes.same_tenant(datamap, catalog),
         one_tenant=many_lanes.one_tenant(datamap, catalog),
+        refused_tenants=many_lanes.refused(datamap, catalog),
+        known_tenants=many_lanes.known(datamap, catalog),
+        ahead=many_lanes.ahead(datamap, catalog, builder.activity),
     )
 
 

@@ -15,13 +15,23 @@ from retention_worker.store.mapsql.fragments import (
     column,
     compared,
     equal,
+    operator,
     table,
     type_of,
 )
 from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = ["due", "live", "one_tenant", "same_tenant", "without_accounts"]
+__all__ = [
+    "ahead",
+    "due",
+    "known",
+    "live",
+    "one_tenant",
+    "refused",
+    "same_tenant",
+    "without_accounts",
+]
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
@@ -63,6 +73,44 @@ def same_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
         "WHERE {} ORDER BY l.tenant = %(tenant)s DESC LIMIT 1), ({})::text, %(tenant)s::text) "
         "AS tenant"
     ).format(equal(value_of(info, SQL("l.tenant")), given, info.operators), given)
+
+
+def refused(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    """Those of `tenants` that can be no value of the column; it fails where a cast itself does."""
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return None
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    return SQL(
+        "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) WHERE ({}) IS NULL"
+    ).format(value_of(info, SQL("l.tenant")))
+
+
+def known(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    """The tenants that accounts have, as texts, `limit` of them: found by skipping in the index."""
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return None
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    tenant = column("a", accounts.tenant)
+    after = SQL("{} {} {}").format(tenant, operator(info.operators, ">"), column("t", "tenant"))
+    return SQL(
+        "WITH RECURSIVE t (tenant, n) AS ("
+        "(SELECT {tenant}, 1 FROM {accounts} WHERE {tenant} IS NOT NULL ORDER BY {tenant} LIMIT 1) "
+        "UNION ALL "
+        "SELECT (SELECT {tenant} FROM {accounts} WHERE {after} ORDER BY {tenant} LIMIT 1), t.n + 1 "
+        "FROM t WHERE t.tenant IS NOT NULL AND t.n < %(limit)s) "
+        "SELECT tenant::text AS tenant FROM t WHERE tenant IS NOT NULL"
+    ).format(tenant=tenant, accounts=_accounts(datamap), after=after)
+
+
+def ahead(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
+    """Those of `tenants` with an account whose activity is after `bound`: a descent each."""
+    later = SQL("{} > {}").format(activity.expression("a"), activity.cast(SQL("%(bound)s")))
+    return SQL(
+        "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
+        "WHERE EXISTS (SELECT 1 FROM {} WHERE {})"
+    ).format(_accounts(datamap), all_of([*_of_tenant(datamap, catalog), later]))
 
 
 def one_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:

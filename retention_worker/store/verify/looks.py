@@ -48,12 +48,16 @@ class Looks:
         self._rows = Rows(datamap, catalog, schema_name)
 
     def population(self) -> Composed:
-        """Accounts of each tenant, those without a last activity, those with an infinite one."""
+        """Accounts of each tenant: without a last activity, with one before all time, or `ahead`.
+
+        Parameter: ahead, the latest instant that is not in the future.
+        """
         tenant = self._accounts.tenant
         value = SQL("{}::text").format(column("a", tenant)) if tenant else SQL("NULL::text")
         return SQL(
             "SELECT value, count(*) AS accounts, count(*) FILTER (WHERE at IS NULL) AS absent, "
-            "count(*) FILTER (WHERE at IN ('infinity', '-infinity')) AS infinite "
+            "count(*) FILTER (WHERE at = '-infinity') AS infinite, "
+            "count(*) FILTER (WHERE at > %(ahead)s) AS ahead "
             "FROM (SELECT {} AS value, {} AS at FROM {} AS a) AS each_one GROUP BY value"
         ).format(value, self._rows.active, table(self._accounts.table))
 
@@ -189,6 +193,15 @@ class Looks:
                 subject=SQL("transaction_id"),
                 explained=SQL("FALSE") if biometric else newer,
             )
+
+    def made_ahead(self, entry: Credential) -> Composed | None:
+        """How many rows of an entry were made after `ahead`; None where nothing says when."""
+        made = self._rows.made(entry)
+        if entry.created_at is None:
+            return None
+        return SQL("SELECT count(*) AS rows FROM {} AS c WHERE {} > %(ahead)s AND {}").format(
+            table(entry.table), made, self._rows.mine(entry)
+        )
 
     def strangers(self) -> Composed | None:
         """Accounts that were erased for another tenant than their own; None where ids repeat."""

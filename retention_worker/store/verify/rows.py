@@ -57,7 +57,7 @@ class Rows:
         ).format(
             account=self.account,
             active=self.active,
-            made=self._made(entry),
+            made=self.made(entry),
             seen=self._seen_elsewhere(),
             opened=opened,
             transaction=(
@@ -75,7 +75,8 @@ class Rows:
         parts = [belongs(info, entry.where, "c"), holds(info, entry, "c")]
         return SQL("({})").format(joined(parts, " AND "))
 
-    def _made(self, entry: Credential) -> Composable:
+    def made(self, entry: Credential) -> Composable:
+        """When a row of the entry was made; NULL where the map does not say."""
         if entry.created_at is None:
             return _NO_TIME
         return instant(self._catalog.table(entry.table), (entry.created_at,), "c")
@@ -108,7 +109,7 @@ class Rows:
             if entry.created_at is not None:
                 above = climb(self._datamap, self._catalog, entry)
                 rows = SQL("{} AS c {}").format(table(entry.table), above.joins())
-                found.append(self._seen(rows, self._made(entry), self.mine(entry)))
+                found.append(self._seen(rows, self.made(entry), self.mine(entry)))
         return found
 
     def _source(self, source: ActivitySource) -> Composable:

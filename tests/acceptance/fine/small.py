@@ -60,13 +60,7 @@ credentials:
 WITH_TENANTS = DATAMAP.replace(
     "  account: account_id\n", "  account: account_id\n  tenant: tenant_id\n"
 )
-# For the role's grants: every column that a map of these tests names.
-WIDEST = (
-    WITH_TENANTS.replace(
-        "    table: public.face\n",
-        "    table: public.face\n    tenant: tenant_id\n    created_at: created_at\n",
-    )
-    + """
+NAMES = """
   - name: names
     table: public.transactions
     class: other
@@ -74,6 +68,13 @@ WIDEST = (
     key: id
     erase: {set: {name: ''}}
 """
+# For the role's grants: every column that a map of these tests names.
+WIDEST = (
+    WITH_TENANTS.replace(
+        "    table: public.face\n",
+        "    table: public.face\n    tenant: tenant_id\n    created_at: created_at\n",
+    )
+    + NAMES
 )
 
 

@@ -1,11 +1,11 @@
 """For every command that can say that all is well: the states in which it must not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
 
-from tests.acceptance.fine.small import WITH_TENANTS, Small
+from tests.acceptance.fine.small import DATAMAP, NAMES, WITH_TENANTS, Small
 
 SWEEP = ("sweep",)
 PLAN = ("plan",)
@@ -31,7 +31,7 @@ class State:
     """
 
     plant: Callable[[Small], None]
-    told: dict[tuple[str, ...], str]
+    told: Mapping[tuple[str, ...], str]
 
 
 def another_tenant(filed: str | None) -> Callable[[Small], None]:
@@ -56,7 +56,69 @@ def a_face_of_another_tenant(world: Small) -> None:
     world.execute("UPDATE face SET tenant_id = 'oldco' WHERE transaction_id = 'ann'")
 
 
-UNREACHABLE = {
+def a_policy_for_nobody(world: Small) -> None:
+    """A file whose tenant the database spells otherwise."""
+    world.person("ann", tenant="cus_northwind")
+    world.person("ben", idle=5)
+    world.config.write_policy("northwind", all_credentials="360 days")
+
+
+def a_tenant_that_the_column_refuses(world: Small) -> None:
+    """An enum column, and a file that names no label of it; the others go on."""
+    world.execute(
+        "CREATE TYPE plan AS ENUM ('acme', 'birch'); "
+        "DROP INDEX accounts_tenant_id_last_activity_at_id_idx; "
+        "ALTER TABLE accounts ALTER tenant_id TYPE plan USING tenant_id::plan; "
+        "CREATE INDEX ON accounts (tenant_id, last_activity_at, id)"
+    )
+    world.person("ann")
+    world.config.write_policy("unknown-co9", all_credentials="360 days")
+
+
+def activity_in_the_future(world: Small) -> None:
+    """One account says that it was last active in the year 2999."""
+    for name in ("ben", "cid", "dot"):
+        world.person(name, idle=5)
+    world.person("ann")
+    world.execute("UPDATE accounts SET last_activity_at = '2999-01-01' WHERE id = 'ann'")
+
+
+def activity_for_ever(world: Small) -> None:
+    """One account's activity is infinite."""
+    activity_in_the_future(world)
+    world.execute("UPDATE accounts SET last_activity_at = 'infinity' WHERE id = 'ann'")
+
+
+def a_unit_that_is_wrong(world: Small) -> None:
+    """Milliseconds that the map reads as seconds: nothing is ever due."""
+    world.datamap(
+        DATAMAP.replace("last_activity: last_activity_at", "last_activity: {column: seen, unit: s}")
+    )
+    world.execute("ALTER TABLE accounts ADD seen bigint")
+    world.execute("GRANT SELECT (seen) ON accounts TO retention_worker")
+    world.person("ann")
+    world.execute("UPDATE accounts SET seen = extract(epoch FROM last_activity_at) * 1000")
+
+
+def a_blank_that_the_database_refuses(world: Small) -> None:
+    """A check that the application added after the map was looked at."""
+    world.datamap(DATAMAP + NAMES)
+    for number in range(6):
+        world.person(f"p{number}")
+    world.execute(
+        "UPDATE transactions SET name = 'Bob'; "
+        "ALTER TABLE transactions ADD CHECK (length(name) > 2)"
+    )
+
+
+Told = dict[tuple[str, ...], str]
+FUTURE: Told = {
+    DOCTOR: "last activity",
+    PLAN: "in the future",
+    SWEEP: "in the future",
+    VERIFY: "future",
+}
+UNREACHABLE: Told = {
     DOCTOR: "another tenant",
     PLAN: "cannot be reached",
     SWEEP: "cannot be reached",
@@ -68,6 +130,33 @@ STATES = {
     "a transaction of another tenant": State(plant=another_tenant("oldco"), told=UNREACHABLE),
     "a transaction of no tenant": State(plant=another_tenant(None), told=UNREACHABLE),
     "a credential of another tenant": State(plant=a_face_of_another_tenant, told=UNREACHABLE),
+    "a policy for nobody": State(
+        plant=a_policy_for_nobody,
+        told={
+            DOCTOR: "is it tenant_id: cus_northwind",
+            PLAN: "is it tenant_id: cus_northwind",
+            SWEEP: "northwind.yaml: no account has the tenant 'northwind'",
+            VERIFY: "the policy matches no account",
+        },
+    ),
+    "a tenant that the column refuses": State(
+        plant=a_tenant_that_the_column_refuses,
+        told={
+            DOCTOR: "unknown-co9.yaml",
+            PLAN: "unknown-co9.yaml:1:1: tenant_id: is no value",
+            SWEEP: "unknown-co9.yaml:1:1: tenant_id: is no value",
+            VERIFY: "the policy matches no account",
+        },
+    ),
+    "activity in the future": State(plant=activity_in_the_future, told=FUTURE),
+    "activity for ever": State(plant=activity_for_ever, told=FUTURE),
+    "a unit that is wrong": State(
+        plant=a_unit_that_is_wrong, told=FUTURE | {DOCTOR: "write the column's unit"}
+    ),
+    "a blank that the database refuses": State(
+        plant=a_blank_that_the_database_refuses,
+        told={SWEEP: "23514", PLAN: "23514", erase("p0"): "23514", VERIFY: "overdue"},
+    ),
 }
 
 
@@ -82,6 +171,13 @@ def test_it_does_not_say_fine(world: Small, name: str) -> None:
         said = " ".join((done.out + " ".join(done.complaints)).split())
         assert words in said, (command, said)
         assert world.run(*command, "--json").code != 0 or command[0] == "erase"
+
+
+def test_one_tenant_that_is_refused_stops_nobody_else(world: Small) -> None:
+    """What is due of the others goes in the same sweep."""
+    a_tenant_that_the_column_refuses(world)
+    assert world.run("sweep").code == 1
+    assert world.rows() == (0, 0)
 
 
 def test_it_says_fine_where_all_is_well(world: Small) -> None:
