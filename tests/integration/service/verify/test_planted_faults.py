@@ -112,8 +112,20 @@ def test_a_statement_that_erases_nothing(
     nothing = credentials.Erasing([])
     monkeypatch.setattr(credentials, "erase", lambda *_, **__: nothing)
     monkeypatch.setattr(erasing.LaneErasing, "_check", lambda *_: None)
+    monkeypatch.setattr(erasing.LaneErasing, "_check_evidence", lambda *_: None)
     population.sweep()
     assert wrong(population) == ["back", "overdue"]
+
+
+def test_a_batch_without_evidence_is_not_committed(
+    population: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing went of what the look had seen, whatever else is proved: no erasure row is written."""
+    monkeypatch.setattr(credentials, "erase", lambda *_, **__: credentials.Erasing([]))
+    monkeypatch.setattr(erasing.LaneErasing, "_check", lambda *_: None)
+    report = population.sweep()
+    assert report.exit_code == 1
+    assert population.count("SELECT count(*) FROM retention.erasure") == 0
 
 
 def test_a_watermark_that_runs_ahead(population: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
