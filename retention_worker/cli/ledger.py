@@ -149,14 +149,15 @@ def _verify_receipt(path: Path, against: str | None, as_json: bool) -> None:
     if as_json:
         print_json(_checked(found))
     else:
-        _show_checked(found, against)
+        _show_checked(found)
     raise typer.Exit(found.exit_code)
 
 
 def _checked(found: CheckedReceipt) -> dict[str, Any]:
     receipt = found.receipt
     return {
-        "proved": not found.problems,
+        "proved": found.proved,
+        "consistent": not found.problems,
         "problems": list(found.problems),
         "kind": receipt.kind if receipt else None,
         "id": receipt.subject if receipt else None,
@@ -165,16 +166,18 @@ def _checked(found: CheckedReceipt) -> dict[str, Any]:
     }
 
 
-def _show_checked(found: CheckedReceipt, against: str | None) -> None:
+def _show_checked(found: CheckedReceipt) -> None:
     for problem in found.problems:
         say(problem, "red")
     if found.problems or found.receipt is None:
         say("The receipt proves nothing.", "bold red")
         return
     _show_receipt(found.receipt)
-    say("Everything in the receipt fits together.", "green")
-    if against is None:
-        say("That its batches are the ledger's shows against an export: --against FILE.")
+    if found.proved:
+        say("Proved: the ledger's export has every batch of the receipt as it says.", "green")
+    else:
+        say("Consistent in itself, and unproven: anybody can make such a text.", "yellow")
+        say("Hold it against an export of the ledger that was kept elsewhere: --against FILE.")
 
 
 def _show_receipt(receipt: Receipt) -> None:

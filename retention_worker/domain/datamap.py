@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -25,6 +25,7 @@ from retention_worker.domain.columns import (
     TimeColumns,
     TimeUnit,
     Values,
+    Where,
     listed,
 )
 from retention_worker.domain.credential import Credential, ObjectSource, Retained, SetAndRemove
@@ -101,6 +102,7 @@ class Link(Entry):
     """A further hop between accounts and credentials, such as applicant -> check -> document.
 
     `key` refers to the id (or to `parent_key`) of what `of` names: account, transaction or a link.
+    `where`: which rows are hops at all, such as those of a join table for several kinds of parents.
     """
 
     table: TableName
@@ -109,16 +111,18 @@ class Link(Entry):
     key: Key
     parent_key: Key | None = None
     tenant: Identifier | None = None
+    where: Where | None = None
 
 
 class Transactions(Entry):
-    """The verifications of an account."""
+    """The verifications of an account; `where`: which rows of the table are any."""
 
     table: TableName
     id: Key
     account: Key
     parent_key: Key | None = None
     tenant: Identifier | None = None
+    where: Where | None = None
     created_at: TimeColumn | None = None
     metadata: Columns = ()
     decision: Columns = ()
@@ -139,11 +143,16 @@ class DataMap(Entry):
     credentials: Annotated[tuple[Credential, ...], BeforeValidator(listed), Field(min_length=1)]
     retained: Annotated[tuple[Retained, ...], BeforeValidator(listed)] = ()
     accepted_triggers: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
-    orphans: Literal["created_at"] | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> DataMap:
-        problems = (*self._name_problems(), *self._hop_problems(), *self._kept_problems())
+        problems = (
+            *self._name_problems(),
+            *self._hop_problems(),
+            *self._kept_problems(),
+            *self._claimed_twice(),
+            *self._of_the_account_alone(),
+        )
         if problems:
             raise MapProblems(problems)
         return self
@@ -210,6 +219,29 @@ class DataMap(Entry):
                 text = f"{entry.table} is under retained too: write which part is, with where"
                 yield path, text
 
+    def _claimed_twice(self) -> Iterator[Problem]:
+        """Rows that a biometric entry and another one would both erase: only one can be right."""
+        for index, entry in enumerate(self.credentials):
+            for other in self.credentials[:index]:
+                both = entry.table == other.table and not _disjoint(entry.where, other.where)
+                if both and entry.class_ is not other.class_ and _same_data(entry, other):
+                    text = (
+                        f"{other.name!r} is of another class and claims rows of {entry.table} too: "
+                        "write where in both, so that each row is of one"
+                    )
+                    yield ("credentials", index), text
+
+    def _of_the_account_alone(self) -> Iterator[Problem]:
+        """Columns of the transactions that no erasure of one transaction would take."""
+        found = self.transactions
+        for index, entry in enumerate(self.credentials):
+            if found and entry.table == found.table and entry.of == ACCOUNT:
+                text = (
+                    "an erasure of one transaction would leave its data: write of: transaction "
+                    f"and key: {', '.join(found.id)}"
+                )
+                yield ("credentials", index, "of"), text
+
     def _kept_columns(self) -> dict[TableName, set[str]]:
         """Of the tables whose rows stay: keys, activity, transaction metadata, the decision."""
         accounts, transactions = self.accounts, self.transactions
@@ -265,12 +297,30 @@ class DataMap(Entry):
             by_alias=True,
             include={"accounts", "transactions", "links"},
         )
+        # Where nothing is said of it, the digest is what it was before there was anything to say.
+        for hop in (content["transactions"] or {}, *content["links"].values()):
+            if hop.get("where") is None:
+                hop.pop("where", None)
         content["credentials"] = [
             entry.model_dump(mode="json", by_alias=True, exclude={"name"})
             for entry in self.entries(scope)
         ]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _disjoint(where: Where | None, other: Where | None) -> bool:
+    """Whether no row can fit both."""
+    if where is None or other is None:
+        return False
+    return any(not set(where[name]) & set(other[name]) for name in where.keys() & other.keys())
+
+
+def _same_data(entry: Credential, other: Credential) -> bool:
+    """Whether one takes what the other does: rows take everything, blanks their columns."""
+    if not isinstance(entry.erase, SetAndRemove) or not isinstance(other.erase, SetAndRemove):
+        return True
+    return bool(set(entry.erase.columns) & set(other.erase.columns))
 
 
 def _length_problem(path: tuple[str | int, ...], key: Key, parent_key: Key) -> Iterator[Problem]:

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["Erasure", "digest_of", "instant_of", "padded"]
+__all__ = ["Erasure", "digest_of", "instant_of", "is_later", "later_of", "padded"]
 
 # PostgreSQL's text of a timestamptz in UTC with DateStyle ISO; a year may have more digits than 4.
 _INSTANT = re.compile(r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00( BC)?")
+# YYYY-MM-DDTHH:MM:SS.ffffffZ: what sorts as text.
+_LENGTH = 27
 _PADDED = re.compile(r"(\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?")
 
 
@@ -93,6 +95,26 @@ def padded(instant: str) -> str:
     """A time as a batch's body has it (six digits and Z), from that of a line."""
     found = _PADDED.fullmatch(instant)
     return f"{found[1]}.{(found[2] or '').ljust(6, '0')}Z" if found else instant
+
+
+def is_later(now: str | None, then: str | None) -> bool:
+    """Whether an activity (PostgreSQL's text) is later than a time of the ledger, or may be.
+
+    Times that Python has not, before year 1 or after 9999, are only ever the same.
+    """
+    if now is None or then is None:
+        return True
+    at, limit = padded(instant_of(now)), padded(then)
+    if at == limit:
+        return False
+    return len(at) != _LENGTH or len(limit) != _LENGTH or "B" in at + limit or at > limit
+
+
+def later_of(own: str | None, other: str | None) -> str | None:
+    """The activity that decides: the later of an account's own and of any other."""
+    if own is None or other is None:
+        return own or other
+    return other if is_later(other, instant_of(own)) else own
 
 
 def _quoted(text: str | None) -> str:

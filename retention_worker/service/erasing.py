@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from retention_worker.domain.chain import BatchRecord
+from retention_worker.domain.erasure import later_of
 from retention_worker.domain.errors import IncompleteErasure
 from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
@@ -202,8 +203,12 @@ class LaneErasing:
         )
 
     def _subjects(self, keys: Sequence[Key]) -> list[tuple[str, str | None]]:
+        """The accounts, each with the activity that decided: of its own row, or a later one."""
+        locked, looked = self.triage.locked, self.triage.looked
         names = [id_text(key) for key in keys]
-        return [(name, self.triage.locked[name].active_at) for name in names]
+        return [
+            (name, later_of(locked[name].active_at, looked[name].latest_activity)) for name in names
+        ]
 
     def _write(self, record: BatchRecord, counts: Counts, erasures: str) -> None:
         terms = self.triage.terms

@@ -227,9 +227,9 @@ def _known(sources: Mapping[str, datetime | None]) -> list[Activity]:
 
 def _remembered(deferral: store.Deferral | None) -> list[Activity]:
     """Newer activity that a sweep has seen, and whose evidence may be erased meanwhile."""
-    if deferral is None or deferral.active_at is None:
+    if deferral is None or deferral.known_at is None:
         return []
-    return [Activity(source="seen by an earlier sweep", at=deferral.active_at)]
+    return [Activity(source="seen by an earlier sweep", at=deferral.known_at)]
 
 
 def erasure_of(found: store.Erased) -> Erasure:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import structlog
 
-from retention_worker.domain.chain import BatchRecord
+from retention_worker.domain.chain import BatchRecord, stamp
+from retention_worker.domain.erasure import is_later, later_of
 from retention_worker.domain.errors import (
     BatchTimeout,
     IncompleteErasure,
@@ -16,7 +17,7 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import has_credentials, still_there
+from retention_worker.service.decide import block, has_credentials, still_there
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.worker import Worker
 from retention_worker.store import (
@@ -99,6 +100,7 @@ class RequestRun:
         self._walks = 0
         self._finished_at: datetime | None = None
         self._lost: str | None = None
+        self._refused: str | None = None
 
     def finish(self) -> Erased:
         """Until it is done; a lock or a time-out is tried again, in smaller parts.
@@ -120,6 +122,8 @@ class RequestRun:
                 self.worker.stop.wait(0.05 * failures)
                 continue
             failures = 0
+            if self._refused is not None:
+                raise NotFinished(f"request {self.request.id} was not carried out: {self._refused}")
             if done:
                 return self._erased()
             if self._lost is not None:
@@ -162,9 +166,24 @@ class RequestRun:
         if locked is None:
             requests.finish(session, request.id, "refused", "the account is gone", now)
             return True
-        found = self._look(session, key)
+        found = self._look(session, key, current.not_after)
         refuse_hold(found)
+        if since := self._active_since(current, locked, found):
+            # Whoever asks for it again decides anew.
+            requests.finish(session, request.id, "refused", since, now)
+            self._refused = since
+            return True
         return self._erase(session, current, key, locked, found)
+
+    def _active_since(self, current: Request, locked: Locked, found: Found) -> str | None:
+        """What is younger than a request that is for older things alone, such as a replay's."""
+        if current.not_after is None:
+            return None
+        limit = stamp(current.not_after)
+        blocked = block(parse_id(found.id, len(self._compiled.accounts.id_columns)), found)
+        if is_later(locked.active_at, limit) or blocked is not None:
+            return f"it was active since {limit}, so that it may be somebody else's by now"
+        return None
 
     def _erase(
         self, session: Session, current: Request, key: Key, locked: Locked, found: Found
@@ -195,7 +214,8 @@ class RequestRun:
             self._prove(session, key, locked)
             complete, part = self._lost is None, None
         if complete or counts.rows:
-            self._write(session, batch, previous, counts, locked, complete=complete, now=now)
+            active_at = later_of(locked.active_at, found.latest_activity)
+            self._write(session, batch, previous, counts, active_at, complete=complete, now=now)
         self._add(counts)
         if not complete:
             requests.set_progress(session, request.id, part, self._lost)
@@ -264,7 +284,7 @@ class RequestRun:
         batch: int,
         previous: str | None,
         counts: Counts,
-        locked: Locked,
+        active_at: str | None,
         *,
         complete: bool,
         now: datetime,
@@ -287,18 +307,18 @@ class RequestRun:
             erasures="",
             previous=previous,
         )
-        subjects = [(request.subject_id, locked.active_at)]
+        subjects = [(request.subject_id, active_at)]
         head = ledger.write(session, record, subjects, kind=request.kind, complete=complete)
         requests.set_chain_head(session, request.tenant_id, batch, head)
 
-    def _look(self, session: Session, key: Key) -> Found:
+    def _look(self, session: Session, key: Key, cutoff: datetime | None = None) -> Found:
         looked = accounts.look(
             session,
             self._compiled,
             self.request.tenant_id,
             self.request.scope,
             [key],
-            cutoff=None,
+            cutoff=cutoff,
             now=self.worker.clock(),
             max_units=self._limit + 1,
         )

@@ -118,6 +118,9 @@ def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list
         now=survey.now,
         max_units=1,
     )
+    looked = accounts.living(
+        session, survey.compiled, survey.lane.tenant_id, looked, cutoff=survey.cutoff
+    )
     scope: Scope = survey.lane.scope
     lost = remains.lost(
         session, survey.compiled, survey.lane.tenant_id, scope, looked=looked, keys=keys

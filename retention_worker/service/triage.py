@@ -119,7 +119,9 @@ class Triage:
         looking = self.ask(keys)
         self._number = ledger.ask_batch(self.session)
         self.locked = asked.get()
-        self.looked = looking.get()
+        self.looked = accounts.living(
+            self.session, self.compiled, terms.tenant_id, looking.get(), cutoff=terms.cutoff
+        )
         locked = [key for key in keys if id_text(key) in self.locked]
         self.lost = remains.lost(
             self.session,

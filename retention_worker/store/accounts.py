@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from retention_worker.domain.errors import StatementFailed
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
 from retention_worker.store.answers import Later
-from retention_worker.store.keys import Key, id_text, key_parameters
+from retention_worker.store.keys import Key, id_text, key_parameters, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
@@ -28,6 +28,7 @@ __all__ = [
     "count_live_lanes",
     "due_lanes",
     "known_tenants",
+    "living",
     "lock",
     "lock_waiting",
     "look",
@@ -71,16 +72,18 @@ class Found:
     """What decides about an account beside its own row.
 
     `hold`: the end of an active hold as text, 'infinity' without one. `newer_activity`: the latest
-    activity after the cutoff, as text. `newest_credential`: when it was made, as text; it
-    `credential_is_newer` where that is after the cutoff. `has_other` is False where the scope is
-    biometrics, and where there are biometrics if nobody asked for more. `units`: how many rows hang
-    directly under the account, counted no further than asked. `is_astray`: a row below it says
-    another tenant, or none, so that the statements that erase may not reach everything.
+    activity after the cutoff, as text; `latest_activity`: the latest at all that is not on its own
+    row, credentials and what is remembered among it. `newest_credential`: when that was made, as
+    text; it `credential_is_newer` where that is after the cutoff. `has_other` is False where the
+    scope is biometrics, and where there are biometrics if nobody asked for more. `units`: how many
+    rows hang directly under the account, counted no further than asked. `is_astray`: a row below it
+    says another tenant, or none, so that the statements that erase may not reach everything.
     """
 
     id: str
     hold: str | None
     newer_activity: str | None
+    latest_activity: str | None
     newest_credential: str | None
     credential_is_newer: bool
     has_biometric: bool
@@ -212,6 +215,39 @@ def ask_look(  # noqa: PLR0913 - what decides, and how much of it
         | key_parameters(keys, len(sql.id_columns)),
     )
     return Later(answer, lambda given: {row["id"]: Found(**row) for row in given.rows()})
+
+
+def living(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    looked: Mapping[str, Found],
+    *,
+    cutoff: datetime | None,
+) -> dict[str, Found]:
+    """The same, without credentials that were erased and are back: those are no activity.
+
+    Asked only for accounts that a newer credential keeps, which are few.
+    """
+    kept = [
+        parse_id(each.id, len(compiled.accounts.id_columns))
+        for each in looked.values()
+        if each.credential_is_newer
+    ]
+    if not kept:
+        return dict(looked)
+    parameters = {"tenant": tenant_id, "cutoff_at": cutoff}
+    rows = session.rows(
+        compiled.accounts.living,
+        parameters | key_parameters(kept, len(compiled.accounts.id_columns)),
+    )
+    changed = {
+        row["id"]: replace(
+            looked[row["id"]], newest_credential=row["at"], credential_is_newer=row["is_newer"]
+        )
+        for row in rows
+    }
+    return dict(looked) | changed
 
 
 def activity_now(

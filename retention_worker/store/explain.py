@@ -61,12 +61,16 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Deferral:
-    """Why a lane looks at the account again later; without a time: not by itself."""
+    """Why a lane looks at the account again later; without a time: not by itself.
+
+    `known_at`: activity whose evidence was erased, and that counts all the same.
+    """
 
     reason: DeferReason
     detail: str | None
     retry_at: datetime | None
     active_at: datetime | None
+    known_at: datetime | None
     attempts: int
     since: datetime
 
@@ -192,6 +196,7 @@ def deferrals(session: Session, tenant_id: str, subject: str) -> dict[Scope, Def
             detail=row["detail"],
             retry_at=instant(row["retry_at"]),
             active_at=instant(row["active_at"]),
+            known_at=instant(row["known_at"]),
             attempts=row["attempts"],
             since=row["since"],
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable
 
+from retention_worker.domain.columns import Where
 from retention_worker.domain.datamap import (
     ACCOUNT,
     TRANSACTION,
@@ -191,12 +192,20 @@ class _Builder:
 
     def _when(self) -> Composable:
         """Which rows are of the entry and hold anything: what blanks them is never refused."""
-        parts = []
-        if self._entry.where is not None:
-            parts.append(belongs(self._info, self._entry.where, "NEW"))
+        parts = [
+            belongs(self._info, where, "NEW")
+            for where in (self._entry.where, self._own_where())
+            if where is not None
+        ]
         if isinstance(self._entry.erase, SetAndRemove):
             parts.append(holds(self._info, self._entry, "NEW"))
         return SQL("\n    WHEN ({})").format(conjunction(parts)) if parts else SQL("")
+
+    def _own_where(self) -> Where | None:
+        """Which rows of its parent's own table are any, where the entry is on those."""
+        parent = self._datamap.links.get(self._entry.of) or self._datamap.transactions
+        own = _above_own_row(self._datamap, self._entry) is not self._entry
+        return parent.where if own and parent is not None else None
 
     def _body(self) -> Composable:
         return SQL(_BODY).format(

@@ -29,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """An ad-hoc erasure; `done` is how far a large account was erased."""
+    """An ad-hoc erasure; `done` is how far a large account was erased.
+
+    `not_after`: refused where the account was active later; None: whatever its activity.
+    """
 
     id: int
     tenant_id: str
@@ -46,6 +49,7 @@ class Request:
     state: str
     done: Part | None
     finished_at: datetime | None
+    not_after: datetime | None
 
 
 def add(  # noqa: PLR0913 - the columns of one row
@@ -61,6 +65,7 @@ def add(  # noqa: PLR0913 - the columns of one row
     reason: str,
     requested_at: datetime,
     due_by: datetime,
+    not_after: datetime | None = None,
 ) -> Request:
     """Note a request; where the same one is open already, that one comes back."""
     row = session.row(
@@ -77,6 +82,7 @@ def add(  # noqa: PLR0913 - the columns of one row
             "reason": reason,
             "now": requested_at,
             "due_by": due_by,
+            "not_after": not_after,
         },
     )
     assert row is not None
@@ -173,4 +179,5 @@ def _request(row: dict[str, Any]) -> Request:
         state=row["state"],
         done=done,
         finished_at=row["finished_at"],
+        not_after=row["not_after"],
     )

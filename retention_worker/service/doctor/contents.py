@@ -135,9 +135,12 @@ def activity(session: Session, case: Case) -> Iterator[Finding]:
                 f"has {count:,} of {found.looked:,} accounts that were looked at with a last "
                 f"activity ({columns}) {when}: mend the times; `verify` counts them all",
             )
-    for count, what in ((found.absent, "no"), (found.infinite, "an infinite")):
+    for count, what, make in (
+        (found.absent, "no", warn),
+        (found.infinite, "an infinite", wrong),
+    ):
         if count:
-            yield warn(
+            yield make(
                 "activity",
                 accounts.table,
                 f"has {_number(count)} with {what} last activity ({columns}), which are never due: "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retention_worker.domain.columns import Where
 from retention_worker.domain.datamap import ACCOUNT, TRANSACTION, TableName
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.edges import Edge, edges, tenant_of
 from retention_worker.service.doctor.finding import Finding, refuse, warn
 from retention_worker.service.doctor.text import comma
 
-__all__ = ["types", "unique_accounts", "unique_parents"]
+__all__ = ["kinds", "types", "unique_accounts", "unique_parents"]
 
 
 def types(case: Case) -> Iterator[Finding]:
@@ -99,3 +100,41 @@ def _location(case: Case, name: str) -> TableName:
     if name == TRANSACTION and case.datamap.transactions is not None:
         return case.datamap.transactions.table
     return case.datamap.links[name].table
+
+
+def kinds(case: Case) -> Iterator[Finding]:
+    """A key that means rows of several tables, by a column beside it that says of which."""
+    tables = {key.child: key.parent for key in case.facts.catalog.foreign_keys}
+    wheres = _wheres(case)
+    for edge in edges(case.datamap):
+        table = case.facts.catalog.tables.get(edge.child)
+        if table is None or len(edge.key) != 1 or tables.get(edge.child) == edge.parent:
+            continue
+        stem = edge.key[0].removesuffix("_id").removesuffix("Id")
+        if stem == edge.key[0]:
+            continue
+        names = {f"{stem}{end}" for end in _KIND_ENDINGS} & table.columns.keys()
+        told = names - set(wheres.get(edge.subject) or ())
+        if names and told == names:
+            (kind, *_) = sorted(names)
+            yield refuse(
+                "kind",
+                edge.subject,
+                f"{edge.child}.{edge.key[0]} stands beside {kind}, which says what it refers to, "
+                f"and no foreign key ties it to {edge.parent}: rows of other kinds with the same "
+                f"number would be taken for its own: write where: {{{kind}: ...}}",
+            )
+
+
+_KIND_ENDINGS = ("_type", "_kind", "_class", "Type", "Kind", "Class")
+
+
+def _wheres(case: Case) -> dict[str, Where | None]:
+    datamap = case.datamap
+    found: dict[str, Where | None] = {
+        f"links.{name}": link.where for name, link in datamap.links.items()
+    }
+    found |= {f"credentials[{entry.name}]": entry.where for entry in datamap.credentials}
+    if datamap.transactions is not None:
+        found["transactions"] = datamap.transactions.where
+    return found

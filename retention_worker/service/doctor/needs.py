@@ -70,7 +70,7 @@ def named_columns(datamap: DataMap) -> tuple[TableNeeds, ...]:
         of(child.table).reads(*child.key, child.tenant)
         of(parent_table(datamap, child.of)).reads(*datamap.parent_key(child))
         if isinstance(child, Link):
-            of(child.table).reads(*child.id)
+            of(child.table).reads(*child.id, *(child.where or ()))
         else:
             _credential(child, of(child.table))
     for part in datamap.retained:
@@ -83,7 +83,7 @@ def named_columns(datamap: DataMap) -> tuple[TableNeeds, ...]:
 def _transactions(datamap: DataMap, needs: TableNeeds) -> None:
     found = datamap.transactions
     assert found is not None
-    needs.reads(*found.id, *found.account, found.tenant)
+    needs.reads(*found.id, *found.account, found.tenant, *(found.where or ()))
     needs.reads(found.created_at.column if found.created_at else None)
     # What the API and the portal show after an erasure.
     needs.reads(*found.metadata, *found.decision, found.state.column if found.state else None)

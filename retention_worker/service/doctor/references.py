@@ -8,11 +8,11 @@ from retention_worker.domain.datamap import Credential, DataMap, TableName
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.doctor.case import Case, blanked, deleted
 from retention_worker.service.doctor.finding import Finding, refuse, warn
-from retention_worker.service.doctor.needs import named_columns
+from retention_worker.service.doctor.needs import named_columns, parent_table
 from retention_worker.service.doctor.text import comma, ident, table_sql
 from retention_worker.store.examine import Reference
 
-__all__ = ["blanked_keys", "reaching", "standing_in_the_way"]
+__all__ = ["blanked_keys", "links_to_their_rows", "reaching", "standing_in_the_way"]
 
 _CASCADE, _SET_NULL, _SET_DEFAULT = "c", "n", "d"
 _ACTIONS = {_CASCADE: "ON DELETE CASCADE", _SET_NULL: "ON DELETE SET NULL"}
@@ -83,6 +83,24 @@ def standing_in_the_way(case: Case) -> Iterator[Finding]:
             f"SET NULL and declare erase: {{set: {{{column}: null}}}}, or drop it",
             _drop(reference),
         )
+
+
+def links_to_their_rows(case: Case) -> Iterator[Finding]:
+    """Rows that are found by a table which refers to them: neither can go before the other."""
+    roots = _roots(case)
+    for entry in deleted(case.datamap):
+        between = {parent_table(case.datamap, each) for each in case.datamap.ancestors(entry.of)}
+        for reference in case.facts.references:
+            refers = roots.get(reference.parent_oid) == entry.table and reference.root in between
+            if refers and reference.root != entry.table and reference.on_delete not in _ACTIONS:
+                yield refuse(
+                    "link-row",
+                    f"credentials[{entry.name}]",
+                    f"its rows are found by way of {reference.root}, whose {_called(reference)} "
+                    "refers to them, so that the server refuses to delete them: give the key ON "
+                    "DELETE CASCADE or SET NULL, or blank the columns with erase: {set: ...}",
+                    _drop(reference),
+                )
 
 
 def blanked_keys(case: Case) -> Iterator[Finding]:

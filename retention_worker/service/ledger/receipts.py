@@ -28,15 +28,25 @@ __all__ = ["CheckedReceipt", "check_receipt", "issue", "of"]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedReceipt:
-    """A receipt and what is wrong with it, a line each; `receipt` None where it is none at all."""
+    """A receipt and what is wrong with it, a line each; `receipt` None where it is none at all.
+
+    `compared`: its batches were held against an export of the ledger. Without that it is consistent
+    in itself at best: anybody can make such a text.
+    """
 
     receipt: Receipt | None
     problems: tuple[str, ...]
+    compared: bool
+
+    @property
+    def proved(self) -> bool:
+        """Whether the ledger has what it says."""
+        return self.compared and not self.problems
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where it proves nothing."""
-        return int(bool(self.problems))
+        """0, or 1 where it is not proved."""
+        return int(not self.proved)
 
 
 def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Receipt:
@@ -133,12 +143,12 @@ def check_receipt(path: Path, against: Path | str | None = None) -> CheckedRecei
     except OSError as exc:
         raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        return CheckedReceipt(receipt=None, problems=(_said(exc),))
+        return CheckedReceipt(receipt=None, problems=(_said(exc),), compared=False)
     problems = receipt.wrong()
     if against is not None:
         with fetched(against) as export:
             problems += _missing(receipt.proofs, export)
-    return CheckedReceipt(receipt=receipt, problems=tuple(problems))
+    return CheckedReceipt(receipt=receipt, problems=tuple(problems), compared=against is not None)
 
 
 def _said(exc: ValueError) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention_worker.domain.chain import REPLAY
-from retention_worker.domain.erasure import Erasure
+from retention_worker.domain.erasure import Erasure, is_later
 from retention_worker.domain.errors import GuardRefused, StatementFailed
 from retention_worker.domain.export import Line
 from retention_worker.domain.scope import Scope
 from retention_worker.service.batch import Batch
 from retention_worker.service.decide import block, has_credentials
-from retention_worker.service.ledger.replayed import Authority, Replay, Shown, is_later
+from retention_worker.service.ledger.replayed import Authority, Replay, Shown
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.terms import Source, Terms
 from retention_worker.service.worker import Worker
@@ -92,16 +92,18 @@ class LaneReplay:
     def _look(self, session: Session, keys: Sequence[Key]) -> dict[str, accounts.Found]:
         if not keys:
             return {}
-        return accounts.look(
+        compiled, cutoff = self.prepared.compiled, self._shown.cutoff
+        looked = accounts.look(
             session,
-            self.prepared.compiled,
+            compiled,
             self._tenant,
             self._scope,
             keys,
-            cutoff=self._shown.cutoff,
+            cutoff=cutoff,
             now=self.worker.clock(),
             max_units=1,
         )
+        return accounts.living(session, compiled, self._tenant, looked, cutoff=cutoff)
 
     def _erase(self, keys: Sequence[Key], rows: Mapping[Key, Erasure], approval: int | None) -> int:
         """In one batch; where that fails, in halves, down to the account that cannot go."""

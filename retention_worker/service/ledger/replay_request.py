@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from retention_worker.domain.erasure import Erasure
+from retention_worker.domain.erasure import Erasure, is_later, padded
 from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
 from retention_worker.domain.export import Line
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import has_credentials
-from retention_worker.service.ledger.replayed import Authority, Replay, is_later
+from retention_worker.service.decide import block, has_credentials
+from retention_worker.service.ledger.replayed import Authority, Replay
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.request import TRANSACTION, RequestRun
 from retention_worker.service.worker import Worker
@@ -76,14 +77,35 @@ class RequestReplay:
         if subject is None or not self._is_left(session, row, subject):
             self.result.gone += 1
             return None
-        compiled = self.prepared.compiled
-        now = accounts.present(session, compiled, row.tenant, [subject.account_key], self._bound())
-        active_at = now[id_text(subject.account_key)].active_at
-        if is_later(active_at, row.erased_at):
-            said = f"its account was active since: last at {active_at}, erased {row.erased_at}"
-            self.result.keep(row, said)
+        if (since := self._since(session, row, subject)) is not None:
+            self.result.keep(row, since)
             return None
         return subject
+
+    def _since(self, session: Session, row: Erasure, subject: _Subject) -> str | None:
+        """Whether it lived on after the erasure, by the look that every erasure goes through."""
+        compiled, key = self.prepared.compiled, subject.account_key
+        if row.kind == TRANSACTION:
+            shown = transactions.show(session, compiled, row.tenant, row.subject, None)
+            if shown.created_at is not None and shown.created_at > _at(row):
+                return "its id was given anew: it began after the erasure"
+        now = accounts.present(session, compiled, row.tenant, [key], self._bound())
+        active_at = now[id_text(key)].active_at
+        if is_later(active_at, row.erased_at):
+            return f"its account was active since: last at {active_at}, erased {row.erased_at}"
+        looked = accounts.look(
+            session,
+            compiled,
+            row.tenant,
+            Scope(row.scope),
+            [key],
+            cutoff=_at(row),
+            now=self.worker.clock(),
+            max_units=1,
+        )
+        looked = accounts.living(session, compiled, row.tenant, looked, cutoff=_at(row))
+        blocked = block(key, looked[id_text(key)])
+        return blocked.reason.replace("_", " ") if blocked is not None else None
 
     def _bound(self) -> str:
         return self.prepared.compiled.accounts.activity.bound(self.worker.clock())
@@ -133,4 +155,10 @@ class RequestReplay:
             reason=f"replay of {file}: {authority.reason}",
             requested_at=now,
             due_by=_TIME_TO_ANSWER.due_at(now),
+            not_after=_at(row),
         )
+
+
+def _at(row: Erasure) -> datetime:
+    """When it was erased."""
+    return datetime.fromisoformat(padded(row.erased_at))

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.erasure import Erasure, instant_of, padded
+from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Authority", "Kept", "Replay", "Shown", "is_later"]
-
-# YYYY-MM-DDTHH:MM:SS.ffffffZ: what sorts as text.
-_LENGTH = 27
+__all__ = ["Authority", "Kept", "Replay", "Shown"]
 
 _Key = tuple[str, str, str, str]
 
@@ -124,16 +121,3 @@ class Replay:
 
 def _key(row: Erasure) -> _Key:
     return row.tenant, row.kind, row.subject, row.scope
-
-
-def is_later(now: str | None, then: str | None) -> bool:
-    """Whether an activity (PostgreSQL's text) is later than a time of the ledger, or may be.
-
-    Times that Python has not, before year 1 or after 9999, are only ever the same.
-    """
-    if now is None or then is None:
-        return True
-    at, limit = padded(instant_of(now)), padded(then)
-    if at == limit:
-        return False
-    return len(at) != _LENGTH or len(limit) != _LENGTH or "B" in at + limit or at > limit

@@ -176,12 +176,29 @@ def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[O
 
 
 def orphans(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
-    """Credentials that lead up to no account."""
-    count = session.value(scene.looks.orphans(name), {})
-    if count:
+    """Credentials that lead up to no account: nothing will ever erase them."""
+    dated = any(
+        each.created_at is not None for each in scene.datamap.credentials if each.table == name
+    )
+    before = scene.now - scene.worker.settings.overdue_after
+    row = session.row(scene.looks.orphans(name), {"before": before})
+    assert row is not None
+    if row["orphans"]:
         yield Observation(
             check="orphans",
-            wrong=False,
-            count=count,
-            message=f"{name}: {count} row(s) of credentials belong to no account that is there",
+            wrong=True,
+            count=row["orphans"],
+            message=f"{name}: {row['orphans']} row(s) of credentials belong to no account that is "
+            "there, so that nothing erases them: delete them, or give them back their parents",
+        )
+    if row["unattached"]:
+        stale = row["stale"] if dated else 0
+        yield Observation(
+            check="unattached",
+            # Without a time an upload of this minute looks like one of last year.
+            wrong=stale > 0,
+            count=row["unattached"],
+            message=f"{name}: {row['unattached']} row(s) of credentials name no parent"
+            + (f", {stale} of them for long" if stale else "")
+            + ", so that nothing erases them: attach them, or delete them",
         )

@@ -153,7 +153,8 @@ def odd_activity(session: Session, catalog: Catalog, datamap: DataMap) -> OddAct
     ]
     looked_at = SQL(
         "SELECT count(at) AS looked, count(*) FILTER (WHERE at > clock_timestamp() "
-        "+ interval '1 day') AS future, count(*) FILTER (WHERE at < '1990-01-01') AS before "
+        "+ interval '1 day' AND at < 'infinity') AS future, "
+        "count(*) FILTER (WHERE at < '1990-01-01' AND at > '-infinity') AS before "
         "FROM (SELECT {} AS at FROM {} AS a LIMIT {}) AS looked_at"
     ).format(time.instant("a"), table(accounts.table), SQL(str(_ROWS)))
     with _bounded(session):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap import ActivitySource, DataMap
+from retention_worker.domain.datamap import TRANSACTION, ActivitySource, DataMap
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql import many_lanes
@@ -15,6 +15,7 @@ from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
     compared,
+    id_text,
     key_of,
     listed,
     same_key,
@@ -56,6 +57,7 @@ class AccountSql:
     without_accounts: Composed
     same_tenant: Composed | None
     one_tenant: Composed | None
+    living: Composed
     refused_tenants: Composed | None
     known_tenants: Composed | None
     ahead: Composed
@@ -92,6 +94,7 @@ def account_sql(
         without_accounts=many_lanes.without_accounts(datamap, catalog),
         same_tenant=many_lanes.same_tenant(datamap, catalog),
         one_tenant=many_lanes.one_tenant(datamap, catalog),
+        living=builder.living(entries),
         refused_tenants=many_lanes.refused(datamap, catalog),
         known_tenants=many_lanes.known(datamap, catalog),
         ahead=many_lanes.ahead(datamap, catalog, builder.activity),
@@ -254,24 +257,33 @@ class _Builder:
         """
         activities = [
             self._newest_activity(source, newer[f"activity{index}"], f"activity{index}")
-            for index, source in enumerate(self.accounts.activity)
+            for index, source in self._sources()
         ]
         credentials = [
             self._newest_credential(entry)
             for entry in entries
             if entry.entry.created_at is not None
         ]
+        latest = [self._latest(source, newer[f"activity{i}"]) for i, source in self._sources()]
         return SQL(
             "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
+            "{latest}::text AS latest_activity, "
             "seen.at::text AS newest_credential, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
             "AS credential_is_newer, seen.biometric AS has_biometric, "
             "{other} AS has_other, {units}::bigint AS units, {astray} AS is_astray FROM {keys} "
             # OFFSET keeps it apart: pulled up, each would be looked for wherever it is named.
-            "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric OFFSET 0) "
-            "AS seen"
+            "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric, "
+            "{remembered} AS remembered OFFSET 0) AS seen"
         ).format(
             hold=held,
-            activity=_greatest([self._remembered(), *activities]),
+            activity=_greatest(
+                [
+                    SQL("CASE WHEN seen.remembered > %(cutoff_at)s THEN seen.remembered END"),
+                    *activities,
+                ]
+            ),
+            latest=_greatest([SQL("seen.remembered"), SQL("seen.at"), *latest]),
+            remembered=self._remembered(),
             credential=_greatest(credentials),
             biometric=_any_of(entries, CredentialClass.BIOMETRIC),
             # What the scope does not erase is not looked for, nor what decides nothing any more.
@@ -283,16 +295,29 @@ class _Builder:
             keys=account_keys(self.info, self.accounts.id),
         )
 
-    def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
+    def _sources(self) -> list[tuple[int, ActivitySource]]:
+        return list(enumerate(self.accounts.activity))
+
+    def _latest(self, source: ActivitySource, at: TimeSql) -> Composable:
+        """The latest activity in another table, whether it is newer or not."""
+        return SQL("(SELECT max({}) FROM {} AS s WHERE {})").format(
+            at.instant("s"), table(source.table), all_of(self._of_account(source))
+        )
+
+    def _of_account(self, source: ActivitySource) -> list[Composable]:
         conditions = same_key(key_of("s", self.catalog.table(source.table), source.key), self.given)
         if source.tenant is not None:
             conditions.append(tenant_condition(self.catalog, source.table, "s", source.tenant))
+        return conditions
+
+    def _newest_activity(self, source: ActivitySource, at: TimeSql, name: str) -> Composable:
+        conditions = self._of_account(source)
         conditions.append(SQL("{} > {}").format(at.expression("s"), at.parameter(name)))
         return SQL("(SELECT max({}) FROM {} AS s WHERE {})").format(
             at.instant("s"), table(source.table), all_of(conditions)
         )
 
-    def _newest_credential(self, entry: EntrySql) -> Composable:
+    def _newest_credential(self, entry: EntrySql, *, living: bool = False) -> Composable:
         path = entry.path
         assert entry.entry.created_at is not None
         at = time_sql(
@@ -301,15 +326,64 @@ class _Builder:
             f"credentials[{entry.entry.name}].created_at",
         )
         sources = [*path.others(), SQL("{} AS c").format(table(path.target))]
+        conditions = [*path.conditions, self._not_erased(entry)] if living else path.conditions
         return SQL("(SELECT max({}) FROM {} WHERE {})").format(
-            at.instant("c"), listed(sources), all_of(path.conditions)
+            at.instant("c"), listed(sources), all_of(conditions)
         )
 
+    def _not_erased(self, entry: EntrySql) -> Composable:
+        """Whether a biometric of a transaction is no recreation of what was erased.
+
+        By the rule of the trigger that refuses those: the transaction itself was erased, or its
+        account after the transaction had begun.
+        """
+        found = self.datamap.transactions
+        top = entry.path.top
+        if entry.entry.class_ is not CredentialClass.BIOMETRIC or entry.top_name != TRANSACTION:
+            return SQL("TRUE")
+        assert found is not None
+        assert top is not None
+        stones: list[Composable] = [
+            SQL("e.kind = 'transaction' AND e.subject_id = {}").format(id_text(top.alias, top.id))
+        ]
+        if found.created_at is not None:
+            began = time_sql(
+                self.catalog.table(found.table), (found.created_at,), "transactions.created_at"
+            )
+            stones.append(
+                SQL("e.kind = 'account' AND e.subject_id = k.id AND e.erased_at >= {}").format(
+                    began.instant(top.alias)
+                )
+            )
+        return all_of(
+            [
+                SQL("NOT EXISTS (SELECT 1 FROM {}.erasure e WHERE e.complete AND {})").format(
+                    self.schema, stone
+                )
+                for stone in stones
+            ]
+        )
+
+    def living(self, entries: tuple[EntrySql, ...]) -> Composed:
+        """The newest credential of accounts that is no recreation: `id`, `at`, whether `is_newer`.
+
+        Parameters: cutoff_at, ids, k0, ...
+        """
+        credentials = [
+            self._newest_credential(entry, living=True)
+            for entry in entries
+            if entry.entry.created_at is not None
+        ]
+        return SQL(
+            "SELECT k.id, seen.at::text AS at, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
+            "AS is_newer FROM {} CROSS JOIN LATERAL (SELECT {} AS at OFFSET 0) AS seen"
+        ).format(account_keys(self.info, self.accounts.id), _greatest(credentials))
+
     def _remembered(self) -> Composable:
-        """An activity after the cutoff that was seen before, its evidence erased meanwhile."""
+        """An activity that was seen before, its evidence erased meanwhile."""
         return SQL(
             "(SELECT d.known_at FROM {}.deferred d WHERE d.tenant_id = %(tenant)s "
-            "AND d.scope = %(scope)s AND d.account_id = k.id AND d.known_at > %(cutoff_at)s)"
+            "AND d.scope = %(scope)s AND d.account_id = k.id)"
         ).format(self.schema)
 
     def _units(self, entries: tuple[EntrySql, ...]) -> Composable:

@@ -88,7 +88,10 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
         DriftError: as `compile_map`.
     """
     ordered = children_first(datamap, catalog)
-    entries = tuple(entry_sql(datamap, catalog, entry, schema_name) for entry in ordered)
+    made: list[EntrySql] = []
+    for entry in ordered:
+        made.append(entry_sql(datamap, catalog, entry, schema_name, made))
+    entries = tuple(made)
     holds = hold_sql(datamap, catalog, entries, schema_name)
     return CompiledMap(
         datamap=datamap,

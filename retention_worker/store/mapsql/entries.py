@@ -65,8 +65,14 @@ class EntrySql:
     of_transaction: OfTransaction | None
 
 
-def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name: str) -> EntrySql:
-    """Compile an entry for a catalog.
+def entry_sql(
+    datamap: DataMap,
+    catalog: Catalog,
+    entry: Credential,
+    schema_name: str,
+    before: Sequence[EntrySql] = (),
+) -> EntrySql:
+    """Compile an entry for a catalog; `before` are those that are erased first.
 
     Raises:
         DriftError: the entry does not fit.
@@ -83,7 +89,7 @@ def entry_sql(datamap: DataMap, catalog: Catalog, entry: Credential, schema_name
         exists=path.exists(*changed),
         erase=builder.erase(changed),
         erase_part=builder.erase([*changed, builder.part()]) if path.top else None,
-        count=builder.count(changed),
+        count=builder.count([*changed, *builder.not_gone(before)]),
         of_transaction=builder.of_transaction(changed) if top_name == TRANSACTION else None,
     )
 
@@ -131,6 +137,21 @@ class _Builder:
                 f"config/datamap.yaml: credentials[{self.entry.name}].objects: "
                 f"{self.info.name}.{name} has type {kind}: name a column with one object's name"
             )
+
+    def not_gone(self, before: Sequence[EntrySql]) -> list[Composable]:
+        """Rows that an earlier entry of the same class takes are counted there, and once."""
+        return [
+            SQL("NOT EXISTS (SELECT 1 {} WHERE {})").format(
+                SQL("FROM {}").format(listed(each.path.others()))
+                if each.path.others()
+                else SQL(""),
+                all_of(each.path.conditions),
+            )
+            for each in before
+            if each.entry.table == self.entry.table
+            and each.entry.class_ is self.entry.class_
+            and not isinstance(each.entry.erase, SetAndRemove)
+        ]
 
     def part(self) -> Composable:
         """The rows under one stretch of the keys directly under the account."""

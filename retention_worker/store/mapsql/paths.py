@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
+from retention_worker.domain.columns import Where
 from retention_worker.domain.datamap import (
     ACCOUNT,
     TRANSACTION,
@@ -34,6 +35,7 @@ from retention_worker.store.mapsql.tenants import value_of
 __all__ = [
     "Path",
     "account_keys",
+    "are_ones_of",
     "as_link",
     "given_key",
     "hop_path",
@@ -171,8 +173,12 @@ def hop_path(datamap: DataMap, catalog: Catalog, name: str, *, by_keys: bool = F
 
 def where_conditions(catalog: Catalog, entry: Credential) -> list[Composable]:
     """The entry's `where`: which rows of its table belong to it."""
-    info = catalog.table(entry.table)
-    return [is_one_of(info, "c", name, values) for name, values in (entry.where or {}).items()]
+    return are_ones_of(catalog.table(entry.table), "c", entry.where)
+
+
+def are_ones_of(info: Table, alias: str, where: Where | None) -> list[Composable]:
+    """The conditions of a `where`; none where there is none."""
+    return [is_one_of(info, alias, name, values) for name, values in (where or {}).items()]
 
 
 def is_one_of(
@@ -210,6 +216,7 @@ def as_link(datamap: DataMap, name: str) -> Link:
             key=found.account,
             parent_key=found.parent_key,
             tenant=found.tenant,
+            where=found.where,
         )
     return datamap.links[name]
 
@@ -251,6 +258,8 @@ class _Builder:
     def hop(self, alias: LiteralString, link: Link) -> None:
         """Join one table under the last hop and stand on it."""
         self.join(alias, link.table, link.key, self._datamap.parent_key(link), link.tenant)
+        info = self._catalog.table(link.table)
+        self.conditions += are_ones_of(info, alias, link.where)
         self._last = Hop(alias=alias, name=link.table, id=link.id, tenant=link.tenant)
         self.hops.append(self._last)
 

@@ -23,6 +23,7 @@ from retention_worker.store.mapsql.fragments import (
 )
 from retention_worker.store.mapsql.paths import (
     account_keys,
+    are_ones_of,
     is_one_of,
     key_parameters,
     tenant_condition,
@@ -89,6 +90,7 @@ def _found(datamap: DataMap, catalog: Catalog, shown: Sequence[Composable]) -> C
         key_of("t", below, transactions.account), key_of("a", above, parent)
     )
     conditions.append(_is_wanted(catalog, datamap, "t"))
+    conditions += are_ones_of(below, "t", transactions.where)
     wanted = has_values(
         key_of("a", above, accounts.id), key_parameters(above, accounts.id, "account")
     )

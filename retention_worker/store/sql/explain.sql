@@ -11,8 +11,8 @@ SELECT scope, stop_reason, reason, waiting_since
 
 -- name: deferrals
 -- What keeps the account back, by scope; times as text, because one may be infinite.
-SELECT scope, reason, detail, retry_at::text AS retry_at, active_at::text AS active_at, attempts,
-       since
+SELECT scope, reason, detail, retry_at::text AS retry_at, active_at::text AS active_at,
+       known_at::text AS known_at, attempts, since
   FROM {schema}.deferred WHERE tenant_id = %(tenant)s AND account_id = %(account)s;
 
 -- name: applied

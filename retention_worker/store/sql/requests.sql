@@ -3,9 +3,9 @@
 -- transaction may have moved to another account meanwhile.
 INSERT INTO {schema}.request AS r
        (tenant_id, kind, subject_id, subject_key, account_id, scope, source, actor, reason,
-        requested_at, due_by)
+        requested_at, due_by, not_after)
 VALUES (%(tenant)s, %(kind)s, %(subject)s, %(key)s::text[], %(account)s, %(scope)s, %(source)s,
-        %(actor)s, %(reason)s, %(now)s, %(due_by)s)
+        %(actor)s, %(reason)s, %(now)s, %(due_by)s, %(not_after)s)
 ON CONFLICT (tenant_id, kind, subject_id, scope) WHERE state = 'open'
    DO UPDATE SET account_id = EXCLUDED.account_id
 RETURNING *;

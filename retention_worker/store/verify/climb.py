@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
+from retention_worker.domain.columns import Where
 from retention_worker.domain.datamap import (
     ACCOUNT,
     TRANSACTION,
@@ -18,6 +19,7 @@ from retention_worker.domain.datamap import (
     Transactions,
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (
     column,
     conjunction,
@@ -32,7 +34,10 @@ __all__ = ["Climb", "Rung", "Told", "climb", "same_tenant"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """A table on the way up: `name` is transaction, a link, or account."""
+    """A table on the way up: `name` is transaction, a link, or account.
+
+    `is_one`: whether a row of the table is one at all, by its `where`; it is among the conditions.
+    """
 
     name: str
     alias: LiteralString
@@ -40,6 +45,7 @@ class Rung:
     id: tuple[str, ...]
     tenant: str | None
     conditions: tuple[Composable, ...]
+    is_one: Composable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,19 @@ class Climb:
             SQL("{} AS {}").format(table(rung.table), SQL(rung.alias)) for rung in self.rungs
         )
 
+    def elsewhere(self) -> Iterator[Composable]:
+        """Whether a rung that the row leads to is none of the map's: then it is somebody else's."""
+        for index, rung in enumerate(self.rungs):
+            if rung.is_one is None:
+                continue
+            below = self.rungs[: index + 1]
+            ties = [each for r in below for each in r.conditions if each is not rung.is_one]
+            yield SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND NOT COALESCE({}, FALSE))").format(
+                joined(SQL("{} AS {}").format(table(r.table), SQL(r.alias)) for r in below),
+                conjunction(ties),
+                rung.is_one,
+            )
+
     def conditions(self) -> Composable:
         """What ties the rungs of `sources` together, and to `c`."""
         return conjunction([each for rung in self.rungs for each in rung.conditions])
@@ -105,6 +124,7 @@ def climb(
         alone = by_keys and upper.proves_unique(parent_key)
         if told is not None and node.tenant is not None and not alone:
             conditions.append(same_tenant(catalog, (alias, node.table, node.tenant), told))
+        is_one = belongs(upper, node.where, alias) if node.where else None
         rungs.append(
             Rung(
                 name=name,
@@ -112,7 +132,8 @@ def climb(
                 table=node.table,
                 id=node.id,
                 tenant=node.tenant,
-                conditions=tuple(conditions),
+                conditions=(*conditions, *([is_one] if is_one else [])),
+                is_one=is_one,
             )
         )
         told = (alias, node.table, node.tenant) if node.tenant else told
@@ -145,6 +166,7 @@ class _Node:
     key: tuple[str, ...]
     parent_key: tuple[str, ...]
     tenant: str | None
+    where: Where | None
 
 
 def _nodes(datamap: DataMap, of: str) -> Iterator[tuple[str, _Node]]:
@@ -164,6 +186,7 @@ def _nodes(datamap: DataMap, of: str) -> Iterator[tuple[str, _Node]]:
                 key=own_key,
                 parent_key=found.parent_key or datamap.parent_id(parent),
                 tenant=found.tenant,
+                where=found.where,
             ),
         )
 

@@ -283,7 +283,12 @@ class Looks:
         return conjunction(found)
 
     def orphans(self, name: TableName) -> Composed:
-        """How many rows of credentials lead up to no account, whatever tenants say."""
+        """Rows of credentials that lead up to no account, whatever tenants say.
+
+        `orphans`: their parent is gone. `unattached`: they name none (yet); `stale` of those were
+        made before `before`, or nobody knows when. What leads to rows that the map's `where`
+        leaves out is somebody else's.
+        """
         entries = [each for each in self._datamap.credentials if each.table == name]
         mine = joined((self._rows.mine(entry) for entry in entries), " OR ")
         ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
@@ -295,7 +300,22 @@ class Looks:
                     above.sources(), above.conditions()
                 )
             )
+            found += above.elsewhere()
         lost = joined((SQL("NOT {}").format(each) for each in found), " AND ")
-        return SQL("SELECT count(*) AS rows FROM {} AS c WHERE ({}) AND {}").format(
-            table(name), mine, lost
+        loose = conjunction(
+            [
+                SQL("{} IS NULL").format(column("c", each))
+                for way in ways.values()
+                for each in way.key
+            ]
         )
+        dated = next((each for each in entries if each.created_at is not None), None)
+        fresh: Composable = SQL("FALSE")
+        if dated is not None:
+            fresh = SQL("COALESCE({} > %(before)s, FALSE)").format(self._rows.made(dated))
+        return SQL(
+            "SELECT count(*) FILTER (WHERE NOT ({loose})) AS orphans, "
+            "count(*) FILTER (WHERE {loose}) AS unattached, "
+            "count(*) FILTER (WHERE {loose} AND NOT {fresh}) AS stale "
+            "FROM {table} AS c WHERE ({mine}) AND {lost}"
+        ).format(loose=loose, fresh=fresh, table=table(name), mine=mine, lost=lost)

@@ -99,7 +99,7 @@ class Rows:
         found: list[Composable] = [
             SQL(
                 "SELECT d.tenant_id, d.account_id AS account FROM {}.deferred d JOIN p "
-                "ON p.tenant_id = d.tenant_id WHERE d.scope = %(scope)s AND d.active_at > p.cutoff"
+                "ON p.tenant_id = d.tenant_id WHERE d.scope = %(scope)s AND d.known_at > p.cutoff"
             ).format(self._own)
         ]
         for source in self._accounts.activity:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import (
@@ -177,7 +178,7 @@ def test_an_account_larger_than_a_batch(mapped: Site, variant: tuple[str, str, s
 def test_a_tenant_id_of_the_wrong_type_stops_nobody(
     mapped: Site, variant: tuple[str, str, str]
 ) -> None:
-    """A file without tenant_id stands for its name, which is no number: it matches no account.
+    """A file without tenant_id stands for its name, which is no number: the file is wrong.
 
     That is said of it, and the others are planned and erased as ever.
     """
@@ -196,5 +197,7 @@ def test_a_tenant_id_of_the_wrong_type_stops_nobody(
         "east": 0,
     }
     for name in ("south", "west", "east"):
-        assert "no account" in str(lanes[name, Scope.ALL].reason)
+        lane = lanes[name, None]
+        assert lane.stop_reason is StopReason.INVALID_POLICY
+        assert f"{name}.yaml:1:1: tenant_id: is no value" in str(lane.reason)
     mapped.expect(erased(rows, {(1, 1)}))

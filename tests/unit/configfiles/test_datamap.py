@@ -64,7 +64,6 @@ credentials:
       remove: {context: [[entity, data], [other, 0]]}
 retained: [public.verification_results, {table: public.images, where: {kind: AUDIT}}]
 accepted_triggers: [public.images.count_images]
-orphans: created_at
 """
 ERASE = "write rows, or {set: {column: value}}, or {remove: {column: [[path]]}}"
 
@@ -104,7 +103,6 @@ def test_a_whole_file() -> None:
     assert found.transactions.state.in_progress == ("PENDING",)
     assert found.links["checks"].of == "applicants"
     assert found.retained[1].where == {"kind": ("AUDIT",)}
-    assert found.orphans == "created_at"
 
 
 def test_values_keep_their_types() -> None:
@@ -135,7 +133,7 @@ def test_the_smallest_file() -> None:
         "credentials:\n"
         "- {name: n, table: a.b, class: other, of: account, key: id, erase: {set: {x: null}}}\n"
     ).datamap
-    assert (found.transactions, found.links, found.retained, found.orphans) == (None, {}, (), None)
+    assert (found.transactions, found.links, found.retained) == (None, {}, ())
 
 
 # What is put in place of what, with a bar where the problem is to be reported; and its text.
@@ -143,7 +141,7 @@ FAULTS = [
     # Keys.
     ("class: bio", "|clas: bio", "credentials[0].clas: is no key here: write class"),
     ("accounts:", "|acounts:", "acounts: is no key here: write accounts"),
-    ("orphans:", "|zz:", "zz: is no key here: write one of accounts, transactions, links,"),
+    ("accepted_triggers:", "|zz:", "zz: is no key here: write one of accounts, transactions,"),
     ("unit: ms", "|units: ms", "accounts.last_activity[1].units: is no key here: write unit"),
     ("shared:", "|share:", "credentials[1].objects[1].share: is no key here: write shared"),
     ("      set:", "      |sett:", "credentials[2].erase.sett: is no key here: write set"),
@@ -206,7 +204,6 @@ FAULTS = [
     ("shared: false", "shared: |0", "credentials[1].objects[1].shared: is a number: write true or"),
     ("[[entity, data]", "[|[true]", "credentials[2].erase.remove.context[0]: is no JSON path:"),
     ("[[entity, data], [other, 0]]", "|x", "credentials[2].erase.remove.context: is no list of"),
-    ("orphans: created_at", "orphans: |all", "orphans: write created_at"),
     ("[public.images.count_images]", "|x", "accepted_triggers: is a text: write a list"),
     ("[public.images.count_images]", "[|1]", "accepted_triggers[0]: is a number, not a text:"),
     ("metadata: [created_at, country]", "metadata: |x", "transactions.metadata: is a text: write"),

@@ -120,7 +120,7 @@ def test_a_statement_that_erases_nothing(
 def test_a_batch_without_evidence_is_not_committed(
     population: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing went of what the look had seen, whatever else is proved: no erasure row is written."""
+    """Nothing went of what the look had seen, whatever else is proved: no erasure row."""
     monkeypatch.setattr(credentials, "erase", lambda *_, **__: credentials.Erasing([]))
     monkeypatch.setattr(erasing.LaneErasing, "_check", lambda *_: None)
     report = population.sweep()
