@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, Result, Verdict
@@ -17,6 +18,10 @@ from retention_worker.objects.store import Deleted
 __all__ = ["FileStore"]
 
 _NAME = "RETENTION_OBJECT_FILES_ROOT"
+_ELSEWHERE = Verdict(
+    result=Result.LATER, error="no such file, and one whose name is spelled otherwise is there"
+)
+_STILL_THERE = Verdict(result=Result.LATER, error="it was unlinked, and is there")
 # Opens a folder and nothing else: a symbolic link on the way is an error, not a way out.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -67,9 +72,12 @@ class FileStore:
         }
 
     def there(self, keys: Sequence[str]) -> set[str]:
-        """Which files are there."""
+        """Which files are there, or cannot be shown to be gone."""
         with self._opened() as root:
-            return {key for key in keys if self._is_there(root, key)}
+            try:
+                return {key for key in keys if self._is_there(root, key)}
+            except OSError as exc:
+                raise StoreDown(f"{_NAME}: {exc.strerror}") from exc
 
     def inspect(self) -> str | None:
         """What is wrong with the root, or None."""
@@ -103,23 +111,33 @@ class FileStore:
                 self._require_plain(folder, name)
                 os.unlink(name, dir_fd=folder)
                 os.fsync(folder)
+            still_there = self._is_there(root, key)
         except FileNotFoundError:
-            return GONE
+            return _ELSEWHERE if self._is_spelled_otherwise(root, key) else GONE
         except _Refused as exc:
             return Verdict(result=Result.FAILED, error=str(exc))
         except PermissionError:
             return Verdict(result=Result.DENIED, error="permission denied")
         except OSError as exc:
             return Verdict(result=Result.LATER, error=exc.strerror)
-        return GONE
+        return _STILL_THERE if still_there else GONE
 
     def _is_there(self, root: int, key: str) -> bool:
+        """Only "no such file" means that there is none: a right that is missing says nothing."""
         try:
             with self._folder(root, key) as (folder, name):
                 os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except (OSError, _Refused):
+        except FileNotFoundError:
             return False
+        except _Refused:
+            return True
         return True
+
+    def _is_spelled_otherwise(self, root: int, key: str) -> bool:
+        """Whether the file is there by a name that a person would take for the same."""
+        others = {unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key)}
+        others |= {quote(key), unquote(key)}
+        return any(self._is_there(root, each) for each in others - {key})
 
     @staticmethod
     def _require_plain(folder: int, name: str) -> None:

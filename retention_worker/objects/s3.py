@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -41,6 +42,20 @@ _NO_BULK = _UNKNOWN | _NOT_THERE | {"MethodNotAllowed"}
 _ABOUT_OBJECTS = _DENIED | _NOT_THERE | _UNKNOWN
 # An answer that is none of S3's: a page of a proxy, a key that is named in another way.
 _NO_ANSWER = Verdict(result=Result.LATER, error="no answer of S3")
+# No version is listed under the key; HEAD finds one, or the listing names it in another way.
+_UNLISTED = Verdict(
+    result=Result.LATER, error="it is there, and the store lists its versions under another name"
+)
+_UNKNOWN_WHETHER = Verdict(
+    result=Result.DENIED,
+    error="no version is listed, and HEAD is refused: grant s3:GetObject and s3:ListBucket",
+)
+_MARKED = Verdict(
+    result=Result.LATER, error="the bucket keeps versions, though it did not say so: they are there"
+)
+_UNREADABLE = Verdict(result=Result.LATER, error="the store's list of its versions is no XML")
+# What XML 1.0 cannot carry: one such key makes a request of a thousand unreadable.
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def client(*, timeout: int, connections: int) -> Any:
@@ -129,7 +144,7 @@ class Bucket:
         self.open()
         with _translated():
             if self._versioned:
-                return {key for key in keys if any(True for _ in self._versions(key))}
+                return {key for key in keys if self._has_versions(key)}
             return {key for key in keys if self._has(key)}
 
     def open(self) -> None:
@@ -167,26 +182,69 @@ class Bucket:
             raise
         return True
 
+    def _has_versions(self, key: str) -> bool:
+        if any(True for _ in self._versions(key)):
+            return True
+        verdict = self._unlisted(key)
+        if verdict.result is Result.DENIED:
+            raise StoreDown(f"{verdict.error}")
+        return verdict != GONE
+
     def _delete_versions(self, key: str) -> Verdict:
         """Every version and delete marker of one key."""
-        verdict = GONE
+        verdict: Verdict | None = None
         page: list[dict[str, str]] = []
-        with _translated():
-            for version in self._versions(key):
-                page.append(version)
-                if len(page) == _BULK:
-                    verdict = _worse(verdict, self._delete_bulk(page)[key])
-                    page = []
+        try:
+            with _translated():
+                for version in self._versions(key):
+                    page.append(version)
+                    if len(page) == _BULK:
+                        verdict = _worse(verdict or GONE, self._delete_bulk(page)[key])
+                        page = []
+        except StoreDown:
+            if _NOT_IN_XML.search(key):  # such a list is no XML, and that stops no other key
+                return _UNREADABLE
+            raise
         if page:
-            verdict = _worse(verdict, self._delete_bulk(page)[key])
+            return _worse(verdict or GONE, self._delete_bulk(page)[key])
+        if verdict is None:
+            with _translated():
+                return self._unlisted(key)
         return verdict
 
+    def _unlisted(self, key: str) -> Verdict:
+        """What holds for a key of which no version is listed: HEAD has the last word.
+
+        A listing may spell a key otherwise: XML makes a line feed of a carriage return, and not
+        every store encodes what it lists.
+        """
+        try:
+            self._client.head_object(Bucket=self._name, Key=key)
+        except ClientError as exc:
+            code, answer = code_of(exc), exc.response.get("ResponseMetadata", {})
+            if code in _DENIED:
+                return _UNKNOWN_WHETHER
+            if code not in _NOT_THERE | {_NOT_FOUND}:
+                raise
+            # Of a key whose latest version is a delete marker HEAD says 404, too.
+            is_marker = answer.get("HTTPHeaders", {}).get("x-amz-delete-marker") == "true"
+            return _UNLISTED if is_marker else GONE
+        return _UNLISTED
+
     def _versions(self, key: str) -> Iterator[dict[str, str]]:
-        """Versions and markers of exactly this key; the listing is in order of the keys."""
+        """Versions and markers of exactly this key; the listing is in order of the keys.
+
+        The SDK asks for keys that are encoded as in a URL, and decodes them.
+
+        Raises:
+            StoreDown: what answers is no listing.
+        """
         pages = self._client.get_paginator("list_object_versions").paginate(
             Bucket=self._name, Prefix=key, PaginationConfig={"PageSize": 100}
         )
         for page in pages:
+            if "Name" not in page:  # the one element that every listing has
+                raise StoreDown("no listing of S3")
             listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
             for each in listed:
                 if each["Key"] == key:
@@ -198,6 +256,10 @@ class Bucket:
         """One request for up to a thousand; the worst answer where a key has several versions."""
         if not objects:
             return {}
+        odd = [each for each in objects if _NOT_IN_XML.search(each["Key"])]
+        if odd:
+            plain = [each for each in objects if not _NOT_IN_XML.search(each["Key"])]
+            return self._delete_bulk(plain) | self._delete_one_by_one(odd)
         self._throttle.take(len(objects))
         try:
             with _translated(denied=False):
@@ -212,10 +274,10 @@ class Bucket:
         for error in answer.get("Errors", ()):
             _note(found, error["Key"], _verdict(error.get("Code", "Unknown")))
         # Silence is no answer: an empty page of some proxy would have everything be gone.
-        done = {_named(each) for each in answer.get("Deleted", ())}
+        done = {_named(each): each for each in answer.get("Deleted", ())}
         silent = [each for each in objects if _named(each) not in done and each["Key"] not in found]
-        for key, _ in done:
-            _note(found, key, GONE)
+        for (key, version), each in done.items():
+            _note(found, key, self._deleted(each, version))
         for key, verdict in self._delete_one_by_one(silent).items():
             _note(found, key, verdict)
         return found
@@ -231,8 +293,16 @@ class Bucket:
                 continue
             # What S3 says of a deletion (Amazon S3 API Reference, DeleteObject).
             done = answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NO_CONTENT
-            _note(found, each["Key"], GONE if done else _NO_ANSWER)
+            said = self._deleted(answer, each.get("VersionId"))
+            _note(found, each["Key"], said if done else _NO_ANSWER)
         return found
+
+    def _deleted(self, answer: Mapping[str, Any], version: str | None) -> Verdict:
+        """What an answer means that says `deleted`: without a version it may have made a marker."""
+        if version is None and answer.get("DeleteMarker"):
+            self._versioned = True
+            return _MARKED
+        return GONE
 
 
 @contextmanager

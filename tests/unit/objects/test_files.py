@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import GONE, Result
 from retention_worker.objects.files import FileStore
 
@@ -115,3 +116,42 @@ def test_no_path_at_all_leads_out(root: Path, parts: list[str]) -> None:
     result(root, "/".join(parts))
     assert (root.parent / "outside.jpg").read_text() == "stays"
     assert (root.parent / "root-beside" / "x").read_text() == "stays"
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ("a/caf\u00e9.jpg", "a/cafe\u0301.jpg"),
+        ("a/cafe\u0301.jpg", "a/caf\u00e9.jpg"),
+        ("a/b c.jpg", "a/b%20c.jpg"),
+        ("a/b%20c.jpg", "a/b c.jpg"),
+    ],
+)
+def test_a_file_whose_name_is_spelled_otherwise(root: Path, asked: str, there: str) -> None:
+    """It is not taken for gone, and not deleted either: nobody can say that it is meant."""
+    (root / there).write_text("image")
+    verdict = FileStore(root).delete([asked]).verdicts[asked]
+    assert (verdict.result, verdict.error) == (
+        Result.LATER,
+        "no such file, and one whose name is spelled otherwise is there",
+    )
+    assert (root / there).exists()
+
+
+def test_unlinked_and_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that answers and keeps the file is not believed."""
+    monkeypatch.setattr(os, "unlink", lambda *_, **__: None)
+    assert result(root, "a/selfie.jpg") is Result.LATER
+
+
+def test_a_folder_that_may_not_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can say that what is in it is gone."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    store = FileStore(root)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refuse)
+        with pytest.raises(StoreDown):
+            store.there(["a/selfie.jpg"])
