@@ -7,6 +7,7 @@ import pytest
 
 from retention_worker.settings import known_variables
 from tests.acceptance.program import Program, Result
+from tests.acceptance.rows import idle
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.server import rewrite_url
@@ -178,6 +179,7 @@ def test_help_and_version_need_nothing(tmp_path: Path) -> None:
 
 def test_doctor_finds_says_and_mends(program: Program, conn: psycopg.Connection) -> None:
     """Safe: 0. Unsafe: 2, what to do, and the SQL; a warning alone is no failure."""
+    idle(conn, 1)
     assert program.json("doctor") == {"safe": True, "findings": [], "stores": []}
     conn.execute("DROP INDEX face_templates_by_transaction")
     warned = program.run("doctor")

@@ -84,6 +84,7 @@ def test_a_clock_that_ran_ahead_is_accepted_by_a_person(
     program: Program, conn: psycopg.Connection
 ) -> None:
     """A past sweep dated in the future refuses the next with exit 3; `clock accept` clears it."""
+    idle(conn, 1)
     conn.execute(
         "INSERT INTO retention.sweep (started_at, version, host)"
         " VALUES (now() + interval '1 day', 'x', 'x')"

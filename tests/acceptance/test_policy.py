@@ -3,7 +3,10 @@
 import csv
 import io
 
+import psycopg
+
 from tests.acceptance.program import Program
+from tests.acceptance.rows import idle
 from tests.config_folder import ConfigFolder
 
 BROKEN = "tenant: birch\nretention:\n  biometrics: 90\n  al_credentials: 1 year\n"
@@ -48,9 +51,10 @@ def test_show_and_schema_need_no_database(bare: Program) -> None:
 
 
 def test_history_has_every_policy_that_was_applied(
-    program: Program, config_dir: ConfigFolder
+    program: Program, config_dir: ConfigFolder, conn: psycopg.Connection
 ) -> None:
     """Newest first, with the revision and the file's text; the schedule says since when."""
+    idle(conn, 1)
     assert program.run("sweep", RETENTION_CONFIG_REVISION="r1").code == 0
     config_dir.write_policy("acme", all_credentials="360 days", biometrics="60 days")
     assert program.run("sweep", RETENTION_CONFIG_REVISION="r2").code == 0

@@ -116,7 +116,9 @@ def test_no_statement_reads_through_a_table(stage: Stage, monkeypatch: pytest.Mo
             if not options.get("replan"):
                 for node in generic(self.conn, query, parameters or {}):
                     table, kind = node.get("Relation Name"), node["Node Type"]
-                    through = kind.startswith("Index") and "Index Cond" not in node
+                    # Of holds the index has the active ones alone.
+                    whole = kind.startswith("Index") and "Index Cond" not in node
+                    through = whole and table != "hold"
                     if table in MAPPED and (kind == "Seq Scan" or through):
                         kept.append(f"{kind} on {table}: {text}")
             for node in explain(self.conn, query, parameters or {}):
