@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, refuse
 
-__all__ = ["server"]
+__all__ = ["DISTRIBUTED", "server"]
 
+DISTRIBUTED = (
+    "is distributed by Citus, where a batch is committed on its nodes one after the other, so that "
+    "a crash between two loses the ledger of what is gone: use a database of its own per shard"
+)
 # A batch that waits ends at its deadline; the application's deadlock check must come later.
 _BATCHES_PER_DEADLOCK_TIMEOUT = 2
 
@@ -18,6 +22,8 @@ def server(case: Case) -> Iterator[Finding]:
     facts, settings = case.facts.server, case.settings
     if facts.standby:
         yield refuse("standby", "database", "is a standby: write the primary's address")
+    for name in case.facts.distributed:
+        yield refuse("distributed", name, DISTRIBUTED)
     wanted = _BATCHES_PER_DEADLOCK_TIMEOUT * settings.batch_deadline_ms
     if facts.deadlock_timeout_ms < wanted:
         yield refuse(

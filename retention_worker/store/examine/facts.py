@@ -164,6 +164,7 @@ class Facts:
     rules: Mapping[int, tuple[Rule, ...]]
     indexes: Mapping[int, tuple[Index, ...]]
     references: tuple[Reference, ...]
+    distributed: tuple[TableName, ...] = ()
 
     def of(self, name: TableName) -> tuple[Relation, ...]:
         """The mapped table and everything below it."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from retention_worker.domain.datamap import DataMap, SetAndRemove, TableName
 from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
+from retention_worker.store.distributed import distributed
 from retention_worker.store.examine.facts import (
     Comparison,
     Facts,
@@ -47,6 +48,7 @@ def read(session: Session, datamap: DataMap) -> Facts:
         rules=_by_table(session.rows("examine.rules", oids), lambda row: Rule(**row)),
         indexes=indexes(session, oids["oids"]),
         references=_references(session, datamap, relations),
+        distributed=tuple(distributed(session, catalog.tables)),
     )
 
 

@@ -257,3 +257,10 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema_name, c.relname AS table_name,
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                       AND d.deptype = 'e')
  ORDER BY n.nspname, c.relname;
+
+-- name: citus
+-- The schema in which Citus keeps which tables are distributed; no row without it.
+SELECT n.nspname FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relname = 'pg_dist_partition' AND c.relkind = 'r'
+ ORDER BY n.nspname = 'pg_catalog' DESC LIMIT 1;

@@ -173,3 +173,20 @@ def test_a_link_that_refers_to_the_rows_it_leads_to(world: Small) -> None:
         done = world.run(command)
         assert done.code == 2, command
         assert "found by way of public.attached" in done.out + done.err
+
+
+def test_a_distributed_table_is_refused_by_name(world: Small) -> None:
+    """By every command that would write or promise anything: a stand-in for Citus' own catalog."""
+    world.execute(
+        'CREATE TABLE pg_dist_partition (logicalrelid regclass, partmethod "char"); '
+        "GRANT SELECT ON pg_dist_partition TO retention_worker"
+    )
+    world.person("ann")
+    assert world.run("doctor").code == 0
+    world.execute("INSERT INTO pg_dist_partition VALUES ('accounts', 'h')")
+    for command in (("doctor",), ("migrate",), ("plan",), ("sweep",), ("run",)):
+        done = world.run(*command)
+        assert done.code == 2, command
+        assert "public.accounts" in done.out + done.err
+        assert "distributed by Citus" in done.out + done.err
+    assert world.rows() == (1, 1)
