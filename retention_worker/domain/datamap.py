@@ -49,6 +49,7 @@ __all__ = [
     "TimeUnit",
     "TransactionState",
     "Transactions",
+    "disjoint",
 ]
 
 ACCOUNT = "account"
@@ -223,7 +224,7 @@ class DataMap(Entry):
         """Rows that a biometric entry and another one would both erase: only one can be right."""
         for index, entry in enumerate(self.credentials):
             for other in self.credentials[:index]:
-                both = entry.table == other.table and not _disjoint(entry.where, other.where)
+                both = entry.table == other.table and not disjoint(entry.where, other.where)
                 if both and entry.class_ is not other.class_ and _same_data(entry, other):
                     text = (
                         f"{other.name!r} is of another class and claims rows of {entry.table} too: "
@@ -309,7 +310,7 @@ class DataMap(Entry):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _disjoint(where: Where | None, other: Where | None) -> bool:
+def disjoint(where: Where | None, other: Where | None) -> bool:
     """Whether no row can fit both."""
     if where is None or other is None:
         return False

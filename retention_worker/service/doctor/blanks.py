@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.datamap import Credential, SetAndRemove
+from retention_worker.domain.scope import Scope
 from retention_worker.service.doctor.case import Case, blanked
 from retention_worker.service.doctor.finding import Finding, refuse, warn
 from retention_worker.service.doctor.needs import names_row
 from retention_worker.service.doctor.text import comma
 from retention_worker.store.examine import Index
 
-__all__ = ["blanks", "unique_blanks"]
+__all__ = ["blanks", "named_for_ever", "unique_blanks"]
 
 
 def blanks(case: Case) -> Iterator[Finding]:
@@ -34,6 +35,37 @@ def blanks(case: Case) -> Iterator[Finding]:
                     f"{entry.table}.{column} is NOT NULL: write a value that says nothing "
                     "instead of null, with {id} in it where it must be unique",
                 )
+
+
+def named_for_ever(case: Case) -> Iterator[Finding]:
+    """Objects whose row stays and goes on naming them: none of them would ever be deleted."""
+    for entry, erase in blanked(case.datamap):
+        for source in entry.objects:
+            lets_go = source.column in erase.set or any(
+                _goes_along(entry, other)
+                and (not isinstance(other.erase, SetAndRemove) or source.column in other.erase.set)
+                for other in case.datamap.credentials
+            )
+            if not lets_go:
+                yield refuse(
+                    "kept-objects",
+                    f"credentials[{entry.name}]",
+                    f"its rows stay and go on naming the objects of {entry.table}."
+                    f"{source.column}, which are kept for as long as a row names them: add "
+                    f"{source.column} to set, or write erase: rows",
+                )
+
+
+def _goes_along(entry: Credential, other: Credential) -> bool:
+    """Whether the other takes every row that this one takes, whenever this one does."""
+    same_rows = (other.table, other.of, other.key) == (entry.table, entry.of, entry.key)
+    where = entry.where or {}
+    wider = all(
+        name in where and set(where[name]) <= set(values)
+        for name, values in (other.where or {}).items()
+    )
+    scopes = [scope for scope in Scope if scope.covers(entry.class_)]
+    return same_rows and wider and all(scope.covers(other.class_) for scope in scopes)
 
 
 def unique_blanks(case: Case) -> Iterator[Finding]:

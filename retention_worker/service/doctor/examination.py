@@ -56,6 +56,7 @@ _CHECKS: tuple[Check, ...] = (
     references.blanked_keys,
     blanks.blanks,
     blanks.unique_blanks,
+    blanks.named_for_ever,
     replication.replica_identity,
 )
 # These never stop a lane, and some of them read more than the catalog of the mapped tables.

@@ -127,6 +127,10 @@ class _Examination:
         yield _Step("erased for another tenant", erased.strangers)
         yield _Step("objects", objects.left)
         yield _Step("objects astray", objects.astray)
+        for entry in scene.datamap.credentials:
+            if entry.objects:
+                look = partial(objects.keeping, entry=entry)
+                yield _Step(f"objects that stay: {entry.name}", look)
         yield _Step("requests", asked.requests)
         if scene.only is None:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):

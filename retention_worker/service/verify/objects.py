@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from retention_worker.domain.datamap import Credential
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.object import ObjectState
+from retention_worker.domain.scope import Scope
 from retention_worker.domain.verification import Observation
 from retention_worker.objects import address_of
 from retention_worker.service.drain import open_stores
@@ -17,7 +19,7 @@ from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["astray", "left", "still_there"]
+__all__ = ["astray", "keeping", "left", "still_there"]
 
 _WORDS = {
     ObjectState.QUEUED: "queued, not deleted",
@@ -41,6 +43,23 @@ def left(session: Session, scene: Scene) -> Iterator[Observation]:
             oldest=each.oldest,
             examples=each.examples,
             message=f"{each.count} object(s) are {_WORDS[state]}: see objects list",
+        )
+
+
+def keeping(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+    """Objects that the rows of erased accounts keep: nothing will ever let them go."""
+    statement = scene.looks.keeping(entry)
+    scopes = [scope for scope in Scope if scope.covers(entry.class_)]
+    parameters = scene.tenants() | {"scopes": scopes}
+    for row in session.rows(statement, parameters) if statement is not None else ():
+        yield Observation(
+            check="objects_kept",
+            wrong=True,
+            tenant=scene.name(row["tenant_id"]),
+            count=row["subjects"],
+            examples=tuple(row["examples"]),
+            message=f"{entry.name}: {row['subjects']} {row['kind']}(s) were erased, and their own "
+            "rows keep the objects: blank the column that names them, in set",
         )
 
 

@@ -21,7 +21,7 @@ from retention_worker.store.mapsql.fragments import (
     table,
     type_of,
 )
-from retention_worker.store.mapsql.paths import path_to, tenant_condition
+from retention_worker.store.mapsql.paths import are_ones_of, path_to, tenant_condition
 from retention_worker.store.mapsql.uris import uri_of
 
 __all__ = ["LiveSql", "live_sql", "stores_sql"]
@@ -35,8 +35,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 class LiveSql:
     """Finds the URIs that rows name by one column, through the column's index.
 
-    `statement` takes `values` (text array) and, where `by_tenant`, `tenant`; rows of every kind
-    count, whether the entry's `where` takes them or not.
+    `statement` takes `values` (text array) and, where `by_tenant`, `tenant`. Rows that the entry's
+    `where` leaves out count too, unless the map says that the column means something else there:
+    see `_of_this_kind`.
     """
 
     source: ObjectSource
@@ -86,7 +87,7 @@ def _statement(
     by_tenant = bool({"{tenant}", "{id}"} & set(pieces_of(source.uri)))
     named = _named(info, source)
     rows: list[Composable] = [SQL("{} AS c").format(table(entry.table))]
-    conditions = [named]
+    conditions = [named, *_of_this_kind(datamap, catalog, entry, source)]
     if by_tenant:
         path = path_to(datamap, catalog, entry.model_copy(update={"where": None}))
         rows += [*path.others(), _accounts(datamap, catalog)]
@@ -99,6 +100,36 @@ def _statement(
             uri_of(source), listed(rows), all_of(conditions)
         ),
     )
+
+
+def _of_this_kind(
+    datamap: DataMap, catalog: Catalog, entry: Credential, source: ObjectSource
+) -> list[Composable]:
+    """Whether a row's value is one of this template.
+
+    The same value names another object in rows that another entry claims by its `where`: that
+    entry says what it names there, or that it names none. A column that holds the whole URI names
+    the same object in every row. Rows that are retained, or that nobody claims, may mean this one.
+    """
+    if source.uri is None or entry.where is None:
+        return []
+    info = catalog.table(entry.table)
+    kept = [each.where for each in datamap.retained if each.table == entry.table]
+    others = [
+        each.where
+        for each in datamap.credentials
+        if each is not entry and each.table == entry.table and each.where is not None
+    ]
+    if not others or None in kept:
+        return []
+    mine = [all_of(are_ones_of(info, "c", where)) for where in (entry.where, *kept)]
+    theirs = [all_of(are_ones_of(info, "c", where)) for where in others]
+    return [
+        SQL("(({}) IS TRUE OR ({}) IS NOT TRUE)").format(
+            listed([SQL("({})").format(each) for each in mine], " OR "),
+            listed([SQL("({})").format(each) for each in theirs], " OR "),
+        )
+    ]
 
 
 def _named(info: Column, source: ObjectSource) -> Composable:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from retention_worker.domain.columns import Where
 from retention_worker.domain.datamap import (
     ACCOUNT,
     Credential,
     DataMap,
     SetAndRemove,
     TableName,
+    disjoint,
 )
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.scope import CredentialClass
@@ -58,10 +60,20 @@ def _needs(
 
 
 def _cuts_off(datamap: DataMap, entry: Credential, other: Credential) -> bool:
+    """Whether it takes rows, or columns of rows, by which the other is found.
+
+    Rows of another kind are not touched: where the two `where` exclude each other nothing is lost.
+    """
     if isinstance(entry.erase, SetAndRemove):
-        blanked = {(entry.table, column) for column in entry.erase.columns}
-        return bool(blanked & set(_columns_read(datamap, other)))
-    return entry.table in _tables_between(datamap, other)
+        blanked = set(entry.erase.columns)
+        return any(
+            entry.table == name and column in blanked and not disjoint(entry.where, where)
+            for name, column, where in _columns_read(datamap, other)
+        )
+    return any(
+        entry.table == name and not disjoint(entry.where, where)
+        for name, where in _tables_between(datamap, other)
+    )
 
 
 def _refers(
@@ -77,23 +89,29 @@ def _refers(
             yield other
 
 
-def _tables_between(datamap: DataMap, entry: Credential) -> Iterator[TableName]:
-    """The tables whose rows lead from the account to the entry's own."""
+def _tables_between(
+    datamap: DataMap, entry: Credential
+) -> Iterator[tuple[TableName, Where | None]]:
+    """The tables whose rows lead from the account to the entry's own, and which of their rows."""
     names = list(datamap.ancestors(entry.of))
     for name in names[1:] if is_parent_row(datamap, entry) else names:
-        yield as_link(datamap, name).table
+        link = as_link(datamap, name)
+        yield link.table, link.where
 
 
-def _columns_read(datamap: DataMap, entry: Credential) -> Iterator[tuple[TableName, str]]:
-    """The columns by which the entry's rows, and their objects, are found."""
+def _columns_read(
+    datamap: DataMap, entry: Credential
+) -> Iterator[tuple[TableName, str, Where | None]]:
+    """The columns by which the entry's rows, and their objects, are found, and of which rows."""
     own = (*entry.key, *(entry.where or ()), *(source.column for source in entry.objects))
-    yield from ((entry.table, column) for column in own)
+    yield from ((entry.table, column, entry.where) for column in own)
     parent, key = entry.of, datamap.parent_key(entry)
     while parent != ACCOUNT:
         link = as_link(datamap, parent)
-        yield from ((link.table, column) for column in (*key, *link.key))
+        columns = (*key, *link.key, *(link.where or ()))
+        yield from ((link.table, column, link.where) for column in columns)
         parent, key = link.of, datamap.parent_key(link)
-    yield from ((datamap.accounts.table, column) for column in key)
+    yield from ((datamap.accounts.table, column, None) for column in key)
 
 
 def _refuse_cut_off(datamap: DataMap, catalog: Catalog) -> None:

@@ -10,8 +10,15 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import Credential, DataMap, TableName
+from retention_worker.domain.datamap import (
+    Credential,
+    DataMap,
+    ObjectSource,
+    SetAndRemove,
+    TableName,
+)
 from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.domain.uritemplate import pieces_of
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
@@ -157,6 +164,35 @@ class Looks:
 
         One row a tenant and kind. Further parameter: `scopes`, the erasures that cover the entry.
         """
+        return self._erased_and(entry, self._rows.there(entry))
+
+    def keeping(self, entry: Credential) -> Composed | None:
+        """Erased subjects whose rows, though blanked, still name objects that wait to be deleted.
+
+        As `back`; None where no row of the entry can.
+        """
+        if not entry.objects or not isinstance(entry.erase, SetAndRemove):
+            return None
+        waiting = SQL("SELECT uri FROM {}.object_deletion WHERE state = 'kept'").format(self._own)
+        names = joined(
+            (SQL("{} IN ({})").format(self._uri(source), waiting) for source in entry.objects),
+            " OR ",
+        )
+        naming = SQL("({})").format(names)
+        return self._erased_and(entry, self._rows.there(entry, naming, blanked=True))
+
+    def _uri(self, source: ObjectSource) -> Composable:
+        """The object that the row `c` names."""
+        fields = {
+            "{tenant}": SQL("p.tenant_id"),
+            "{id}": self._rows.account,
+            "{value}": SQL("NULLIF({}::text, '')").format(column("c", source.column)),
+        }
+        return joined(
+            (fields.get(piece) or literal(piece) for piece in pieces_of(source.uri)), " || "
+        )
+
+    def _erased_and(self, entry: Credential, there: Composable) -> Composed:
         above = climb(self._datamap, self._catalog, entry)
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
@@ -167,9 +203,11 @@ class Looks:
             "SELECT tenant_id, kind, count(DISTINCT subject_id) AS subjects, "
             "(array_agg(DISTINCT subject_id))[1:5] AS examples FROM ({}) AS f "
             "GROUP BY tenant_id, kind ORDER BY tenant_id, kind"
-        ).format(self._own, joined(self._under_stones(entry, above), " UNION ALL "))
+        ).format(self._own, joined(self._under_stones(entry, above, there), " UNION ALL "))
 
-    def _under_stones(self, entry: Credential, above: Climb) -> Iterator[Composable]:
+    def _under_stones(
+        self, entry: Credential, above: Climb, there: Composable
+    ) -> Iterator[Composable]:
         wanted = SQL(
             "SELECT r.tenant_id, stone.kind, stone.subject_id FROM ({there}) AS r JOIN stone "
             "ON stone.tenant_id = r.tenant_id AND stone.kind = {kind} "
@@ -179,7 +217,6 @@ class Looks:
         biometric = entry.class_ is CredentialClass.BIOMETRIC
         transactions = self._datamap.transactions
         opened = above.transaction is not None and transactions and transactions.created_at
-        there = self._rows.there(entry)
         yield wanted.format(
             there=there,
             kind=SQL("'account'"),

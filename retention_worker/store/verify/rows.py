@@ -42,8 +42,13 @@ class Rows:
         self.active = instant(self._info, datamap.accounts.last_activity, "a")
         self.account = id_text("a", datamap.accounts.id)
 
-    def there(self, entry: Credential, *extra: Composable) -> Composable:
-        """Rows of an entry that hold something, with what tells whether they may."""
+    def there(self, entry: Credential, *extra: Composable, blanked: bool = False) -> Composable:
+        """Rows of an entry that hold something, with what tells whether they may.
+
+        `blanked`: rows that hold nothing any more, too.
+        """
+        info = self._catalog.table(entry.table)
+        mine = belongs(info, entry.where, "c") if blanked else self.mine(entry)
         above = climb(self._datamap, self._catalog, entry)
         transaction, mapped = above.transaction, self._datamap.transactions
         opened: Composable = _NO_TIME
@@ -66,7 +71,7 @@ class Rows:
             entry=table(entry.table),
             joins=above.joins(),
             tenant=self.of_tenant(),
-            conditions=joined([self.mine(entry), *extra], " AND "),
+            conditions=joined([mine, *extra], " AND "),
         )
 
     def mine(self, entry: Credential) -> Composable:

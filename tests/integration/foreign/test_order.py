@@ -111,6 +111,17 @@ def test_two_that_take_away_each_other() -> None:
         order(datamap(first, second), catalog())
 
 
+def test_kinds_of_rows_take_nothing_from_each_other() -> None:
+    """A table of files with a row a kind: whoever blanks the name of one kind leaves the others."""
+    files = {**PAGES, "objects": {"column": "uri"}, "erase": {"set": {"uri": None}}}
+    faces = {**files, "name": "faces", "class": "biometric", "where": {"kind": "FACE"}}
+    ids = {**files, "name": "ids", "where": {"kind": ["FRONT", "BACK"]}}
+    assert order(datamap(faces, ids), catalog()) == ["faces", "ids"]
+    both = {**ids, "where": {"kind": ["FACE", "BACK"]}, "class": "biometric"}
+    with pytest.raises(DriftError, match="'faces' and 'ids'"):
+        order(datamap(faces, both), catalog())
+
+
 def test_biometrics_alone_must_not_cut_off_the_rest() -> None:
     """Rows that lead to credentials of class other: an erasure of biometrics would strand those.
 

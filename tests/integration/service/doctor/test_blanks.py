@@ -66,6 +66,62 @@ def test_a_generated_column(patient: Patient, column: str, refused: bool) -> Non
     assert patient.refused() == ([("generated-column", SUBJECT)] if refused else [])
 
 
+def _photos(patient: Patient, entry: dict[str, Any], **other: Any) -> list[tuple[str, str]]:
+    patient.run(
+        "CREATE TABLE profiles (id int PRIMARY KEY, account_id uuid, kind text, phone text, "
+        "photo text)",
+        "CREATE INDEX ON profiles (account_id)",
+        "CREATE INDEX ON profiles (photo)",
+    )
+    patient.add_entry(
+        name="profiles", table="public.profiles", objects={"column": "photo"}, **entry
+    )
+    if other:
+        patient.add_entry(name="other", table="public.profiles", **other)
+    return patient.refused()
+
+
+@pytest.mark.parametrize(
+    ("entry", "refused"),
+    [
+        ({"erase": {"set": {"phone": None}}}, True),
+        ({"erase": {"set": {"phone": None, "photo": None}}}, False),
+        ({"erase": {"set": {"photo": ""}}}, False),
+        ({"erase": "rows"}, False),
+    ],
+)
+def test_objects_that_their_own_row_keeps(
+    patient: Patient, entry: dict[str, Any], refused: bool
+) -> None:
+    """A row that stays and goes on naming its objects would keep them for ever."""
+    found = _photos(patient, entry)
+    assert found == ([("kept-objects", SUBJECT)] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        ({"erase": {"set": {"photo": None}}}, False),
+        ({"erase": {"set": {"photo": None}}, "where": {"kind": ["A", "B"]}}, False),
+        ({"erase": {"set": {"photo": None}}, "where": {"kind": "B"}}, True),
+        ({"erase": {"set": {"kind": None}}}, True),
+    ],
+)
+def test_another_entry_that_takes_the_name(
+    patient: Patient, other: dict[str, Any], refused: bool
+) -> None:
+    """Where it blanks the column in all of these rows, at the same time, the objects go."""
+    entry = {"erase": {"set": {"phone": None}}, "where": {"kind": "A"}}
+    found = _photos(patient, entry, **other)
+    assert found == ([("kept-objects", SUBJECT)] if refused else [])
+
+
+def test_a_name_that_goes_later(patient: Patient) -> None:
+    """Biometrics go alone; the entry that blanks the name goes with the rest: too late."""
+    entry = {"class": "biometric", "erase": {"set": {"phone": None}}}
+    assert _photos(patient, entry, erase={"set": {"photo": None}}) == [("kept-objects", SUBJECT)]
+
+
 UNIQUE = "phone text UNIQUE"
 
 
