@@ -41,6 +41,9 @@ def named_for_ever(case: Case) -> Iterator[Finding]:
     """Objects whose row stays and goes on naming them: none of them would ever be deleted."""
     for entry, erase in blanked(case.datamap):
         for source in entry.objects:
+            relation = case.facts.catalog.tables.get(entry.table)
+            if relation is None or source.column not in relation.columns:
+                continue  # said already
             lets_go = source.column in erase.set or any(
                 _goes_along(entry, other)
                 and (not isinstance(other.erase, SetAndRemove) or source.column in other.erase.set)
