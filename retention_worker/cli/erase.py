@@ -23,6 +23,10 @@ BiometricsOnly = Annotated[
     bool,
     typer.Option("--biometrics-only", help="Vectors and templates; images and the rest stay."),
 ]
+InProgress = Annotated[
+    bool,
+    typer.Option("--in-progress", help="Also what has not ended, by the data map's state."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -35,11 +39,12 @@ def account(  # noqa: PLR0917 - typer's way to declare options
     tenant: Tenant = None,
     biometrics_only: BiometricsOnly = False,
     yes: Yes = False,
+    in_progress: InProgress = False,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase the credentials of an account and of all its transactions."""
-    _erase("account", account, tenant, biometrics_only, yes, reason, actor, as_json)
+    _erase("account", account, tenant, biometrics_only, yes, in_progress, reason, actor, as_json)
 
 
 @app.command("transaction")
@@ -51,19 +56,31 @@ def transaction(  # noqa: PLR0917 - typer's way to declare options
     tenant: Tenant = None,
     biometrics_only: BiometricsOnly = False,
     yes: Yes = False,
+    in_progress: InProgress = False,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase the credentials of one transaction; its metadata and decision stay."""
-    _erase("transaction", transaction, tenant, biometrics_only, yes, reason, actor, as_json)
+    _erase(
+        "transaction",
+        transaction,
+        tenant,
+        biometrics_only,
+        yes,
+        in_progress,
+        reason,
+        actor,
+        as_json,
+    )
 
 
-def _erase(  # noqa: PLR0917 - the two commands' options
+def _erase(  # noqa: PLR0913, PLR0917 - the two commands' options
     kind: str,
     subject: str,
     tenant: str | None,
     biometrics_only: bool,
     yes: bool,
+    in_progress: bool,
     reason: str,
     actor: str | None,
     as_json: bool,
@@ -85,6 +102,7 @@ def _erase(  # noqa: PLR0917 - the two commands' options
                 source="cli",
                 actor=actor_of(actor),
                 reason=reason,
+                in_progress=in_progress,
             ),
         )
     if as_json:

@@ -59,7 +59,12 @@ class TransactionShown:
     @property
     def objects_pending(self) -> int:
         """Objects of erased rows that are not deleted yet."""
-        return sum(number for each in self.entries for number in each.pending.values())
+        return self.pending(Scope.ALL)
+
+    def pending(self, scope: Scope) -> int:
+        """Those of the entries that an erasure of the scope takes."""
+        covered = (each for each in self.entries if scope.covers(each.class_))
+        return sum(number for each in covered for number in each.pending.values())
 
     def erased_at(self, scope: Scope) -> datetime | None:
         """Since when everything of that scope is erased; an erasure of all covers biometrics."""
@@ -68,6 +73,6 @@ class TransactionShown:
 
     def complete_at(self, scope: Scope) -> datetime | None:
         """The same, but None while objects are pending or credentials have come back."""
-        if self.rows(scope) or (scope is Scope.ALL and self.objects_pending):
+        if self.rows(scope) or self.pending(scope):
             return None
         return self.erased_at(scope)

@@ -103,7 +103,15 @@ class OnHold(GuardRefused):
 
 
 class InProgress(GuardRefused):
-    """The transaction has not ended yet, by the state that the data map names."""
+    """Transactions have not ended yet, by the state that the data map names: their ids."""
+
+    def __init__(self, transactions: Sequence[str], more: bool) -> None:
+        self.transactions = tuple(transactions)
+        rest = " and others" if more else ""
+        super().__init__(
+            f"still in progress: {', '.join(self.transactions)}{rest}: nothing was erased: wait "
+            "for the end, or say that they are to be erased all the same (--in-progress)"
+        )
 
 
 class DatabaseUnavailable(RetentionWorkerError):

@@ -55,6 +55,10 @@ class State(StrEnum):
         return self in {State.INVALID_POLICY, State.WAITING, State.STOPPED}
 
 
+# What counts before the due date, too; every other obstacle only from then on.
+_FROM_THE_START = frozenset({State.ON_HOLD, State.PAUSED})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Activity:
     """Something that counts as activity: where it is written, and when it was."""
@@ -127,8 +131,8 @@ def explain_lane(
         own: the account's own last activity; None: nothing to count from, so never due.
         others: activity elsewhere that counts too, credentials among it.
         rows: how many rows the scope would erase.
-        obstacles: what is in the way, the weightiest first. A hold counts before the due date,
-            too; every other only from then on.
+        obstacles: what is in the way, the weightiest first. A hold or a pause counts before the
+            due date, too; every other only from then on.
         now: when a sweep would start.
         overdue_after: how long after the due date nothing may be left without an obstacle.
     """
@@ -137,7 +141,7 @@ def explain_lane(
     if due_at == _NEVER:
         activity, due_at = None, None
     due = rows > 0 and due_at is not None and due_at <= now
-    active = tuple(each for each in obstacles if due or each.state is State.ON_HOLD)
+    active = tuple(each for each in obstacles if due or each.state in _FROM_THE_START)
     state = _state(rule, rows, activity, active, due=due)
     return LaneExplained(
         scope=scope,

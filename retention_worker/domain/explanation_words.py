@@ -26,7 +26,7 @@ def sentences(found: Explanation) -> list[str]:
     """What there is to say, in order: activity, each scope, what was erased, what is queued."""
     said = list(_presence(found))
     for lane in _worth_saying(found):
-        said.append(_lane(lane, found.at))
+        said.append(_lane(lane, found))
         if lane.overdue:
             said.append(_overdue(found.last_sweep))
     said += [_request(each) for each in found.requests]
@@ -41,8 +41,11 @@ def in_short(found: EntryExplained, at: datetime) -> str:
     if found.state is State.ERASED:
         objects = "" if entry.outbox.is_complete else f", {entry.outbox.in_words()}"
         return f"erased{objects}"
-    if found.state is State.NOT_DUE and lane and lane.due_at:
-        return f"goes in {distance(lane.due_at - at)}"
+    if lane and lane.due_at and not lane.due:
+        if found.state is State.NOT_DUE:
+            return f"goes in {distance(lane.due_at - at)}"
+        if found.state is State.PAUSED:
+            return f"paused; due in {distance(lane.due_at - at)}"
     return _SHORT[found.state]
 
 
@@ -99,7 +102,7 @@ def _worth_saying(found: Explanation) -> list[LaneExplained]:
     return [lane for lane in lanes if lane.rows or lane.scope not in gone]
 
 
-def _lane(lane: LaneExplained, at: datetime) -> str:
+def _lane(lane: LaneExplained, found: Explanation) -> str:
     noun = _NOUNS[lane.scope]
     if lane.state is State.NOTHING:
         return f"{noun}: there are none."
@@ -110,10 +113,12 @@ def _lane(lane: LaneExplained, at: datetime) -> str:
             "This tenant's retention rule cannot be read, so nothing is erased until it is mended."
         )
     if lane.state is State.NEVER:
+        if any(each.scope is Scope.ALL and each.rule.period for each in found.lanes):
+            return f"{noun} have no period of their own here: they go with all credentials."
         return f"{noun}: this tenant's rule never erases them by age."
     if lane.state is State.NO_ACTIVITY:
         return f"{noun}: nothing is known to count the time from, so they are never due."
-    return _dated(lane, at)
+    return _dated(lane, found.at)
 
 
 def _dated(lane: LaneExplained, at: datetime) -> str:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 
 from retention_worker.domain.credential import Credential
 from retention_worker.domain.datamap import ACCOUNT, DataMap
-from retention_worker.domain.details import TransactionShown
 from retention_worker.domain.explanation import Explanation, State
 from retention_worker.domain.scope import Scope
 from retention_worker.service.details import describe
 from retention_worker.service.explain import explain
 from retention_worker.service.loaded import load
 from retention_worker.service.worker import Worker
+from retention_worker.store import transactions
+from retention_worker.store.keys import parse_id
+from retention_worker.store.pool import reading
+from retention_worker.store.session import Session
 
 __all__ = ["Consequences", "Line", "consequences", "hold_of"]
+
+_MOST_UNENDED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """What goes and what stays; `hold` says why nothing would go at all."""
+    """What goes and what stays; `hold` says why nothing would go at all.
+
+    `in_progress`: transactions that have not ended, a few of them.
+    """
 
     kind: str
     subject: str
@@ -38,7 +46,7 @@ class Consequences:
     goes: tuple[Line, ...]
     stays: tuple[Line, ...]
     hold: str | None
-    in_progress: bool
+    in_progress: tuple[str, ...]
 
     @property
     def nothing(self) -> bool:
@@ -58,12 +66,26 @@ def consequences(
         datamap = load(worker, conn).compiled.datamap
     if kind == ACCOUNT:
         whole = explain(worker, subject, tenant=tenant)
+        unended = _unended(worker, whole)
         counted = {each.entry.name: (each.entry.rows, each.entry.objects) for each in whole.entries}
-        return _made(datamap, kind, whole.account, scope, counted, whole, shown=None)
+        return _made(datamap, kind, whole.account, scope, counted, whole, in_progress=unended)
     shown = describe(worker, subject, tenant=tenant)
     whole = explain(worker, shown.account, tenant=tenant)
     counted = {each.name: (each.rows, each.objects) for each in shown.entries}
-    return _made(datamap, kind, shown.id, scope, counted, whole, shown=shown)
+    return _made(
+        datamap, kind, shown.id, scope, counted, whole, in_progress=(shown.id,) * shown.in_progress
+    )
+
+
+def _unended(worker: Worker, whole: Explanation) -> tuple[str, ...]:
+    """Transactions of the account that have not ended."""
+    with worker.pool.connection() as conn:
+        compiled = load(worker, conn).compiled
+        key = parse_id(whole.account, len(compiled.accounts.id_columns))
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            found = transactions.in_progress(session, compiled, whole.tenant_id, key, _MOST_UNENDED)
+    return tuple(found)
 
 
 def _made(  # noqa: PLR0917 - the parts of one answer
@@ -74,7 +96,7 @@ def _made(  # noqa: PLR0917 - the parts of one answer
     counted: dict[str, tuple[int, int]],
     whole: Explanation,
     *,
-    shown: TransactionShown | None,
+    in_progress: tuple[str, ...],
 ) -> Consequences:
     mine = [each for each in datamap.credentials if each.name in counted]
     others = [each for each in datamap.credentials if each.name not in counted]
@@ -90,7 +112,7 @@ def _made(  # noqa: PLR0917 - the parts of one answer
             *_kept(datamap),
         ),
         hold=hold_of(whole),
-        in_progress=bool(shown and shown.in_progress),
+        in_progress=in_progress,
     )
 
 

@@ -7,18 +7,19 @@ from datetime import datetime
 
 from retention_worker.domain.datamap import TRANSACTION
 from retention_worker.domain.details import EntryShown, TransactionShown
+from retention_worker.domain.scope import Scope
 from retention_worker.service.explain import erasure_of
 from retention_worker.service.loaded import load
 from retention_worker.service.obstacles import Tenant, find_tenant
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.worker import Worker
-from retention_worker.store import explain, transactions
+from retention_worker.store import explain, remains, transactions
 from retention_worker.store.keys import id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import explain_sql
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
-from retention_worker.store.transactions import Shown
+from retention_worker.store.transactions import Owned, Shown
 
 __all__ = ["describe", "transactions_of"]
 
@@ -89,7 +90,7 @@ def _described(
         created_at=row.created_at,
         entries=_entries(
             compiled,
-            transactions.counts(session, compiled, tenant_id, owned),
+            _counts(session, compiled, tenant_id, owned),
             transactions.objects(session, tenant_id, owned),
         ),
         erasures=tuple(erasure_of(each) for each in erased),
@@ -97,6 +98,17 @@ def _described(
             each for each in open_ones if each.kind != TRANSACTION or each.id == owned.id
         ),
     )
+
+
+def _counts(
+    session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned
+) -> dict[str, tuple[int, int]]:
+    """Rows and objects that are there, those that no erasing statement reaches among them."""
+    counted = transactions.counts(session, compiled, tenant_id, owned)
+    for each in remains.of_transaction(session, compiled, tenant_id, Scope.ALL, owned):
+        rows, objects = counted[each.entry]
+        counted[each.entry] = (rows + each.unreachable, objects)
+    return counted
 
 
 def _entries(

@@ -36,14 +36,17 @@ _log = structlog.get_logger()
 
 # GDPR Art. 12(3): without undue delay and in any event within one month of the request.
 _TIME_TO_ANSWER = Period(months=1)
+# Of transactions that have not ended; what is left out is said.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Who wants what erased, and why.
 
-    `account`: a transaction must be of this one. `refuse_in_progress`: not while the map's state
-    says that the transaction has not ended. `patience_ms`: how long to wait for the account.
+    `account`: a transaction must be of this one. `in_progress`: erase it though the map's state
+    says that it has not ended; for an account, any of its transactions. `patience_ms`: how long to
+    wait for the account.
     """
 
     kind: str
@@ -54,7 +57,7 @@ class Wanted:
     actor: str
     reason: str
     account: str | None = None
-    refuse_in_progress: bool = False
+    in_progress: bool = False
     patience_ms: int = 10_000
 
 
@@ -150,8 +153,8 @@ def _note(
         )
         if not left:
             return _again(before)
-    if owned is not None and owned.in_progress and wanted.refuse_in_progress:
-        raise InProgress(f"transaction {name!r} is still in progress: nothing was erased")
+    if not wanted.in_progress:
+        _refuse_in_progress(session, compiled, tenant_id, key, owned)
     return requests.add(
         session,
         tenant_id,
@@ -165,6 +168,19 @@ def _note(
         requested_at=now,
         due_by=_TIME_TO_ANSWER.due_at(now),
     )
+
+
+def _refuse_in_progress(
+    session: Session, compiled: CompiledMap, tenant_id: str, key: Key, owned: Owned | None
+) -> None:
+    """One rule for every way in which somebody asks: what has not ended is not erased unasked."""
+    if owned is not None:
+        if owned.in_progress:
+            raise InProgress([owned.id], more=False)
+        return
+    found = transactions.in_progress(session, compiled, tenant_id, key, _MOST_NAMED + 1)
+    if found:
+        raise InProgress(found[:_MOST_NAMED], more=len(found) > _MOST_NAMED)
 
 
 def _subject(

@@ -154,6 +154,8 @@ def _is_approved(case: Case) -> bool:
 def _deferred(case: Case) -> Iterator[Obstacle]:
     """Tried again at a time of its own, or passed by the watermark without a note."""
     found = case.deferral
+    if found is not None and found.reason is DeferReason.HOLD:
+        return  # the hold itself says so; what it kept is not behind anything
     if found is None or (found.retry_at is None and found.active_at is None):
         if _is_behind(case):
             yield obstacle.behind()

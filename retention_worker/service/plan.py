@@ -237,6 +237,9 @@ class _Tenant:
         pause = control.paused(session, self.now)
         if pause is not None:
             return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
+        window = self.worker.settings.window
+        if window is not None and not window.contains(self.now):
+            return StopReason.WINDOW_CLOSED, f"outside {window}"
         gone = 0
         approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
         if approval is not None and not self.judge.is_off:

@@ -19,6 +19,7 @@ __all__ = [
     "Shown",
     "counts",
     "find",
+    "in_progress",
     "is_left",
     "objects",
     "show",
@@ -115,6 +116,21 @@ def _owned(row: Mapping[str, Any]) -> Owned:
         account_key=tuple(row["account_key"]),
         in_progress=row["in_progress"],
     )
+
+
+def in_progress(
+    session: Session, compiled: CompiledMap, tenant_id: str, key: Key, limit: int
+) -> list[str]:
+    """The ids of an account's transactions that have not ended by the map's state."""
+    sql = compiled.transactions
+    if sql is None or compiled.datamap.transactions is None:
+        return []
+    if compiled.datamap.transactions.state is None:
+        return []
+    parameters = {"tenant": tenant_id, "limit": limit} | key_parameters(
+        [key], len(compiled.accounts.id_columns)
+    )
+    return [id_text(tuple(row["key"])) for row in session.rows(sql.in_progress, parameters)]
 
 
 def counts(

@@ -43,7 +43,8 @@ _ANSWERS: tuple[tuple[type[RetentionWorkerError], HTTPStatus, str], ...] = (
     (
         InProgress,
         HTTPStatus.CONFLICT,
-        "The transaction is still in progress: nothing was erased. Ask again when it has ended.",
+        "Something is still in progress: nothing was erased. Ask again when it has ended, or with "
+        "in_progress.",
     ),
     (
         BatchTimeout,

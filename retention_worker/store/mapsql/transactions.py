@@ -24,6 +24,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.paths import (
     account_keys,
     are_ones_of,
+    hop_path,
     is_one_of,
     key_parameters,
     tenant_condition,
@@ -42,7 +43,8 @@ class TransactionSql:
     progress; `account` (a text array, or NULL) is the account that it must be of. `show` takes the
     same and gives what may be shown of it: `metadata` and `decision` as objects, `state` as text
     and `created_at` as the text of an instant (both NULL where the map names none). `left` gives,
-    by scope, whether a credential of the transaction of `k` is there. `counts` gives `name`,
+    by scope, whether a credential of the transaction of `k` is there. `in_progress` gives the keys
+    of an account's transactions that have not ended, `limit` of them. `counts` gives `name`,
     `erased` (rows that are there) and `queued` (objects that they name) of each entry; None where
     no entry is of a transaction.
     """
@@ -50,6 +52,7 @@ class TransactionSql:
     id_columns: tuple[str, ...]
     find: Composed
     show: Composed
+    in_progress: Composed
     left: dict[Scope, Composed]
     counts: Composed | None
 
@@ -64,6 +67,7 @@ def transaction_sql(
         id_columns=datamap.transactions.id,
         find=_found(datamap, catalog, []),
         show=_found(datamap, catalog, _shown(datamap, catalog)),
+        in_progress=_unended(datamap, catalog),
         left={scope: _left(datamap, catalog, entries, scope) for scope in Scope},
         counts=_counts(entries),
     )
@@ -113,12 +117,25 @@ def _found(datamap: DataMap, catalog: Catalog, shown: Sequence[Composable]) -> C
     )
 
 
-def _in_progress(catalog: Catalog, transactions: Transactions) -> Composable:
+def _unended(datamap: DataMap, catalog: Catalog) -> Composed:
+    assert datamap.transactions is not None
+    path = hop_path(datamap, catalog, TRANSACTION, by_keys=True)
+    keys = account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id)
+    sources = [*path.others(), SQL("{} AS c").format(table(path.target)), keys]
+    state = _in_progress(catalog, datamap.transactions, "c")
+    return SQL("SELECT {} AS key FROM {} WHERE {} ORDER BY 1 LIMIT %(limit)s").format(
+        _texts("c", datamap.transactions.id), listed(sources), all_of([*path.conditions, state])
+    )
+
+
+def _in_progress(catalog: Catalog, transactions: Transactions, alias: str = "t") -> Composable:
     state = transactions.state
     if state is None:
         return SQL("FALSE")
     info = catalog.table(transactions.table)
-    return SQL("COALESCE({}, FALSE)").format(is_one_of(info, "t", state.column, state.in_progress))
+    return SQL("COALESCE({}, FALSE)").format(
+        is_one_of(info, alias, state.column, state.in_progress)
+    )
 
 
 def _shown(datamap: DataMap, catalog: Catalog) -> list[Composable]:

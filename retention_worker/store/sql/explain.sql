@@ -39,7 +39,8 @@ SELECT e.kind, e.subject_id, e.scope, e.last_activity::text AS last_activity, e.
  ORDER BY e.id DESC LIMIT %(limit)s;
 
 -- name: erased_entries
--- When rows of each entry last went in a batch that the account was part of.
+-- When rows of each entry last went in a batch that was the account's alone: what a batch of several
+-- counts together may be another's.
 SELECT n.name, max(e.erased_at) AS erased_at
   FROM {schema}.erasure e
   JOIN {schema}.batch b ON b.id = e.batch_id
@@ -47,6 +48,8 @@ SELECT n.name, max(e.erased_at) AS erased_at
  WHERE e.tenant_id = %(tenant)s
    AND ((e.kind = 'account' AND e.subject_id = %(account)s)
         OR (e.kind = 'transaction' AND e.subject_id = ANY (%(transactions)s::text[])))
+   AND NOT EXISTS (SELECT 1 FROM {schema}.erasure o
+                    WHERE o.batch_id = e.batch_id AND o.subject_id <> e.subject_id)
  GROUP BY n.name;
 
 -- name: requests

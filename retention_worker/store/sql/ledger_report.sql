@@ -54,6 +54,7 @@ WITH rule AS (
      CROSS JOIN LATERAL (SELECT e.last_activity AT TIME ZONE 'UTC') AS a (at)
      CROSS JOIN LATERAL (SELECT make_interval(months => r.months)) AS m (months)
      WHERE b.erased_at >= %(start)s AND b.erased_at < %(end)s AND isfinite(e.last_activity)
+       AND e.complete  -- a large account goes in parts, and is one
        AND (%(tenant)s::text IS NULL OR b.tenant_id = %(tenant)s)
 ), margin AS (
     SELECT *, (extract(epoch FROM erased_at - due_at) * 1000000)::bigint AS after_due FROM due

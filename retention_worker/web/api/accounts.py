@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from retention_worker import metrics
@@ -45,6 +46,7 @@ class Why(Asked):
     """Why it is erased, for the record."""
 
     reason: Reason
+    in_progress: bool = Field(False, description="Also transactions that have not ended.")
 
 
 Remover = Annotated[Bearer, permitted(Permission.DELETE)]
@@ -63,6 +65,7 @@ class Errand:
     parts: Parts
     response: Response
     reason: str | None
+    in_progress: bool
 
 
 def _errand(
@@ -73,8 +76,16 @@ def _errand(
         Reason | None,
         Query(description="Why, where there is no body. Default: the client's name."),
     ] = None,
+    in_progress: Annotated[
+        bool, Query(description="Also transactions that have not ended.")
+    ] = False,
 ) -> Errand:
-    return Errand(parts=parts, response=response, reason=why.reason if why else reason)
+    return Errand(
+        parts=parts,
+        response=response,
+        reason=why.reason if why else reason,
+        in_progress=in_progress or bool(why and why.in_progress),
+    )
 
 
 Asking = Annotated[Errand, Depends(_errand)]
@@ -140,7 +151,7 @@ def _wanted(
         source="api",
         actor=bearer.client_id,
         reason=errand.reason or f"requested by API client {bearer.name}",
-        refuse_in_progress=True,
+        in_progress=errand.in_progress,
         patience_ms=_LOCK_PATIENCE_MS,
     )
 

@@ -52,7 +52,9 @@ class WorkflowExecution(Answer):
     metadata: dict[str, Any] = Field(description="The columns that the data map lets be shown.")
     decision: dict[str, Any]
     credentials: list[CredentialShown]
-    wiped_out_at: datetime | None = Field(description="Since when all credentials are erased.")
+    wiped_out_at: datetime | None = Field(
+        description="Since when all credentials are gone, objects too; null while any is there."
+    )
     biometrics_wiped_out_at: datetime | None
     objects_pending: int = Field(description="Files of what was erased that are not deleted yet.")
     unavailable: Unavailable | None = Field(description="None while biometrics may be there.")
@@ -69,7 +71,7 @@ def transaction(account: str, transaction: str, parts: Given, bearer: Reader) ->
 
 
 def _shown(found: TransactionShown) -> WorkflowExecution:
-    since = found.erased_at(Scope.BIOMETRICS)
+    since = found.complete_at(Scope.BIOMETRICS)
     return WorkflowExecution(
         account=found.account,
         transaction=found.id,
@@ -83,7 +85,7 @@ def _shown(found: TransactionShown) -> WorkflowExecution:
             )
             for each in found.entries
         ],
-        wiped_out_at=found.erased_at(Scope.ALL),
+        wiped_out_at=found.complete_at(Scope.ALL),
         biometrics_wiped_out_at=since,
         objects_pending=found.objects_pending,
         unavailable=Unavailable(since=since, functions=list(_FUNCTIONS)) if since else None,

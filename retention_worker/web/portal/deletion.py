@@ -45,7 +45,7 @@ def ask(
 
 
 @router.post("/delete", dependencies=[Confirmed])
-def delete(  # noqa: PLR0917 - the fields of a form
+def delete(  # noqa: PLR0913, PLR0917 - the fields of a form
     request: Request,
     parts: Given,
     visitor: Supporter,
@@ -54,14 +54,17 @@ def delete(  # noqa: PLR0917 - the fields of a form
     id: Id = "",
     typed: Id = "",
     reason: Reason = "",
+    in_progress: Annotated[bool, Form()] = False,
 ) -> Response:
     """Erase, and show what became of it."""
     found = consequences(visitor.worker, kind, id, scope, tenant=visitor.tenant)
     wrong = _wrong(found, typed, reason)
+    if found.in_progress and not in_progress:
+        wrong.append(("in_progress", "Say that what has not ended is to be deleted too."))
     if wrong:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "delete", status=status, found=found, wrong=wrong, reason=reason)
-    return go(f"deletion/{_begin(parts.errands, visitor, found, reason)}")
+    return go(f"deletion/{_begin(parts.errands, visitor, found, reason, in_progress)}")
 
 
 def _wrong(found: Consequences, typed: str, reason: str) -> list[tuple[str, str]]:
@@ -74,7 +77,9 @@ def _wrong(found: Consequences, typed: str, reason: str) -> list[tuple[str, str]
     return wrong
 
 
-def _begin(errands: Errands, visitor: Visitor, found: Consequences, reason: str) -> UUID:
+def _begin(
+    errands: Errands, visitor: Visitor, found: Consequences, reason: str, in_progress: bool
+) -> UUID:
     """Erase; asked again, the first deletion answers. A large account goes on behind the page."""
     begun = errands.begin(
         Wanted(
@@ -86,7 +91,7 @@ def _begin(errands: Errands, visitor: Visitor, found: Consequences, reason: str)
             actor=visitor.name,
             reason=reason,
             account=found.account if found.kind == TRANSACTION else None,
-            refuse_in_progress=True,
+            in_progress=in_progress,
         )
     )
     with suppress(TimeoutError):

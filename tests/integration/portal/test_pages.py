@@ -174,16 +174,21 @@ def test_a_hold_that_came_in_between_is_no_promise(scene: PortalScene) -> None:
     assert (held.status_code, "nothing was erased" in held.text) == (423, False)
 
 
-def test_a_transaction_in_progress_is_409(scene: PortalScene) -> None:
-    """Where the map names a state, a transaction that has not ended is not deleted."""
+def test_what_is_in_progress_is_deleted_only_where_one_says_so(scene: PortalScene) -> None:
+    """Where the map names a state: neither a transaction that has not ended, nor its account."""
     mine = scene.stage.account(idle_days=5)
     one = mine.transactions[0]
     scene.stage.conn.execute("UPDATE transactions SET status = 'PENDING' WHERE id = %s", (one,))
     browser = scene.signed_in("support")
     assert "in progress" in browser.get("transaction", id=one).text
     answer = delete(browser, "transaction", one, "all")
-    assert (answer.status_code, "in progress" in answer.text) == (409, True)
+    assert (answer.status_code, "in progress" in answer.text) == (422, True)
+    answer = delete(browser, "account", mine.account, "all")
+    assert (answer.status_code, str(one) in answer.text) == (422, True)
     assert scene.stage.biometrics(mine) > 0
+    answer = delete(browser, "account", mine.account, "all", in_progress="true")
+    assert answer.status_code in {200, 303}
+    assert scene.stage.biometrics(mine) == 0
 
 
 def test_ids_of_other_forms_are_unknown_and_never_an_error(scene: PortalScene) -> None:

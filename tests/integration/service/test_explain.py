@@ -173,14 +173,14 @@ def test_a_pause_of_everything_and_one_in_the_file(stage: Stage) -> None:
     account = stage.account(idle_days=90)
     pause.pause(stage.worker, reason="incident 4", actor="jo", until=None)
     found = explained(stage, account)
-    assert states(found) == (State.PAUSED, State.NOT_DUE)
+    assert states(found) == (State.PAUSED, State.PAUSED)
     assert "all erasure by age is paused" in said(found)
 
     stage.config.write_policy("acme", all_credentials="360 days", biometrics="90 days", paused=True)
     assert len(lane(explained(stage, account), Scope.BIOMETRICS).obstacles) == 2
     pause.resume(stage.worker)
     found = explained(stage, account)
-    assert states(found) == (State.PAUSED, State.NOT_DUE)
+    assert states(found) == (State.PAUSED, State.PAUSED)
     assert "paused for this tenant" in said(found)
 
 
@@ -395,7 +395,13 @@ def test_a_policy_that_says_never(stage: Stage) -> None:
 
     assert states(found) == (State.NEVER, State.NOT_DUE)
     assert entry(found, "face vectors").lane == lane(found, Scope.ALL)
-    assert "never erases them by age" in said(found)
+    assert "never erases them by age" not in said(found)
+    assert "they go with all credentials" in said(found)
+
+    stage.config.write_policy("acme", biometrics="90 days")
+    assert "All credentials: this tenant's rule never erases them by age" in said(
+        explained(stage, account)
+    )
 
 
 def test_a_tenant_without_a_policy(stage: Stage) -> None:

@@ -76,10 +76,10 @@ def test_nothing_there_is_nothing_due() -> None:
     assert (found.state, found.due) == (State.NOTHING, False)
 
 
-def test_obstacles_count_once_it_is_due_and_a_hold_before() -> None:
+def test_obstacles_count_once_it_is_due_and_a_hold_or_a_pause_before() -> None:
     """The weightiest gives the state, and all of them are told."""
-    assert lane(10 * DAY, obstacles=(PAUSE,)).state is State.NOT_DUE
-    assert lane(10 * DAY, obstacles=(HOLD, PAUSE)).obstacles == (HOLD,)
+    assert lane(10 * DAY, obstacles=(PAUSE,)).state is State.PAUSED
+    assert lane(10 * DAY, obstacles=(HOLD, PAUSE)).obstacles == (HOLD, PAUSE)
     found = lane(100 * DAY, obstacles=(HOLD, PAUSE))
     assert (found.state, found.due, found.obstacles) == (State.ON_HOLD, True, (HOLD, PAUSE))
 
