@@ -34,6 +34,10 @@ def doctor(
         str | None,
         typer.Option("--role", metavar="ROLE", help="Whose grants. Default: who is connected."),
     ] = None,
+    tries: Annotated[
+        bool,
+        typer.Option("--try", help="Run what erases on a few accounts, and take it back."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the data map against the database: what is unsafe, what is slow or forgotten."""
@@ -41,7 +45,7 @@ def doctor(
     from retention_worker.service.diagnose import diagnose
 
     with open_worker() as worker:
-        found = diagnose(worker, role=role)
+        found = diagnose(worker, role=role, tries=tries)
     if as_json:
         print_json(_document(found, sql=sql))
     elif sql:
@@ -84,7 +88,30 @@ def _show(found: Diagnosis) -> None:
             "bold red",
         )
     else:
-        say(f"The data map is safe on this database; {counted(warned, 'warning')}.", "green")
+        looked = "As far as it was looked at, the data map is safe on this database"
+        say(f"{looked}; {counted(warned, 'warning')}.", "green")
+    _show_trials(found)
+
+
+def _show_trials(found: Diagnosis) -> None:
+    """What was tried, and what was not: a look is no proof."""
+    if found.trials is None:
+        if not found.refused:
+            say("Erasing was not tried: `doctor --try` does, on a few accounts, and takes it back.")
+        return
+    for trial in found.trials:
+        style = {"refused": "red", "tried": ""}.get(trial.outcome, "yellow")
+        rows = f" on {counted(trial.rows, 'row')}" if trial.outcome == "tried" else ""
+        say(f"{trial.entry}: {trial.outcome}{rows}", style)
+
+
+def _tried(found: Diagnosis) -> list[dict[str, object]] | None:
+    if found.trials is None:
+        return None
+    return [
+        {"entry": each.entry, "outcome": each.outcome, "rows": each.rows, "error": each.error}
+        for each in found.trials
+    ]
 
 
 def _rights(store: Inspection) -> str:
@@ -98,5 +125,6 @@ def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
         "safe": not found.refused and not found.wrong,
         "findings": [asdict(finding) for finding in found.findings],
         "stores": [store.to_json() for store in found.stores],
+        "tried": _tried(found),
     }
     return document | ({"sql": found.sql} if sql else {})

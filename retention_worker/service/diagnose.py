@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.datamap import DataMap
 from retention_worker.objects.inspection import Inspection
 from retention_worker.service import storecheck
-from retention_worker.service.doctor import Finding, Severity, examine, mending_sql
+from retention_worker.service.doctor import Finding, Severity, examine, inspect, mending_sql, trial
+from retention_worker.service.doctor.trial import Trial
 from retention_worker.service.worker import Worker
 from retention_worker.store import examine as facts_of
 from retention_worker.store.live import stores_named
@@ -23,12 +25,14 @@ __all__ = ["Diagnosis", "diagnose"]
 class Diagnosis:
     """What was found, refusals first; `sql` is a script: what mends it, then the role's grants.
 
-    `stores` are those that hold objects, as they were seen.
+    `stores` are those that hold objects, as they were seen. `trials`: what came of trying to erase;
+    None: it was not tried.
     """
 
     findings: tuple[Finding, ...]
     sql: str
     stores: tuple[Inspection, ...]
+    trials: tuple[Trial, ...] | None = None
 
     @property
     def refused(self) -> int:
@@ -41,12 +45,13 @@ class Diagnosis:
         return sum(1 for each in self.findings if each.severity is Severity.WRONG)
 
 
-def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
+def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) -> Diagnosis:
     """Examine the data map against the database as it is now; nothing is written.
 
     Args:
         worker: the parts.
         role: whose grants to print; None: of the role that is connected.
+        tries: run the statements that erase on a few accounts, and take it back.
 
     Raises:
         FileProblemsError: the data map is wrong, or the folder of policies cannot be read.
@@ -65,9 +70,21 @@ def diagnose(worker: Worker, *, role: str | None = None) -> Diagnosis:
         if settings.object_drain and not _refused(findings):
             names = stores_named(session, datamap, facts.catalog)
     stores = storecheck.inspect(names, settings)
+    trials = _try(worker, datamap) if tries and not _refused(findings) else None
+    told = trial.findings(trials) if trials is not None else ()
     return Diagnosis(
-        findings=(*findings, *storecheck.warnings(stores)), sql=script, stores=tuple(stores)
+        findings=(*told, *findings, *storecheck.warnings(stores)),
+        sql=script,
+        stores=tuple(stores),
+        trials=tuple(trials) if trials is not None else None,
     )
+
+
+def _try(worker: Worker, datamap: DataMap) -> list[Trial]:
+    with worker.pool.connection() as conn:
+        session = Session(conn, worker.settings.schema_name)
+        compiled = inspect(session, datamap, worker.settings).compiled
+    return trial.try_entries(worker, compiled, datamap) if compiled is not None else []
 
 
 def _refused(findings: Sequence[Finding]) -> bool:

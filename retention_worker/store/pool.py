@@ -26,6 +26,7 @@ __all__ = [
     "reading",
     "refuse_standby",
     "settle",
+    "trying",
     "writing",
 ]
 
@@ -133,6 +134,14 @@ def _configure(conn: Connection) -> None:
 def writing(conn: Connection) -> Iterator[None]:
     """A transaction that may write, READ COMMITTED whatever the database's default."""
     with translated(), conn.transaction():
+        conn.execute(_PROLOGUE)
+        yield
+
+
+@contextmanager
+def trying(conn: Connection) -> Iterator[None]:
+    """The same for what is only tried: it is taken back, whatever comes of it."""
+    with translated(), conn.transaction(force_rollback=True):
         conn.execute(_PROLOGUE)
         yield
 

@@ -83,6 +83,24 @@ class Looks:
         """Whether an account's id tells it from all others without a tenant."""
         return self._accounts.tenant is None or self._info.proves_unique(self._accounts.id)
 
+    def some(self, entry: Credential) -> Composed:
+        """A few accounts that have rows of an entry: `tenant` and `account`; parameter: limit."""
+        above = climb(self._datamap, self._catalog, entry)
+        tenant: Composable = SQL("NULL")
+        if self._accounts.tenant is not None:
+            tenant = column("a", self._accounts.tenant)
+        return SQL(
+            "SELECT DISTINCT tenant, account FROM ("
+            "SELECT {tenant}::text AS tenant, {account} AS account "
+            "FROM {entry} AS c {joins} WHERE {mine} LIMIT 100) AS some_of_them LIMIT %(limit)s"
+        ).format(
+            tenant=tenant,
+            account=self._rows.account,
+            entry=table(entry.table),
+            joins=above.joins(),
+            mine=self._rows.mine(entry),
+        )
+
     def holds_astray(self) -> Composed:
         """Active holds that lost their account, or a transaction: `id`, `tenant_id`, `account_id`.
 

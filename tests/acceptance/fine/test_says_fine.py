@@ -155,7 +155,13 @@ STATES = {
     ),
     "a blank that the database refuses": State(
         plant=a_blank_that_the_database_refuses,
-        told={SWEEP: "23514", PLAN: "23514", erase("p0"): "23514", VERIFY: "overdue"},
+        told={
+            ("doctor", "--try"): "23514",
+            SWEEP: "23514",
+            PLAN: "23514",
+            erase("p0"): "23514",
+            VERIFY: "overdue",
+        },
     ),
 }
 

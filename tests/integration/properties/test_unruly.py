@@ -66,8 +66,12 @@ FREE = 2
 
 @dataclass
 class Hold:
-    """A hold: under which id and tenant it was placed, and what it has seen since."""
+    """A hold: under which id and tenant it was placed, and what it has seen since.
 
+    `spelled`: the id as the account had it, which is how `hold list` has it.
+    """
+
+    spelled: str
     account: str
     tenant: str | None
     transactions: set[str] = field(default_factory=set)
@@ -235,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             actor="test",
             until=None,
         )
-        hold = Hold(account.id.lower(), account.tenant)
+        hold = Hold(account.id, account.id.lower(), account.tenant)
         if not any((h.account, h.tenant) == (hold.account, hold.tenant) for h in self.holds):
             self.holds.append(hold)
         self.see()
@@ -246,7 +250,7 @@ class Machine(RuleBasedStateMachine):
         """A hold is released, whatever became of its account."""
         hold = data.draw(st.sampled_from(range(len(self.holds))))
         gone = self.holds.pop(hold)
-        holds.release(self.worker, gone.account, tenant=gone.tenant, reason="over", actor="test")
+        holds.release(self.worker, gone.spelled, tenant=gone.tenant, reason="over", actor="test")
 
     # --- what the worker does ------------------------------------------------------------------
 
