@@ -34,9 +34,9 @@ def resume(worker: Worker) -> bool:
     with worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
-            was = control.paused(session, worker.clock()) is not None
-            control.resume(session)
+            session, now = Session(conn, worker.settings.schema_name), worker.clock()
+            was = control.paused(session, now) is not None
+            control.resume(session, now)
     return was
 
 

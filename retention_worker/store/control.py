@@ -65,9 +65,9 @@ def pause(session: Session, actor: str, reason: str, now: datetime, until: datet
     session.run("control.pause", {"actor": actor, "reason": reason, "now": now, "until": until})
 
 
-def resume(session: Session) -> None:
+def resume(session: Session, now: datetime) -> None:
     """Let sweeps go again."""
-    session.run("control.resume")
+    session.run("control.resume", {"now": now})
 
 
 def total_allowance(session: Session) -> tuple[Allowance | None, bool]:

@@ -28,6 +28,8 @@ def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
     }
     if not cutoffs or not scene.datamap.entries(scope):
         return []
+    # What kept an account back until then is no longer an excuse.
+    since = scene.now - scene.worker.settings.overdue_after
     rows = session.rows(
         scene.looks.overdue(scope),
         {
@@ -35,12 +37,12 @@ def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
             "values": [scene.values[tenant_id] for tenant_id in cutoffs],
             "cutoffs": list(cutoffs.values()),
             "scope": scope,
-            "now": scene.now,
+            "since": since,
         },
     )
     stopped = _Stopped(
-        everything=book.paused(session, scene.now),
-        waiting=book.waiting_lanes(session, scene.only),
+        everything=book.paused(session, since),
+        waiting=book.waiting_lanes(session, scene.only, since),
     )
     return [
         _lane(policies[row["tenant_id"]], scope, cutoffs[row["tenant_id"]], row, stopped)
@@ -69,7 +71,7 @@ def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Stopped:
-    """Lanes in which nothing is erased for now, with a person's knowledge."""
+    """Lanes in which nothing is erased, or was until lately, with a person's knowledge."""
 
     everything: bool
     waiting: set[tuple[str, Scope]]

@@ -27,9 +27,9 @@ UPDATE {schema}.control
        paused_until = %(until)s;
 
 -- name: resume
--- Let sweeps go again.
-UPDATE {schema}.control
-   SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, paused_until = NULL;
+-- Let sweeps go again. When the pause ended is kept: what was due meanwhile is not late yet.
+UPDATE {schema}.control SET paused_until = LEAST(paused_until, %(now)s::timestamptz)
+ WHERE paused_at IS NOT NULL;
 
 -- name: accept_clock
 -- The starts of all sweeps so far no longer count for the clock guard.

@@ -39,12 +39,14 @@ SELECT b.tenant_id, b.scope, b.source, b.policy_digest, count(*) AS number
 -- How long after its due date each was erased, in microseconds: the least, the most, and how many
 -- later than allowed. The due date is computed here and not by the sweep's code: months are
 -- added first, what would be after the month's end is the end of its last day, then days are.
+-- Late counts from the later of the due date and the end of what kept the account back with a
+-- person's knowledge: a hold, or its lane's wait for an approval.
 WITH rule AS (
     SELECT * FROM unnest(%(digests)s::text[], %(scopes)s::text[], %(months)s::int[], %(days)s::int[])
         AS r (digest, scope, months, days)
 ), due AS (
     SELECT b.tenant_id, b.scope, b.source, b.policy_digest,
-           e.erased_at AT TIME ZONE 'UTC' AS erased_at,
+           e.erased_at AT TIME ZONE 'UTC' AS erased_at, free.at AT TIME ZONE 'UTC' AS free_at,
            CASE WHEN extract(day FROM a.at + m.months) < extract(day FROM a.at)
                 THEN date_trunc('day', a.at + m.months) + interval '1 day - 1 microsecond'
                 ELSE a.at + m.months END + make_interval(days => r.days) AS due_at
@@ -53,15 +55,26 @@ WITH rule AS (
       JOIN rule r ON r.digest = b.policy_digest AND r.scope = b.scope
      CROSS JOIN LATERAL (SELECT e.last_activity AT TIME ZONE 'UTC') AS a (at)
      CROSS JOIN LATERAL (SELECT make_interval(months => r.months)) AS m (months)
+     CROSS JOIN LATERAL (
+           SELECT max(f.at) FROM (
+                  SELECT LEAST(h.released_at, h.until) FROM {schema}.hold h
+                   WHERE h.tenant_id = e.tenant_id AND h.account_id = e.subject_id
+                   UNION ALL
+                  SELECT p.approved_at FROM {schema}.approval p
+                   WHERE p.tenant_id = b.tenant_id AND p.scope = b.scope AND p.spent > 0
+                     AND e.last_activity <= p.cutoff) AS f (at)
+            WHERE f.at <= e.erased_at) AS free (at)
      WHERE b.erased_at >= %(start)s AND b.erased_at < %(end)s AND isfinite(e.last_activity)
        AND e.complete  -- a large account goes in parts, and is one
        AND (%(tenant)s::text IS NULL OR b.tenant_id = %(tenant)s)
 ), margin AS (
-    SELECT *, (extract(epoch FROM erased_at - due_at) * 1000000)::bigint AS after_due FROM due
+    SELECT *, (extract(epoch FROM erased_at - due_at) * 1000000)::bigint AS after_due,
+           (extract(epoch FROM erased_at - GREATEST(due_at, free_at)) * 1000000)::bigint AS after_free
+      FROM due
 )
 SELECT tenant_id, scope, source, policy_digest, min(after_due) AS earliest, max(after_due) AS latest,
        count(*) FILTER (WHERE after_due < 0) AS early,
-       count(*) FILTER (WHERE after_due > %(allowed)s) AS late
+       count(*) FILTER (WHERE after_free > %(allowed)s) AS late
   FROM margin GROUP BY tenant_id, scope, source, policy_digest;
 
 -- name: policies

@@ -19,15 +19,18 @@ SELECT DISTINCT tenant_id, digest, effective ->> 'all_credentials' AS all_creden
   FROM {schema}.policy WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s;
 
 -- name: stopped_lanes
--- Lanes that wait for a person's approval.
-SELECT tenant_id, scope, waiting_since, reason FROM {schema}.lane
- WHERE stop_reason = 'waiting' AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s);
+-- Lanes that wait for a person's approval, or got it after an instant.
+SELECT tenant_id, scope FROM {schema}.lane
+ WHERE stop_reason = 'waiting' AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+UNION
+SELECT tenant_id, scope FROM {schema}.approval
+ WHERE approved_at > %(since)s AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s);
 
 -- name: pause
--- Whether everything is paused.
+-- Whether everything is paused, or was after an instant.
 SELECT EXISTS (SELECT 1 FROM {schema}.control
                 WHERE paused_at IS NOT NULL
-                  AND (paused_until IS NULL OR paused_until > %(now)s)) AS paused;
+                  AND (paused_until IS NULL OR paused_until > %(since)s)) AS paused;
 
 -- name: erased_batches
 -- The next batches with erasure rows of accounts: the latest activity that was erased, and when.

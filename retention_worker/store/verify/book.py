@@ -91,15 +91,17 @@ def applied(session: Session, tenant_id: str | None) -> Periods:
     return found
 
 
-def waiting_lanes(session: Session, tenant_id: str | None) -> set[tuple[str, Scope]]:
-    """Lanes that a person must let go."""
-    rows = session.rows("verify.stopped_lanes", {"tenant": tenant_id})
+def waiting_lanes(
+    session: Session, tenant_id: str | None, since: datetime
+) -> set[tuple[str, Scope]]:
+    """Lanes that a person must let go, or let go after an instant."""
+    rows = session.rows("verify.stopped_lanes", {"tenant": tenant_id, "since": since})
     return {(row["tenant_id"], Scope(row["scope"])) for row in rows}
 
 
-def paused(session: Session, now: datetime) -> bool:
-    """Whether everything is paused."""
-    return bool(session.value("verify.pause", {"now": now}))
+def paused(session: Session, since: datetime) -> bool:
+    """Whether everything is paused, or was after an instant."""
+    return bool(session.value("verify.pause", {"since": since}))
 
 
 def erased_batches(

@@ -149,7 +149,8 @@ class Looks:
         """Accounts whose activity is not after `cutoffs` and that hold credentials of the scope.
 
         One row a tenant. `newer`: activity elsewhere or a newer credential, as its rows say now or
-        as they said before they were erased. Further parameters: scope, now.
+        as they said before they were erased. `on_hold`: by a hold that is active, or ended after
+        `since`: who was kept back until then is not late yet. Further parameter: scope.
         """
         past = self._rows.past
         there = (self._rows.there(entry, past) for entry in self._datamap.entries(scope))
@@ -161,7 +162,7 @@ class Looks:
             "GROUP BY tenant_id, account), "
             "judged AS (SELECT l.*, later.account IS NOT NULL AS newer, EXISTS (SELECT 1 FROM "
             "{own}.hold h WHERE {whose} h.account_id = l.account "
-            "AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)) AS held "
+            "AND COALESCE(LEAST(h.released_at, h.until), 'infinity') > %(since)s) AS held "
             "FROM left_over l LEFT JOIN later USING (tenant_id, account)) "
             "SELECT tenant_id, count(*) FILTER (WHERE held) AS on_hold, "
             "count(*) FILTER (WHERE newer AND NOT held) AS deferred, "

@@ -16,6 +16,7 @@ from retention_worker.domain.monthly import ErasedGroup, MonthReport, TenantMont
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import approve, holds
+from retention_worker.service.plan import plan
 from retention_worker.service.report import report
 from retention_worker.store import lanes, ledger
 from retention_worker.store.pool import writing
@@ -68,6 +69,43 @@ def test_how_early_and_how_late(stage: Stage) -> None:
     assert (biometrics.earliest, biometrics.latest) == (timedelta(0), timedelta(days=7))
     assert (biometrics.early, biometrics.late) == (0, 1)
     assert biometrics.proof == "earliest: less than a minute after due"
+
+
+def test_what_was_kept_back_is_not_late(stage: Stage) -> None:
+    """A hold, or a wait for an approval: late counts from its end, and only from a long one."""
+    stage.config.write_policy("acme", biometrics="90 days")
+    held, late, free = (str(stage.account(idle_days=100).account) for _ in range(3))
+    for account in (held, late, free):
+        holds.place(stage.worker, account, tenant="acme", reason="r", actor="a", until=None)
+    stage.clock.forward(days=-3)
+    holds.release(stage.worker, late, tenant="acme", reason="over", actor="a")
+    stage.clock.forward(days=3, hours=-1)
+    holds.release(stage.worker, held, tenant="acme", reason="over", actor="a")
+    holds.release(stage.worker, free, tenant="acme", reason="over", actor="a")
+    stage.clock.forward(hours=1)
+    stage.sweep()
+    assert (group(made(stage), "biometrics").accounts, group(made(stage), "biometrics").late) == (
+        3,
+        1,
+    )
+
+
+def test_what_waited_for_an_approval_is_not_late(stage: Stage) -> None:
+    """The lane waited; what was approved goes within a day of it."""
+    stage.config.write_policy("acme", biometrics="90 days")
+    stage.set(guard_percent=5, guard_min_accounts=1)
+    for _ in range(5):
+        stage.account(idle_days=100)
+    waits = lane(stage.sweep(), Scope.BIOMETRICS)
+    assert waits.stop_reason is StopReason.WAITING
+    approve.approve(
+        stage.worker, plan(stage.worker).lanes, reason="r", actor="a", lasts=timedelta(days=7)
+    )
+    stage.sweep()
+    assert (group(made(stage), "biometrics").accounts, group(made(stage), "biometrics").late) == (
+        5,
+        0,
+    )
 
 
 def test_what_went_too_early_is_found(stage: Stage) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds, pause
+from retention_worker.service import approve, holds, pause
+from retention_worker.service.plan import plan
 from tests.factories import add_face_template, set_last_activity
 from tests.integration.service.verify.proof import left, noted, only, proof, wrong
 from tests.snapshot import diff, snapshot
@@ -73,14 +74,29 @@ def test_what_keeps_an_account_back(stage: Stage) -> None:
 
 
 def test_a_hold_that_ended_keeps_nothing_back(stage: Stage) -> None:
-    """An expired hold is none."""
+    """A day after it ended it is no excuse: until then the sweep has time, as after a due date."""
     account = stage.account(idle_days=100)
     until = stage.clock.now + timedelta(days=1)
     holds.place(
         stage.worker, str(account.account), tenant="acme", reason="r", actor="a", until=until
     )
     assert wrong(stage) == []
-    stage.clock.forward(days=2)
+    stage.clock.forward(days=2, microseconds=-1)
+    assert wrong(stage) == []
+    stage.clock.forward(microseconds=1)
+    assert wrong(stage) == ["overdue"]
+
+
+def test_a_hold_that_was_released_a_minute_ago(stage: Stage) -> None:
+    """The account is not late because it was held for months."""
+    account = str(stage.account(idle_days=100).account)
+    holds.place(stage.worker, account, tenant="acme", reason="r", actor="a", until=None)
+    stage.clock.forward(days=60)
+    holds.release(stage.worker, account, tenant="acme", reason="over", actor="a")
+    stage.clock.forward(minutes=1)
+    found = proof(stage)
+    assert (found.wrong, left(found, Scope.BIOMETRICS).on_hold) == ((), 1)
+    stage.clock.forward(days=1)
     assert wrong(stage) == ["overdue"]
 
 
@@ -123,6 +139,8 @@ def test_paused(stage: Stage) -> None:
     assert found.wrong == ()
     assert left(found, Scope.BIOMETRICS).paused == 1
     pause.resume(stage.worker)
+    assert wrong(stage) == []
+    stage.clock.forward(days=1)
     assert wrong(stage) == ["overdue"]
     stage.config.write_policy("acme", biometrics="90 days", paused=True)
     assert left(proof(stage), Scope.BIOMETRICS).paused == 1
@@ -138,6 +156,13 @@ def test_waiting(stage: Stage) -> None:
     found = proof(stage)
     assert found.wrong == ()
     assert left(found, Scope.BIOMETRICS).waiting == 5
+    approve.approve(
+        stage.worker, plan(stage.worker).lanes, reason="r", actor="a", lasts=timedelta(days=7)
+    )
+    stage.clock.forward(hours=23)
+    assert wrong(stage) == []
+    stage.sweep()
+    assert proof(stage).lanes == ()
 
 
 def test_one_tenant(stage: Stage) -> None:
