@@ -16,14 +16,19 @@ __all__ = ["in_words", "plan_table", "sweep_table"]
 # Stop reasons that a person should see at once are red; the others are quiet.
 _STYLES = {StopReason.EXHAUSTED: "green"}
 _NONE = Text("–", style="dim")
+_STILL = ",\nnot deleted"
 
 
-def sweep_table(lanes: Sequence[LaneReport]) -> None:
-    """Print the lanes of a sweep in which something happened, then why lanes ended."""
+def sweep_table(lanes: Sequence[LaneReport], *, drained: bool) -> None:
+    """Print the lanes of a sweep in which something happened, then why lanes ended.
+
+    `drained`: a drain went through the outbox after it, and says what became of the objects.
+    """
     shown = [lane for lane in lanes if _interesting(lane.stop_reason, lane.accounts, lane)]
     out = console()
     numbers = [lane.accounts for lane in shown]
-    _print(out, shown, ("accounts", numbers), ("ended", [_stop(x.stop_reason) for x in shown]))
+    ended = [_stop(lane.stop_reason) for lane in shown]
+    _print(out, shown, ("accounts", numbers), ("ended", ended), still="" if drained else _STILL)
 
 
 def plan_table(lanes: Sequence[LanePlan], out: Console | None = None) -> None:
@@ -40,6 +45,8 @@ def _print(
     lanes: Sequence[LaneReport | LanePlan],
     numbers: tuple[str, Sequence[int]],
     endings: tuple[str, Sequence[Text]],
+    *,
+    still: str = "",
 ) -> None:
     """The table without the columns in which no lane has anything, then a line a reason."""
     columns: dict[str, Sequence[Text | str]] = {
@@ -47,7 +54,7 @@ def _print(
         "scope": [lane.scope or "" for lane in lanes],
         numbers[0]: [count(number) if number else _NONE for number in numbers[1]],
         "rows": [_rows(lane.rows) for lane in lanes],
-        "objects": [_objects(lane.objects_queued) for lane in lanes],
+        "objects": [_objects(lane.objects_queued, still) for lane in lanes],
         "kept back": [_kept_back(lane) for lane in lanes],
         endings[0]: endings[1],
     }
@@ -60,14 +67,18 @@ def _print(
     _reasons(out, lanes)
 
 
-def in_words(lanes: Sequence[LaneReport | LanePlan]) -> str:
-    """What goes, in words. Accounts are not added up: one may be in both lanes of its tenant."""
+def in_words(lanes: Sequence[LaneReport | LanePlan], *, left: bool = False) -> str:
+    """What goes, in words. Accounts are not added up: one may be in both lanes of its tenant.
+
+    `left`: nobody has deleted the objects that were queued.
+    """
     rows = sum(sum(lane.rows.values()) for lane in lanes)
     if not rows:
         return "nothing"
     busy = sum(1 for lane in lanes if any(lane.rows.values()))
     objects = sum(lane.objects_queued for lane in lanes)
-    queued = f" ({counted(objects, 'object')} queued, not deleted)" if objects else ""
+    still = ", not deleted" if left else ""
+    queued = f" ({counted(objects, 'object')} queued{still})" if objects else ""
     return f"{counted(rows, 'row')} in {counted(busy, 'lane')}{queued}"
 
 
@@ -84,10 +95,10 @@ def _rows(rows: Mapping[str, int]) -> Text:
     return Text("\n".join(lines)) if lines else _NONE
 
 
-def _objects(queued: int) -> Text:
+def _objects(queued: int, still: str) -> Text:
     if not queued:
         return _NONE
-    return Text(f"{count(queued)} queued,\nnot deleted", style="yellow")
+    return Text(f"{count(queued)} queued{still}", style="yellow" if still else "")
 
 
 def _kept_back(lane: LaneReport | LanePlan) -> Text:

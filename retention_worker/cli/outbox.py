@@ -15,10 +15,14 @@ _WORDS = {
 }
 
 
-def show_objects(report: DrainReport) -> None:
-    """Say what was deleted and what is left; nothing where there is nothing to say."""
+def show_objects(report: DrainReport, queued: int) -> None:
+    """Say what was deleted and what is left; nothing where there is nothing to say.
+
+    `queued`: how many the sweep before it had queued.
+    """
     if report.deleted:
-        say(f"{counted(report.deleted, 'object')} deleted.")
+        older = ", some of them queued before this sweep" if report.deleted > queued else ""
+        say(f"{counted(report.deleted, 'object')} deleted{older}.")
     left = {state: report.left.get(state, 0) for state in ObjectState}
     if any(left.values()):
         parts = [f"{count(n)} {_WORDS[state]}" for state, n in left.items() if n]

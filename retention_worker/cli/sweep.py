@@ -60,15 +60,16 @@ def sweep(
 
 
 def _show(report: SweepReport) -> None:
-    sweep_table(report.lanes)
+    drained = report.objects is not None and report.objects.drained
+    sweep_table(report.lanes, drained=drained)
     seconds = max((report.finished_at - report.started_at).total_seconds(), 0)
     say(
         f"Sweep {report.sweep_id} of {instant(report.started_at)} erased "
-        f"{in_words(report.lanes)} in {seconds:.1f} s."
+        f"{in_words(report.lanes, left=not drained)} in {seconds:.1f} s."
     )
     quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
     if report.objects is not None:
-        show_objects(report.objects)
+        show_objects(report.objects, sum(lane.objects_queued for lane in report.lanes))
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
     told = (each.message for each in report.warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,42 +32,48 @@ class Completion:
     def write(self, session: Session, objects: Sequence[Claimed], now: datetime) -> int:
         """Note objects as gone, in the caller's transaction; how many nobody had noted before.
 
-        The chains are locked before the outbox's rows: two drains that were given the same
-        objects go one after the other, and the second finds none.
+        However many rows named an object, it is one. The chains are locked before the outbox's
+        rows: two drains that were given the same objects go one after the other, and the second
+        finds none.
         """
         if not objects:
             return 0
         heads = outbox.lock_chains(session, (each.tenant_id for each in objects))
         scopes = outbox.scopes(session, {each.batch_id for each in objects})
-        groups: dict[tuple[str, Scope], list[int]] = {}
-        for each in objects:
+        groups: dict[tuple[str, Scope], list[Claimed]] = {}
+        numbers: dict[str, int] = {}
+        for each in sorted(objects, key=lambda each: each.id):
             key = each.tenant_id, Scope(scopes[each.batch_id])
-            groups.setdefault(key, []).append(each.id)
-        noted = 0
-        for (tenant, scope), ids in sorted(groups.items()):
-            head, number = self._batch(session, tenant, scope, ids, heads[tenant], now)
+            groups.setdefault(key, []).append(each)
+            numbers.setdefault(each.uri, each.id)
+        noted: set[str] = set()
+        for (tenant, scope), rows in sorted(groups.items()):
+            head, gone = self._batch(session, tenant, scope, rows, numbers, heads[tenant], now)
             heads[tenant] = head
-            noted += number
-        return noted
+            noted |= gone
+        return len(noted)
 
     def _batch(  # noqa: PLR0917 - the parts of one batch
         self,
         session: Session,
         tenant: str,
         scope: Scope,
-        ids: Sequence[int],
+        rows: Sequence[Claimed],
+        numbers: Mapping[str, int],
         previous: str | None,
         now: datetime,
-    ) -> tuple[str | None, int]:
-        """The chain's head, and how many objects the batch notes; none: there is no batch."""
+    ) -> tuple[str | None, set[str]]:
+        """The chain's head, and the objects that the batch notes; none: there is no batch."""
         number = ledger.next_batch(session)
-        gone = outbox.take(session, ids, gone_batch=number, now=now, keep_uri=self.keep_uri)
+        objects = {each.id: numbers[each.uri] for each in rows}
+        taken = outbox.take(session, objects, gone_batch=number, now=now, keep_uri=self.keep_uri)
+        gone = [each for each in rows if each.id in taken]
         if not gone:
-            return previous, 0
-        entries, batches = Counter[str](), Counter[int]()
-        for batch, entry, objects in gone:
-            entries[entry] += objects
-            batches[batch] += objects
+            return previous, set()
+        # An object that rows of two entries named counts with the first.
+        first = {each.uri: each.entry for each in reversed(gone)}
+        entries = Counter(first.values())
+        batches = Counter(batch for batch, _ in {(each.batch_id, each.uri) for each in gone})
         record = BatchRecord(
             batch=number,
             sweep=None,
@@ -88,4 +94,4 @@ class Completion:
         )
         head = ledger.write(session, record, [])
         requests.set_chain_head(session, tenant, number, head)
-        return head, entries.total()
+        return head, set(first)

@@ -141,7 +141,7 @@ class StoreDrain:
             return
         self._held_at = self.worker.monotonic()
         chunks = (objects for by_key in self._flying.values() for objects in by_key.values())
-        ids = [each.id for objects in chunks for each in objects]
+        ids = [each.id for objects in chunks for each in objects if not each.is_along]
         with writing(self.conn):
             until = self.worker.clock() + in_hand(self.worker)
             outbox.hold_on(patient(self.worker, self.conn), ids, until)
@@ -174,13 +174,14 @@ class StoreDrain:
             ways = frozenset[str]().union(*ways_of.values())
             shared = any(sql.source.shared for sql in self.compiled.live)
             spoken_for = outbox.spoken_for(session, ways, self.worker.clock(), shared=shared)
+            along = outbox.same_objects(session, claimed)
         needed = {uri: _SPOKEN_FOR for uri, ways in ways_of.items() if ways & spoken_for}
         needed |= {uri: _NAMED for uri, ways in ways_of.items() if ways & named}
         for why in (_NAMED, _SPOKEN_FOR):
             self._keep([each for each in claimed if needed.get(each.uri) == why], why)
         by_key: dict[str, list[Claimed]] = {}
         wrong = []
-        for each in claimed:
+        for each in (*claimed, *along):
             if each.uri in needed:
                 continue
             address = address_of(each.uri)
@@ -211,7 +212,11 @@ class StoreDrain:
             return
         now = self.worker.clock()
         gone = [each for each, verdict in answers if verdict == GONE]
-        back = [put_back(each, verdict, now) for each, verdict in answers if verdict != GONE]
+        back = [
+            put_back(each, verdict, now)
+            for each, verdict in answers
+            if verdict != GONE and not each.is_along
+        ]
         with writing(self.conn):
             session = patient(self.worker, self.conn)
             deleted = self.completion.write(session, gone, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.sql import Composed
+from psycopg.sql import SQL, Composed
 
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.answers import Answer
@@ -21,7 +21,10 @@ __all__ = ["Counts", "Erasing", "Part", "count", "erase", "next_part"]
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Rows an entry by the entry's name (only where there were any), and objects."""
+    """Rows an entry by the entry's name (only where there were any), and objects.
+
+    However many rows name an object, it counts once.
+    """
 
     rows: Mapping[str, int]
     objects: int
@@ -116,7 +119,7 @@ def _statement(entry: EntrySql, part: Part | None, transaction: Key | None) -> C
         return entry.erase
     if entry.top_name != part.name:
         return None
-    return entry.erase if part.name is None else entry.erase_part
+    return entry.erase_part
 
 
 def count(
@@ -130,6 +133,7 @@ def count(
     parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
     rows: dict[str, int] = {}
     objects = 0
+    naming: list[Composed] = []
     for entry in compiled.entries:
         if entry.entry.class_ not in classes:
             continue
@@ -137,6 +141,13 @@ def count(
         if found and found["erased"]:
             rows[entry.entry.name] = found["erased"]
             objects += found["queued"]
+            naming += [entry.uris] if entry.uris is not None and found["queued"] else []
+    if len(naming) > 1:
+        every = SQL(" UNION ALL ").join(naming)
+        objects = session.value(
+            SQL("SELECT count(DISTINCT uri) AS objects FROM ({}) AS named").format(every),
+            parameters,
+        )
     return Counts(rows=rows, objects=objects)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "of_batches",
     "put_back",
     "retry",
+    "same_objects",
     "sample",
     "scopes",
     "spoken_for",
@@ -42,7 +43,10 @@ _STATES = {state.value: state for state in ObjectState}
 
 @dataclass(kw_only=True, slots=True)
 class Claimed:
-    """An object that this drain has in hand. Not frozen: there are many, and that is dear."""
+    """An object that this drain has in hand. Not frozen: there are many, and that is dear.
+
+    `is_along`: a further row that names an object in hand, and goes with it.
+    """
 
     id: int
     tenant_id: str
@@ -53,6 +57,7 @@ class Claimed:
     shared: bool
     state: ObjectState
     attempts: int
+    is_along: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +154,18 @@ def spoken_for(session: Session, uris: Collection[str], now: datetime, *, shared
     return {row["uri"] for row in rows}
 
 
+def same_objects(session: Session, claimed: Sequence[Claimed]) -> list[Claimed]:
+    """Further rows of the outbox that name the same objects, whoever's they are."""
+    rows = session.rows(
+        "objects.same_objects",
+        {
+            "uris": sorted({each.uri for each in claimed}),
+            "ids": [each.id for each in claimed],
+        },
+    )
+    return [Claimed(**(row | {"state": _STATES[row["state"]]}), is_along=True) for row in rows]
+
+
 def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:
     """Note what became of objects that are still there."""
     if objects:
@@ -174,18 +191,36 @@ def lock_chains(session: Session, tenants: Iterable[str]) -> dict[str, str | Non
 
 
 def take(
-    session: Session, ids: Sequence[int], *, gone_batch: int, now: datetime, keep_uri: bool
-) -> list[tuple[int, str, int]]:
-    """Take objects that are gone out of the outbox; only those that nobody took before.
+    session: Session,
+    objects: Mapping[int, int],
+    *,
+    gone_batch: int,
+    now: datetime,
+    keep_uri: bool,
+) -> set[int]:
+    """Take rows whose objects are gone out of the outbox; only those that nobody took before.
+
+    Args:
+        session: of the drain.
+        objects: the rows' numbers, each with its object's: the same for all that name one.
+        gone_batch: the batch that will say so.
+        now: the time of it.
+        keep_uri: keep the URI for a while.
 
     Returns:
-        How many, by the batch that erased their rows and by entry: (batch, entry, objects).
+        The numbers of the rows that were taken.
     """
     rows = session.rows(
         "objects.take",
-        {"ids": list(ids), "gone_batch": gone_batch, "now": now, "keep_uri": keep_uri},
+        {
+            "ids": list(objects),
+            "objects": list(objects.values()),
+            "gone_batch": gone_batch,
+            "now": now,
+            "keep_uri": keep_uri,
+        },
     )
-    return [(row["batch_id"], row["entry"], row["objects"]) for row in rows]
+    return {row["id"] for row in rows}
 
 
 def scopes(session: Session, batches: Collection[int]) -> dict[int, str]:
@@ -229,15 +264,13 @@ def retry(
     now: datetime,
 ) -> int:
     """Have objects asked for again at once; how many. A grace that runs is not cut short."""
-    return session.run(
-        "objects.retry",
-        {
-            "tenant": tenant_id,
-            "state": state,
-            "ids": list(ids) if ids is not None else None,
-            "now": now,
-        },
-    )
+    parameters = {
+        "tenant": tenant_id,
+        "state": state,
+        "ids": list(ids) if ids is not None else None,
+        "now": now,
+    }
+    return int(session.value("objects.retry", parameters))
 
 
 def of_batches(

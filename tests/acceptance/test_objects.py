@@ -88,6 +88,9 @@ def test_what_is_denied_is_listed_and_retried(
     said = f"{number - 1} of {number} objects gone, 1 denied since"
     explained = program.run("explain", str(account.account), "--tenant", "acme")
     assert (explained.code, said in " ".join(explained.out.split())) == (1, True)
+    assert f"{number} objects queued)" in done.out
+    assert f"{number - 1} objects deleted." in done.out
+    assert "queued, not deleted" not in done.out
     receipt = program.run("ledger", "receipt", str(account.account), "--tenant", "acme")
     assert sum(each["objects_not_deleted"] for each in json.loads(receipt.out)["erasures"]) == 1
     s3.fail(None)

@@ -39,7 +39,7 @@ def test_on_a_terminal(program: Program, conn: psycopg.Connection) -> None:
     code, screen = converse(program, "verify", answers={})
     assert code == 0
     assert "nothing is wrong." in " ".join(screen.split())
-    assert "/36 " in screen
+    assert "/37 " in screen
 
 
 def test_wrong_use(program: Program) -> None:

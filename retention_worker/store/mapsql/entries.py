@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
@@ -46,8 +47,11 @@ class EntrySql:
 
     `count` returns one row: `erased` rows, `queued` objects; so do `erase` and `erase_part` where
     the entry has objects, and elsewhere they touch the rows that they erase and return nothing.
+    Several rows may name one object, which counts once; `erase` leaves out those that an earlier
+    statement of the batch has queued. `uris` are those of `count`; None where it has no objects.
     `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
-    directly under the account.
+    directly under the account; without such rows it is for the end of the walk. It leaves out the
+    objects that the account's earlier parts have queued.
     `changed` are the conditions on rows that an erasure would still change; `exists` is an
     expression over `k`; `top_name` is what hangs directly under the account on the
     way (transaction or a link), None for the account itself. `of_transaction` is there where that
@@ -60,8 +64,9 @@ class EntrySql:
     changed: tuple[Composable, ...]
     exists: Composable
     erase: Composed
-    erase_part: Composed | None
+    erase_part: Composed
     count: Composed
+    uris: Composed | None
     of_transaction: OfTransaction | None
 
 
@@ -81,6 +86,7 @@ def entry_sql(
     top_name = next(reversed(list(datamap.ancestors(entry.of))), None)
     builder = _Builder(datamap, catalog, entry, path, schema_name)
     changed = builder.differs()
+    to_count = [*changed, *builder.not_gone(before)]
     return EntrySql(
         entry=entry,
         path=path,
@@ -88,8 +94,11 @@ def entry_sql(
         changed=tuple(changed),
         exists=path.exists(*changed),
         erase=builder.erase(changed),
-        erase_part=builder.erase([*changed, builder.part()]) if path.top else None,
-        count=builder.count([*changed, *builder.not_gone(before)]),
+        erase_part=builder.erase(
+            [*changed, builder.part()] if path.top else changed, in_parts=True
+        ),
+        count=builder.count(to_count),
+        uris=builder.uris(to_count) if entry.objects else None,
         of_transaction=builder.of_transaction(changed) if top_name == TRANSACTION else None,
     )
 
@@ -115,6 +124,7 @@ class _Builder:
         accounts = datamap.accounts
         self.keys = account_keys(catalog.table(accounts.table), accounts.id)
         self.blanks = self._blanks()
+        self.others_queue = any(each.objects for each in datamap.credentials if each is not entry)
 
     def _blanks(self) -> Blanks | None:
         erase = self.entry.erase
@@ -176,26 +186,56 @@ class _Builder:
 
     def count(self, changed: Sequence[Composable]) -> Composed:
         """Rows and objects that `erase` would erase and queue."""
+        if not self.entry.objects:
+            return SQL("SELECT count(*) AS erased, 0 AS queued FROM {}").format(self._rows(changed))
+        return SQL(
+            "SELECT count(*) FILTER (WHERE o.is_row) AS erased, count(DISTINCT o.uri) AS queued "
+            "FROM {}"
+        ).format(self._rows(changed, [SQL("(TRUE, NULL)"), *self._uris("(FALSE, {})")]))
+
+    def uris(self, changed: Sequence[Composable]) -> Composed:
+        """The objects that `erase` would queue, in a column `uri`."""
+        return SQL("SELECT o.uri FROM {}").format(self._rows(changed, self._uris("(FALSE, {})")))
+
+    def _uris(self, form: LiteralString) -> list[Composable]:
+        return [SQL(form).format(uri_of(source)) for source in self.entry.objects]
+
+    def _rows(self, changed: Sequence[Composable], beside: Sequence[Composable] = ()) -> Composed:
+        """FROM and WHERE of the rows to erase, each with `o` (`is_row`, `uri`) beside it."""
         sources = [*self.path.others(), SQL("{} AS c").format(table(self.entry.table)), self.keys]
-        objects: list[Composable] = [
-            SQL("count(*) FILTER (WHERE {})").format(self._names_object(source.column))
-            for source in self.entry.objects
-        ]
-        return SQL("SELECT count(*) AS erased, {} AS queued FROM {} WHERE {}").format(
-            listed([SQL("0"), *objects], " + "),
-            listed(sources),
+        lateral: Composable = SQL("")
+        if beside:
+            lateral = SQL(" CROSS JOIN LATERAL (VALUES {}) AS o (is_row, uri)").format(
+                listed(beside)
+            )
+        return SQL("{}{} WHERE {}").format(
+            listed(sources, " CROSS JOIN "),
+            lateral,
             all_of([*self.path.conditions, *changed]),
         )
 
-    def erase(self, changed: Sequence[Composable]) -> Composed:
+    def erase(self, changed: Sequence[Composable], *, in_parts: bool = False) -> Composed:
         """Erase and queue in one statement, so that no object's name is lost between the two."""
         gone = self._blanked(self.blanks, changed) if self.blanks else self._deleted(changed)
         if not self.entry.objects:
             return gone
         return SQL(
             "WITH {gone}, queued AS ({queue}) "
-            "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM queued) AS queued"
-        ).format(gone=gone, queue=self._queue())
+            "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM "
+            "(SELECT DISTINCT uri FROM queued{new}) AS o) AS queued"
+        ).format(gone=gone, queue=self._queue(), new=self._new(in_parts))
+
+    def _new(self, in_parts: bool) -> Composable:
+        """What no earlier statement of the batch, or part of the account, has queued."""
+        if in_parts:
+            before = SQL("tenant_id = %(tenant)s AND account_id = ANY (%(ids)s::text[])")
+        elif self.others_queue:
+            before = SQL("batch_id = %(batch)s")
+        else:
+            return SQL("")
+        return SQL(" WHERE uri NOT IN (SELECT uri FROM {}.object_deletion WHERE {})").format(
+            self.schema, before
+        )
 
     def _deleted(self, changed: Sequence[Composable]) -> Composed:
         gone = SQL("DELETE FROM {target} AS c USING {using} WHERE {where}").format(
@@ -258,9 +298,6 @@ class _Builder:
             names.append(SQL("{} AS {}").format(uri_of(source), alias))
         return listed(names)
 
-    def _names_object(self, name: str) -> Composable:
-        return SQL("COALESCE({}::text, '') <> ''").format(column("c", name))
-
     def _queue(self) -> Composable:
         rows = [
             SQL("(gone.{}, {})").format(identifier(f"o{index}"), constant(source.shared))
@@ -272,5 +309,5 @@ class _Builder:
             "SELECT %(tenant)s, gone.account_id, %(batch)s, {}, o.uri, o.shared, %(now)s, "
             "CASE WHEN o.shared THEN %(shared_from)s ELSE %(now)s END "
             "FROM gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
-            "WHERE o.uri IS NOT NULL RETURNING 1"
+            "WHERE o.uri IS NOT NULL RETURNING uri"
         ).format(self.schema, constant(self.entry.name), listed(rows))

@@ -1,6 +1,6 @@
 -- name: objects
 -- The tenant's objects whose rows are gone, by state.
-SELECT state, count(*) AS objects FROM {schema}.object_deletion
+SELECT state, count(DISTINCT uri) AS objects FROM {schema}.object_deletion
  WHERE tenant_id = %(tenant)s GROUP BY state ORDER BY state;
 
 -- name: requests

@@ -59,6 +59,13 @@ SELECT q.uri FROM {schema}.hold h
  WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)
    AND q.uri = ANY (%(uris)s::text[]);
 
+-- name: same_objects
+-- Further rows of the outbox that name one of these objects: they go with it.
+SELECT o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state, o.attempts
+  FROM unnest(%(uris)s::text[]) AS u (uri)
+  JOIN {schema}.object_deletion o ON o.uri = u.uri
+ WHERE o.id <> ALL (%(ids)s::bigint[]);
+
 -- name: put_back
 -- Objects that are still there: in which state, why, and when they are asked for again.
 UPDATE {schema}.object_deletion o
@@ -82,19 +89,21 @@ SELECT t.tenant_id FROM unnest(%(tenants)s::text[]) AS t (tenant_id) ORDER BY t.
 ON CONFLICT DO NOTHING;
 
 -- name: take
--- Objects that are gone leave the outbox; who comes second finds none. Back comes how many, by the
--- batch that erased their rows and the entry.
+-- Rows whose objects are gone leave the outbox; who comes second finds none. Rows of one object have
+-- one `object_id`.
 WITH taken AS (
-    DELETE FROM {schema}.object_deletion WHERE id = ANY (%(ids)s::bigint[]) RETURNING *
+    DELETE FROM {schema}.object_deletion o
+     USING unnest(%(ids)s::bigint[], %(objects)s::bigint[]) AS g (id, object_id)
+     WHERE o.id = g.id
+    RETURNING o.*, g.object_id
 ), noted AS (
     INSERT INTO {schema}.object_deleted
-           (id, tenant_id, account_id, batch_id, entry, gone_batch, gone_at, uri)
+           (id, tenant_id, account_id, batch_id, entry, gone_batch, gone_at, uri, object_id)
     SELECT id, tenant_id, account_id, batch_id, entry, %(gone_batch)s, %(now)s,
-           CASE WHEN %(keep_uri)s THEN uri END
+           CASE WHEN %(keep_uri)s THEN uri END, object_id
       FROM taken
 )
-SELECT batch_id, entry, count(*) AS objects FROM taken
- GROUP BY batch_id, entry ORDER BY batch_id, entry;
+SELECT id FROM taken;
 
 -- name: scopes
 -- Which scope batches erased.
@@ -107,9 +116,10 @@ UPDATE {schema}.object_deleted SET uri = NULL
                WHERE uri IS NOT NULL AND gone_at < %(before)s LIMIT %(limit)s);
 
 -- name: counts
--- The outbox by state.
-SELECT state, count(*) AS objects FROM {schema}.object_deletion
- WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
+-- The outbox by state; an object that several rows named counts once.
+SELECT state, count(*) AS objects
+  FROM (SELECT DISTINCT state, uri FROM {schema}.object_deletion
+         WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s) AS o
  GROUP BY state;
 
 -- name: in_hand
@@ -128,24 +138,27 @@ SELECT id, tenant_id, account_id, batch_id, entry, uri, state, attempts, error, 
  LIMIT %(limit)s;
 
 -- name: retry
--- Ask for objects again at once.
+-- Ask for objects again at once; how many.
+WITH again AS (
 UPDATE {schema}.object_deletion
    SET state = 'queued', attempts = 0, since = NULL, error = NULL, retry_at = %(now)s
  WHERE (claimed_until IS NULL OR claimed_until <= %(now)s)
    AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
    AND (%(state)s::text IS NULL OR state = %(state)s)
    AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s::bigint[]))
-   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued' OR error IS NOT NULL);
+   AND (NOT shared OR retry_at <= %(now)s OR state <> 'queued' OR error IS NOT NULL)
+RETURNING uri)
+SELECT count(DISTINCT uri) AS objects FROM again;
 
 -- name: of_batches
 -- Objects whose rows batches erased: what is gone and what is left, by batch, account and state.
-SELECT o.batch_id, o.state, count(*) AS objects, min(o.since) AS since
+SELECT o.batch_id, o.state, count(DISTINCT o.uri) AS objects, min(o.since) AS since
   FROM {schema}.object_deletion o
  WHERE o.tenant_id = %(tenant)s AND o.batch_id = ANY (%(batches)s::bigint[])
    AND (%(account)s::text IS NULL OR o.account_id = %(account)s)
  GROUP BY o.batch_id, o.state
  UNION ALL
-SELECT d.batch_id, 'gone', count(*), NULL
+SELECT d.batch_id, 'gone', count(DISTINCT COALESCE(d.object_id, d.id)), NULL
   FROM {schema}.object_deleted d
  WHERE d.tenant_id = %(tenant)s AND d.batch_id = ANY (%(batches)s::bigint[])
    AND (%(account)s::text IS NULL OR d.account_id = %(account)s)
@@ -153,12 +166,12 @@ SELECT d.batch_id, 'gone', count(*), NULL
 
 -- name: of_account
 -- The account's objects whose rows are gone, by entry: what is gone and what is left.
-SELECT o.entry, o.state, count(*) AS objects, min(o.since) AS since
+SELECT o.entry, o.state, count(DISTINCT o.uri) AS objects, min(o.since) AS since
   FROM {schema}.object_deletion o
  WHERE o.tenant_id = %(tenant)s AND o.account_id = %(account)s
  GROUP BY o.entry, o.state
  UNION ALL
-SELECT d.entry, 'gone', count(*), NULL
+SELECT d.entry, 'gone', count(DISTINCT COALESCE(d.object_id, d.id)), NULL
   FROM {schema}.object_deleted d
  WHERE d.tenant_id = %(tenant)s AND d.account_id = %(account)s
  GROUP BY d.entry;

@@ -78,8 +78,8 @@ SELECT n.name, sum(n.rows::bigint)::bigint AS rows
 -- name: objects_left
 -- Objects that are not gone, by state: those that the request queued (`own`), and those of its
 -- subject that an earlier erasure had queued. Bytes are bytes, whoever was told of them first.
-SELECT d.state, count(*) AS objects,
-       count(*) FILTER (WHERE b.request_id IS NOT DISTINCT FROM %(request)s::bigint) AS own
+SELECT d.state, count(DISTINCT d.uri) AS objects,
+       count(DISTINCT d.uri) FILTER (WHERE b.request_id IS NOT DISTINCT FROM %(request)s::bigint) AS own
   FROM {schema}.object_deletion d JOIN {schema}.batch b ON b.id = d.batch_id
  WHERE d.tenant_id = %(tenant)s AND d.account_id = %(account)s AND d.batch_id <= %(last_batch)s
    AND (b.request_id = %(request)s

@@ -67,7 +67,7 @@ SELECT h.tenant_id, count(DISTINCT h.account_id) AS accounts,
 
 -- name: objects
 -- Objects whose rows are gone and that are still there, but for those that a hold keeps.
-SELECT tenant_id, state, count(*) AS objects, min(queued_at) AS oldest,
+SELECT tenant_id, state, count(DISTINCT uri) AS objects, min(queued_at) AS oldest,
        (array_agg(DISTINCT error))[1:3] AS examples
   FROM {schema}.object_deletion o
  WHERE (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
@@ -77,15 +77,18 @@ SELECT tenant_id, state, count(*) AS objects, min(queued_at) AS oldest,
  GROUP BY tenant_id, state ORDER BY tenant_id, state;
 
 -- name: objects_astray
--- Batches whose objects are neither queued nor gone, or which the ledger completes otherwise.
+-- Batches whose objects are neither queued nor gone, or which the ledger completes otherwise. A batch
+-- says how many objects its rows named; batches of older versions say how many rows named one.
 WITH said AS (
     SELECT c.key::bigint AS batch_id, sum(c.value::bigint) AS gone
       FROM {schema}.batch b CROSS JOIN LATERAL jsonb_each_text(b.body::jsonb -> 'completes') AS c
      WHERE b.source = 'objects' GROUP BY c.key
 ), waiting AS (
-    SELECT batch_id, count(*) AS objects FROM {schema}.object_deletion GROUP BY batch_id
+    SELECT batch_id, count(DISTINCT uri) AS objects, count(*) AS rows
+      FROM {schema}.object_deletion GROUP BY batch_id
 ), gone AS (
-    SELECT batch_id, count(*) AS objects FROM {schema}.object_deleted GROUP BY batch_id
+    SELECT batch_id, count(DISTINCT COALESCE(object_id, id)) AS objects, count(*) AS rows
+      FROM {schema}.object_deleted GROUP BY batch_id
 )
 SELECT b.tenant_id, count(*) AS batches, (array_agg(b.id::text ORDER BY b.id))[1:5] AS examples
   FROM {schema}.batch b
@@ -93,7 +96,8 @@ SELECT b.tenant_id, count(*) AS batches, (array_agg(b.id::text ORDER BY b.id))[1
   LEFT JOIN waiting w ON w.batch_id = b.id
   LEFT JOIN gone g ON g.batch_id = b.id
  WHERE b.source <> 'objects' AND (%(tenant)s::text IS NULL OR b.tenant_id = %(tenant)s)
-   AND (b.objects <> COALESCE(w.objects, 0) + COALESCE(g.objects, 0)
+   AND ((b.objects > COALESCE(w.objects, 0) + COALESCE(g.objects, 0)
+         AND b.objects <> COALESCE(w.rows, 0) + COALESCE(g.rows, 0))
         OR COALESCE(g.objects, 0) <> COALESCE(s.gone, 0))
  GROUP BY b.tenant_id ORDER BY b.tenant_id;
 
