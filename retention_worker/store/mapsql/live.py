@@ -89,7 +89,9 @@ def _statement(
     rows: list[Composable] = [SQL("{} AS c").format(table(entry.table))]
     conditions = [named, *_of_this_kind(datamap, catalog, entry, source)]
     if by_tenant:
-        path = path_to(datamap, catalog, entry.model_copy(update={"where": None}))
+        # By keys alone: whatever tenant a row says, it is its account's, and names its object.
+        whole = entry.model_copy(update={"where": None})
+        path = path_to(datamap, catalog, whole, by_keys=True)
         rows += [*path.others(), _accounts(datamap, catalog)]
         conditions += path.conditions
     return LiveSql(

@@ -170,3 +170,27 @@ def test_objects_that_a_person_who_came_back_keeps(
     derived.conn.execute("UPDATE derived SET file_id = 's3://sample-images/photo', note = 'x'")
     assert derived.drain().left == {"kept": 1}
     assert not [each for each in verify(derived.worker).wrong if each.check == "objects_kept"]
+
+
+@pytest.mark.parametrize("tenant", [None, "bolt"])
+def test_a_row_that_says_another_tenant(derived: ObjectStage, tenant: str | None) -> None:
+    """It hangs on an account by its key, so it names that account's object: it keeps it."""
+    derived.conn.execute("ALTER TABLE derived ADD tenant_id text DEFAULT 'acme'")
+    maps(
+        derived,
+        THUMBS.replace("thumbs/{value}", "{tenant}/{value}").replace(
+            "key: transaction_id,", "key: transaction_id, tenant: tenant_id,"
+        ),
+    )
+    gone, stays = derived.account(idle_days=400), derived.account(idle_days=1)
+    images_gone(derived)
+    derive(derived, gone, "THUMB", "f1")
+    derive(derived, stays, "THUMB", "f1")
+    derived.conn.execute(
+        "UPDATE derived SET tenant_id = %s WHERE transaction_id = %s",
+        [tenant, stays.transactions[0]],
+    )
+    derived.s3.put("s3://sample-images/acme/f1")
+    derived.sweep()
+    assert derived.drain().left == {"kept": 1}
+    assert derived.s3.keys("sample-images") == {"acme/f1"}
