@@ -5,6 +5,7 @@ from pathlib import Path
 
 import freezegun
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database
@@ -12,6 +13,10 @@ from tests.server import Server, start_server
 
 # The driver's own time-outs must go on while a test has frozen Python's clocks.
 freezegun.configure(extend_ignore_list=["psycopg", "psycopg_pool", "psycopg_binary"])
+
+# How fast inputs are drawn says how busy the machine is, not whether a test holds.
+settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 
 @pytest.fixture
