@@ -13,6 +13,7 @@ import pytest
 
 from retention_worker.domain.scope import Scope
 from retention_worker.service.sweep import sweep
+from retention_worker.service.watch import Watch
 from retention_worker.service.worker import Worker
 from tests.config_folder import ConfigFolder
 from tests.database import temporary_database
@@ -49,6 +50,8 @@ class Meter:
     def sweep(self) -> int:
         """Buffers of one sweep of the worker's."""
         self.clock.forward(minutes=15)
+        # The server's signs are asked for once a second: each sweep starts as if that were over.
+        self.worker.watch = Watch()
         before = self._touched()
         self.report = sweep(self.worker)
         return self._touched() - before

@@ -289,6 +289,7 @@ class Machine(RuleBasedStateMachine):
             source="cli",
             actor="test",
             reason="Art. 17",
+            in_progress=True,  # the application's transactions never end here
         )
         if person.held:
             with pytest.raises(GuardRefused):
