@@ -17,7 +17,7 @@ from retention_worker.service.ledger.replayed import Authority, Replay, Shown
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.terms import Source, Terms
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts
+from retention_worker.store import accounts, remains
 from retention_worker.store.keys import Key, parse_id
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Deadline, Session
@@ -74,11 +74,16 @@ class LaneReplay:
             there = accounts.present(session, compiled, self._tenant, list(rows), bound)
             keys = [key for key, row in rows.items() if row.subject in there]
             looked = self._look(session, keys)
+            lost = remains.lost(
+                session, compiled, self._tenant, self._scope, looked=looked, keys=keys
+            )
         self.result.gone += len(rows) - len(keys)
         for key in keys:
             row, now = rows[key], there[rows[key].subject]
             blocked = block(key, looked[row.subject])
-            if not has_credentials(looked[row.subject], self._scope):
+            if row.subject in lost:
+                self.result.keep(row, lost[row.subject])
+            elif not has_credentials(looked[row.subject], self._scope):
                 self.result.gone += 1
             elif not now.due or is_later(now.active_at, row.last_activity):
                 said = f"active since: last at {now.active_at}, erased with {row.last_activity}"

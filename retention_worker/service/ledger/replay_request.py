@@ -10,12 +10,12 @@ from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
 from retention_worker.domain.export import Line
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.decide import block, has_credentials
+from retention_worker.service.decide import block
 from retention_worker.service.ledger.replayed import Authority, Replay
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.request import TRANSACTION, RequestRun
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, requests, transactions
+from retention_worker.store import accounts, remains, requests, transactions
 from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.requests import Request
@@ -74,8 +74,12 @@ class RequestReplay:
 
     def _eligible(self, session: Session, row: Erasure) -> _Subject | None:
         subject = self._find(session, row)
-        if subject is None or not self._is_left(session, row, subject):
+        left = self._left(session, row, subject) if subject is not None else []
+        if subject is None or not left:
             self.result.gone += 1
+            return None
+        if (lost := remains.unreachable(left)) is not None:
+            self.result.keep(row, lost)
             return None
         if (since := self._since(session, row, subject)) is not None:
             self.result.keep(row, since)
@@ -122,22 +126,13 @@ class RequestReplay:
         there = accounts.present(session, compiled, row.tenant, [key], self._bound())
         return _Subject(key=key, account_key=key) if row.subject in there else None
 
-    def _is_left(self, session: Session, row: Erasure, subject: _Subject) -> bool:
-        compiled, scope = self.prepared.compiled, Scope(row.scope)
+    def _left(self, session: Session, row: Erasure, subject: _Subject) -> list[remains.Remains]:
+        """By the look that an erasure is complete by: what of it is there."""
+        known = (session, self.prepared.compiled, row.tenant, Scope(row.scope))
         if row.kind == TRANSACTION:
             owned = transactions.Owned(key=subject.key, account_key=subject.account_key)
-            return bool(transactions.is_left(session, compiled, row.tenant, owned, scope))
-        found = accounts.look(
-            session,
-            compiled,
-            row.tenant,
-            scope,
-            [subject.key],
-            cutoff=None,
-            now=self.worker.clock(),
-            max_units=1,
-        )
-        return has_credentials(found[row.subject], scope)
+            return remains.of_transaction(*known, owned)
+        return remains.of_accounts(*known, [subject.key])
 
     def _note(
         self, session: Session, row: Erasure, subject: _Subject, authority: Authority, file: str
