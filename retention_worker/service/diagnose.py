@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.datamap import DataMap
 from retention_worker.objects.inspection import Inspection
 from retention_worker.service import storecheck
-from retention_worker.service.doctor import Finding, Severity, examine, inspect, mending_sql, trial
-from retention_worker.service.doctor.trial import Trial
+from retention_worker.service.doctor import Finding, Severity, examine, mending_sql, trial
 from retention_worker.service.worker import Worker
 from retention_worker.store import examine as facts_of
 from retention_worker.store.live import stores_named
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
+from retention_worker.store.trial import Tried
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -32,7 +31,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     sql: str
     stores: tuple[Inspection, ...]
-    trials: tuple[Trial, ...] | None = None
+    trials: tuple[Tried, ...] | None = None
 
     @property
     def refused(self) -> int:
@@ -70,7 +69,7 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
         if settings.object_drain and not _refused(findings):
             names = stores_named(session, datamap, facts.catalog)
     stores = storecheck.inspect(names, settings)
-    trials = _try(worker, datamap) if tries and not _refused(findings) else None
+    trials = trial.try_entries(worker, datamap) if tries and not _refused(findings) else None
     told = trial.findings(trials) if trials is not None else ()
     return Diagnosis(
         findings=(*told, *findings, *storecheck.warnings(stores)),
@@ -78,13 +77,6 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
         stores=tuple(stores),
         trials=tuple(trials) if trials is not None else None,
     )
-
-
-def _try(worker: Worker, datamap: DataMap) -> list[Trial]:
-    with worker.pool.connection() as conn:
-        session = Session(conn, worker.settings.schema_name)
-        compiled = inspect(session, datamap, worker.settings).compiled
-    return trial.try_entries(worker, compiled, datamap) if compiled is not None else []
 
 
 def _refused(findings: Sequence[Finding]) -> bool:

@@ -74,19 +74,44 @@ def place(
                 raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
             # As the database writes it, however the person did.
             key = parse_id(found.id, len(key))
-            number = holds.place(
-                session, tenant_id, found.id, reason=reason, actor=actor, now=now, until=until
-            )
-            holds.see(session, compiled, tenant_id, [key], now=now, hold=number)
-            left = accounts.look(
-                session, compiled, tenant_id, Scope.ALL, [key], cutoff=None, now=now, max_units=1
-            )[found.id]
+            wanted = _Wanted(tenant_id=tenant_id, key=key, reason=reason, until=until)
+            return _place(session, compiled, wanted, actor, now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """A hold to place; `key` is that of an account which the caller has locked."""
+
+    tenant_id: str
+    key: Key
+    reason: str
+    until: datetime | None
+
+
+def _place(
+    session: Session, compiled: CompiledMap, wanted: _Wanted, actor: str, now: datetime
+) -> Placed:
+    """Place it, and let it see what the account has."""
+    tenant_id, name, keys = wanted.tenant_id, id_text(wanted.key), [wanted.key]
+    number = holds.place(
+        session,
+        tenant_id,
+        name,
+        reason=wanted.reason,
+        actor=actor,
+        now=now,
+        until=wanted.until,
+    )
+    holds.see(session, compiled, tenant_id, keys, now=now, hold=number)
+    left = accounts.look(
+        session, compiled, tenant_id, Scope.ALL, keys, cutoff=None, now=now, max_units=1
+    )[name]
     return Placed(
         id=number,
         tenant_id=tenant_id,
-        account=found.id,
+        account=name,
         credentials_left=left.has_biometric or left.has_other,
-        until=until,
+        until=wanted.until,
     )
 
 
@@ -152,51 +177,19 @@ def move(
                 hold for hold in holds.listed(session, tenant_id, now) if hold.account_id == name
             ]
             if not mine:
-                raise UnknownSubject(
-                    f"account {account!r} of tenant {tenant_id!r} has no active hold"
-                )
+                raise _no_hold(account, tenant_id)
             found = subject.lock_account(session, compiled, new_tenant, parse_id(to, width))
             if found is None:
                 raise UnknownSubject(f"tenant {new_tenant!r} has no account {to!r}")
-            return [
-                _move(session, compiled, hold, (new_tenant, found.id), reason, actor, now)
-                for hold in mine
-            ]
-
-
-def _move(  # noqa: PLR0917 - one hold, where to, and why
-    session: Session,
-    compiled: CompiledMap,
-    hold: Hold,
-    to: tuple[str, str],
-    reason: str,
-    actor: str,
-    now: datetime,
-) -> Placed:
-    tenant_id, account = to
-    key = parse_id(account, len(compiled.accounts.id_columns))
-    number = holds.place(
-        session,
-        tenant_id,
-        account,
-        reason=f"{hold.reason} (hold {hold.id} of account {hold.account_id}: {reason})",
-        actor=actor,
-        now=now,
-        until=hold.until,
-    )
-    holds.see(session, compiled, tenant_id, [key], now=now, hold=number)
-    said = f"moved to account {account}: {reason}"
-    holds.succeed(session, hold, number, reason=said, actor=actor, now=now)
-    left = accounts.look(
-        session, compiled, tenant_id, Scope.ALL, [key], cutoff=None, now=now, max_units=1
-    )[account]
-    return Placed(
-        id=number,
-        tenant_id=tenant_id,
-        account=account,
-        credentials_left=left.has_biometric or left.has_other,
-        until=hold.until,
-    )
+            key, said = parse_id(found.id, width), f"moved to account {found.id}: {reason}"
+            moved = []
+            for hold in mine:
+                why = f"{hold.reason} (hold {hold.id} of account {hold.account_id}: {reason})"
+                wanted = _Wanted(tenant_id=new_tenant, key=key, reason=why, until=hold.until)
+                placed = _place(session, compiled, wanted, actor, now)
+                holds.succeed(session, hold, placed.id, reason=said, actor=actor, now=now)
+                moved.append(placed)
+            return moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +240,10 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
         for tenant_id, keys in _pages(compiled, found)
         for name in holds.in_place(session, compiled, tenant_id, keys)
     }
-    seen = holds.whereabouts(session, compiled, [each.id for each in found])
+    seen: dict[int, list[holds.Sighting]] = {}
+    for start in range(0, len(found), _PAGE):
+        page = [each.id for each in found[start : start + _PAGE]]
+        seen |= holds.whereabouts(session, compiled, page)
     located = []
     for each in found:
         in_place = (each.tenant_id, each.account_id) in there
@@ -255,7 +251,7 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
         elsewhere = dict.fromkeys(
             (sighting.tenant, sighting.account)
             for sighting in seen.get(each.id, [])
-            if not sighting.own and (sighting.kind != ACCOUNT or not in_place)
+            if sighting.kind != ACCOUNT or not in_place
         )
         located.append(Listed(hold=each, in_place=in_place, elsewhere=tuple(elsewhere)))
     return located

@@ -95,10 +95,7 @@ def _warnings(
     compiled, ids = prepared.compiled, [file.policy.tenant_id for file in chosen]
     empty = accounts.without_accounts(session, compiled, ids)
     skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
-    return (
-        *warnings.of_policies(session, compiled, chosen, empty),
-        *warnings.of_activity(session, compiled, chosen, now, skew),
-    )
+    return warnings.told(session, compiled, chosen, empty=empty, now=now, skew=skew)
 
 
 def _work(

@@ -274,7 +274,7 @@ class RequestRun:
         if request.kind != TRANSACTION:
             return remains.of_accounts(*known, request.scope, [key])
         owned = Owned(key=request.subject_key, account_key=key)
-        if transactions.is_left(*known, owned, request.scope) is None:
+        if not transactions.belongs(*known, owned):
             raise UnknownSubject("the transaction belongs to another account by now: ask again")
         return remains.of_transaction(*known, request.scope, owned)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from retention_worker import __version__
 from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
-from retention_worker.domain.report import LaneReport, ReportWarning, SweepReport
+from retention_worker.domain.report import LaneReport, SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service import guard, holds, warnings
 from retention_worker.service.applied import apply_policy
@@ -153,7 +153,14 @@ class _Sweep:
             together = lanes.of_tenants(session, everyone) if len(everyone) > len(files) else states
             compiled = self.prepared.compiled
             self.empty = accounts.without_accounts(session, compiled, sorted(new))
-            self.warnings = tuple(self._warnings(session, list(files.values())))
+            self.warnings = warnings.told(
+                session,
+                compiled,
+                list(files.values()),
+                empty=self.empty,
+                now=self.now,
+                skew=timedelta(seconds=self.worker.settings.max_clock_skew_seconds),
+            )
         for each in self.warnings:
             _log.warning(each.code, tenant=each.tenant, message=each.message)
         for tenant in files.keys() - self.stale:  # by now that is committed
@@ -173,12 +180,6 @@ class _Sweep:
             if reach is not None:
                 found[state.scope] = reach
         return [(files[tenant], found) for tenant, found in order.items()]
-
-    def _warnings(self, session: Session, files: Sequence[PolicyFile]) -> Iterator[ReportWarning]:
-        compiled = self.prepared.compiled
-        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
-        yield from warnings.of_policies(session, compiled, files, self.empty)
-        yield from warnings.of_activity(session, compiled, files, self.now, skew)
 
     def _apply_policies(
         self, session: Session, files: dict[str, PolicyFile], states: Sequence[LaneState]

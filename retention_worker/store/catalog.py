@@ -77,6 +77,10 @@ class Table:
         wanted = frozenset(columns)
         return any(key <= wanted for key in self.unique_keys)
 
+    def stands_alone(self, key: Iterable[str], tenant: str | None) -> bool:
+        """Whether a key tells its row from all others without the tenant; None: there is none."""
+        return tenant is None or self.proves_unique(key)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey:

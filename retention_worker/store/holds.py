@@ -109,7 +109,7 @@ def in_place(
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """An account that has something that a hold has seen; `own`: it is the hold's account.
+    """An account, not the hold's own, that has something that a hold has seen.
 
     `kind` is account where only the id is that of one that the hold was placed on before.
     """
@@ -118,13 +118,12 @@ class Sighting:
     kind: str
     tenant: str | None
     account: str
-    own: bool
 
 
 def whereabouts(
     session: Session, compiled: CompiledMap, holds: Sequence[int]
 ) -> dict[int, list[Sighting]]:
-    """Where what these holds have seen is now, by hold."""
+    """Where else what these holds have seen is now, by hold."""
     found: dict[int, list[Sighting]] = {}
     parameters = {"tenant": None, "holds": list(holds)}
     for row in session.rows(compiled.holds.whereabouts, parameters):

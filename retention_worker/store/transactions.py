@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.domain.scope import Scope
 from retention_worker.store.keys import Key, id_text, key_parameters, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.reached import instant
@@ -17,10 +16,10 @@ from retention_worker.store.session import Session
 __all__ = [
     "Owned",
     "Shown",
+    "belongs",
     "counts",
     "find",
     "in_progress",
-    "is_left",
     "objects",
     "show",
 ]
@@ -156,15 +155,13 @@ def objects(session: Session, tenant_id: str, owned: Owned) -> dict[str, dict[st
     return pending
 
 
-def is_left(
-    session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned, scope: Scope
-) -> bool | None:
-    """Whether credentials of the scope are there; None: it is another account's by now."""
+def belongs(session: Session, compiled: CompiledMap, tenant_id: str, owned: Owned) -> bool:
+    """Whether the account still has the transaction: it may have been moved to another one."""
     sql = compiled.transactions
     assert sql is not None
     found = session.value(
-        sql.left[scope],
+        sql.belongs,
         {"tenant": tenant_id, "transaction": list(owned.key)}
         | key_parameters([owned.account_key], len(compiled.accounts.id_columns)),
     )
-    return None if found is None else bool(found)
+    return bool(found)

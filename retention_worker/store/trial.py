@@ -18,11 +18,21 @@ __all__ = ["Tried", "sample", "try_account"]
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What came of one entry's statement: how many rows it took, or why it was refused."""
+    """What came of one entry's statement: how many rows it took, or why it was refused.
+
+    Neither: no account has rows of it, or all were in use.
+    """
 
     entry: str
     rows: int = 0
     error: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """`refused`, `tried`, or `nothing to try`."""
+        if self.error is not None:
+            return "refused"
+        return "tried" if self.rows else "nothing to try"
 
 
 def sample(

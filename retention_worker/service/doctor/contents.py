@@ -10,7 +10,7 @@ from retention_worker.domain.errors import DriftError, SchemaError, StatementFai
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
-from retention_worker.service.warnings import of_policies, refused_words
+from retention_worker.service.warnings import refused_words, unmatched
 from retention_worker.store import accounts
 from retention_worker.store.examine import (
     TooSlow,
@@ -99,14 +99,13 @@ def tenants(session: Session, case: Case, files: Sequence[PolicyFile]) -> Iterat
         rest = [file for tenant_id, file in by_id.items() if tenant_id not in refused]
         ids = [file.policy.tenant_id for file in rest]
         empty = accounts.without_accounts(session, compiled, ids)
-        unmatched = list(of_policies(session, compiled, rest, empty))
+        nobody = list(unmatched(session, compiled, rest, empty))
     except (DriftError, StatementFailed):
         return  # other checks tell why: columns, privileges, statements
     for tenant_id in refused:
         yield wrong("tenant", by_id[tenant_id].path, f"tenant_id {refused_words(compiled)}")
-    for each in unmatched:
-        path, _, message = each.message.partition(": ")
-        yield wrong("tenant", path, message)
+    for file, words in nobody:
+        yield wrong("tenant", file.path, words)
 
 
 def activity(session: Session, case: Case) -> Iterator[Finding]:

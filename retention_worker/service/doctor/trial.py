@@ -9,7 +9,6 @@ rows, each account locked as a batch would lock it, and rolled back. What a roll
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.errors import BatchTimeout, RetentionWorkerError
@@ -18,12 +17,13 @@ from retention_worker.service.doctor.finding import Finding, wrong
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, remains, trial
 from retention_worker.store.keys import Key
-from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.pool import Connection, reading, trying
 from retention_worker.store.session import Deadline, Session
+from retention_worker.store.trial import Tried
 from retention_worker.store.verify import Looks
 
-__all__ = ["Trial", "findings", "try_entries"]
+__all__ = ["findings", "try_entries"]
 
 # More tell nothing new: the statements are the same for all.
 _ACCOUNTS = 3
@@ -32,30 +32,12 @@ _KEPT = "row(s) were still there: a trigger or a rule keeps them"
 _DEADLINE_MS = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What came of trying one entry: on how many rows; `error` is what refused it.
-
-    Neither: no account has rows of it, or all were in use.
-    """
-
-    entry: str
-    rows: int = 0
-    error: str | None = None
-
-    @property
-    def outcome(self) -> str:
-        """`refused`, `tried`, or `nothing to try`."""
-        if self.error is not None:
-            return "refused"
-        return "tried" if self.rows else "nothing to try"
-
-
-def try_entries(worker: Worker, compiled: CompiledMap, datamap: DataMap) -> list[Trial]:
+def try_entries(worker: Worker, datamap: DataMap) -> list[Tried]:
     """Try every entry on accounts that have rows of it; nothing stays changed."""
     rows: dict[str, int] = {}
     errors: dict[str, str] = {}
     with worker.pool.connection() as conn:
+        compiled = compile_map(conn, datamap, worker.settings.schema_name)
         looks = Looks(datamap, compiled.catalog, worker.settings.schema_name)
         for tenant_id, key in _sample(worker, conn, compiled, looks):
             for each in _try(worker, conn, compiled, tenant_id, key):
@@ -63,12 +45,12 @@ def try_entries(worker: Worker, compiled: CompiledMap, datamap: DataMap) -> list
                 if each.error is not None:
                     errors.setdefault(each.entry, each.error)
     return [
-        Trial(entry=each.name, rows=rows.get(each.name, 0), error=errors.get(each.name))
+        Tried(entry=each.name, rows=rows.get(each.name, 0), error=errors.get(each.name))
         for each in datamap.credentials
     ]
 
 
-def findings(trials: list[Trial]) -> Iterator[Finding]:
+def findings(trials: list[Tried]) -> Iterator[Finding]:
     """What was refused."""
     for each in trials:
         if each.error is not None:
@@ -93,7 +75,7 @@ def _sample(
 
 def _try(
     worker: Worker, conn: Connection, compiled: CompiledMap, tenant_id: str, key: Key
-) -> list[trial.Tried]:
+) -> list[Tried]:
     schema_name = worker.settings.schema_name
     try:
         with trying(conn):
@@ -106,10 +88,10 @@ def _try(
             kept = [each for each in left if each.entry not in refused and not each.unreachable]
             return [
                 *tried,
-                *(trial.Tried(entry=each.entry, error=f"{each.rows} {_KEPT}") for each in kept),
+                *(Tried(entry=each.entry, error=f"{each.rows} {_KEPT}") for each in kept),
             ]
     except BatchTimeout:
         return []  # somebody uses it: there are others
     except RetentionWorkerError as exc:
         name = compiled.entries[0].entry.name  # the lock itself, or the look, is refused
-        return [trial.Tried(entry=name, error=str(exc))]
+        return [Tried(entry=name, error=str(exc))]

@@ -37,7 +37,6 @@ class OfTransaction:
     """An entry's statements for one transaction of a locked account, named by `transaction`."""
 
     erase: Composed
-    exists: Composable
     count: Composed
 
 
@@ -180,7 +179,6 @@ class _Builder:
         mine = of_this_transaction(self.catalog, self.path)
         return OfTransaction(
             erase=self.erase([*changed, mine]),
-            exists=self.path.exists(*changed, mine),
             count=self.count([*changed, mine]),
         )
 

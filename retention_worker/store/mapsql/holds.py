@@ -48,8 +48,8 @@ class HoldSql:
     one, NULL where none counts. `active` returns the rows of those holds. `see` notes what hangs on
     accounts that are where their active holds were placed; parameter `hold` (NULL: every hold).
     `in_place` returns the ids (`id`) of those accounts that are there. `whereabouts` returns, for
-    the holds of `holds`, the accounts that have rows that a hold has seen: `hold_id`, `kind`,
-    `tenant`, `account` and whether that is the hold's `own`.
+    the holds of `holds`, the accounts beside the hold's own that have rows that a hold has seen:
+    `hold_id`, `kind`, `tenant`, `account`.
     """
 
     held: Composable
@@ -90,9 +90,7 @@ class _Builder:
         self._accounts = datamap.accounts
         self._info = catalog.table(datamap.accounts.table)
         self._keys = account_keys(self._info, datamap.accounts.id)
-        self._alone = datamap.accounts.tenant is None or self._info.proves_unique(
-            datamap.accounts.id
-        )
+        self._alone = self._info.stands_alone(datamap.accounts.id, datamap.accounts.tenant)
         self._seen = tuple(self._rows_seen(entries))
 
     def build(self) -> HoldSql:
@@ -248,11 +246,11 @@ class _Builder:
         found = [(each.kind, each.sources, each.is_subject, each.conditions) for each in self._seen]
         parts = [
             SQL(
-                "SELECT s.hold_id, s.kind, {tenant}::text AS tenant, k.id AS account, "
-                "COALESCE({is_tenant}, FALSE) AND k.id = h.account_id AS own "
+                "SELECT s.hold_id, s.kind, {tenant}::text AS tenant, k.id AS account "
                 "FROM {schema}.hold h JOIN {schema}.hold_subject s ON s.hold_id = h.id, "
                 "{owner}, {rows} WHERE h.id = ANY (%(holds)s::bigint[]) AND s.kind = {kind} "
-                "AND {is_subject} AND {conditions}"
+                "AND {is_subject} AND {conditions} "
+                "AND NOT (COALESCE({is_tenant}, FALSE) AND k.id = h.account_id)"
             ).format(
                 tenant=tenant,
                 is_tenant=is_tenant,
@@ -265,7 +263,7 @@ class _Builder:
             )
             for kind, rows, is_subject, conditions in [*found, *self._accounts_seen()]
         ]
-        return SQL("SELECT DISTINCT * FROM ({}) AS w ORDER BY 1, 2, 3, 4 LIMIT 10000").format(
+        return SQL("SELECT DISTINCT * FROM ({}) AS w ORDER BY 1, 2, 3, 4").format(
             listed(parts, " UNION ALL ")
         )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import TRANSACTION, DataMap, Transactions
-from retention_worker.domain.scope import Scope
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import (
@@ -42,8 +41,8 @@ class TransactionSql:
     `find` gives the account's and the transaction's key as text arrays, and whether it is still in
     progress; `account` (a text array, or NULL) is the account that it must be of. `show` takes the
     same and gives what may be shown of it: `metadata` and `decision` as objects, `state` as text
-    and `created_at` as the text of an instant (both NULL where the map names none). `left` gives,
-    by scope, whether a credential of the transaction of `k` is there. `in_progress` gives the keys
+    and `created_at` as the text of an instant (both NULL where the map names none). `belongs`
+    counts the transaction where it is of the account of `k`. `in_progress` gives the keys
     of an account's transactions that have not ended, `limit` of them. `counts` gives `name`,
     `erased` (rows that are there) and `queued` (objects that they name) of each entry; None where
     no entry is of a transaction.
@@ -53,7 +52,7 @@ class TransactionSql:
     find: Composed
     show: Composed
     in_progress: Composed
-    left: dict[Scope, Composed]
+    belongs: Composed
     counts: Composed | None
 
 
@@ -68,7 +67,7 @@ def transaction_sql(
         find=_found(datamap, catalog, []),
         show=_found(datamap, catalog, _shown(datamap, catalog)),
         in_progress=_unended(datamap, catalog),
-        left={scope: _left(datamap, catalog, entries, scope) for scope in Scope},
+        belongs=_belongs(datamap, catalog),
         counts=_counts(entries),
     )
 
@@ -169,22 +168,11 @@ def _is_wanted(catalog: Catalog, datamap: DataMap, alias: str) -> Composable:
     return all_of(has_values(key_of(alias, info, key), key_parameters(info, key, "transaction")))
 
 
-def _left(
-    datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql], scope: Scope
-) -> Composed:
-    found = [
-        entry.of_transaction.exists
-        for entry in entries
-        if entry.of_transaction is not None and scope.covers(entry.entry.class_)
-    ]
+def _belongs(datamap: DataMap, catalog: Catalog) -> Composed:
     path = top_path(datamap, catalog, TRANSACTION)
-    sources = [*path.others(), SQL("{} AS c").format(table(path.target))]
-    keys = account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id)
-    # The account must still own the transaction: it may have been moved to another one.
-    return SQL("SELECT ({}) AS is_left FROM {} WHERE EXISTS (SELECT 1 FROM {} WHERE {})").format(
-        listed(found, " OR ") if found else SQL("FALSE"),
-        keys,
-        listed(sources),
+    return SQL("SELECT count(*) AS found FROM {}, {} WHERE {}").format(
+        listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
+        account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id),
         all_of([*path.conditions, _is_wanted(catalog, datamap, "c")]),
     )
 

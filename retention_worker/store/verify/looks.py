@@ -81,7 +81,7 @@ class Looks:
     @property
     def alone(self) -> bool:
         """Whether an account's id tells it from all others without a tenant."""
-        return self._accounts.tenant is None or self._info.proves_unique(self._accounts.id)
+        return self._info.stands_alone(self._accounts.id, self._accounts.tenant)
 
     def some(self, entry: Credential) -> Composed:
         """A few accounts that have rows of an entry: `tenant` and `account`; parameter: limit."""
@@ -261,8 +261,7 @@ class Looks:
 
     def strangers(self) -> Composed | None:
         """Accounts that were erased for another tenant than their own; None where ids repeat."""
-        tenant = self._accounts.tenant
-        if tenant is None or not self._info.proves_unique(self._accounts.id):
+        if self._accounts.tenant is None or not self.alone:
             return None
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
