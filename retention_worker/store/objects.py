@@ -156,14 +156,19 @@ def spoken_for(session: Session, uris: Collection[str], now: datetime, *, shared
 
 def same_objects(session: Session, claimed: Sequence[Claimed]) -> list[Claimed]:
     """Further rows of the outbox that name the same objects, whoever's they are."""
+    mine = {each.id for each in claimed}
     rows = session.rows(
         "objects.same_objects",
         {
             "uris": sorted({each.uri for each in claimed}),
-            "ids": [each.id for each in claimed],
+            "batches": sorted({each.batch_id for each in claimed}),
         },
     )
-    return [Claimed(**(row | {"state": _STATES[row["state"]]}), is_along=True) for row in rows]
+    return [
+        Claimed(**(row | {"state": _STATES[row["state"]]}), is_along=True)
+        for row in rows
+        if row["id"] not in mine
+    ]
 
 
 def put_back(session: Session, objects: Sequence[PutBack], now: datetime) -> None:

@@ -13,7 +13,8 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema_name, c.relname AS table_name,
 -- type compares, whatever the search_path: the default B-tree's, else the default hash's.
 SELECT a.attrelid::bigint AS oid, a.attname AS name, n.nspname AS type_schema,
        t.typname AS type_name, a.attnotnull AS not_null, base.oid::bigint AS base,
-       COALESCE(
+       -- Types that PostgreSQL comes with have low numbers and their operators in pg_catalog.
+       CASE WHEN base.oid < 16384::oid THEN 'pg_catalog' ELSE COALESCE(
            (SELECT s.nspname
               FROM pg_catalog.pg_opclass c
               JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod
@@ -25,7 +26,7 @@ SELECT a.attrelid::bigint AS oid, a.attname AS name, n.nspname AS type_schema,
               JOIN pg_catalog.pg_namespace s ON s.oid = p.oprnamespace
              WHERE c.opcintype = base.oid AND c.opcdefault AND m.amname IN ('btree', 'hash')
              ORDER BY m.amname LIMIT 1),
-           'pg_catalog') AS operators
+           'pg_catalog') END AS operators
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

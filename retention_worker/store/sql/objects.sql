@@ -60,11 +60,15 @@ SELECT q.uri FROM {schema}.hold h
    AND q.uri = ANY (%(uris)s::text[]);
 
 -- name: same_objects
--- Further rows of the outbox that name one of these objects: they go with it.
+-- Further rows of the outbox that name one of these objects, and go with it: any that are shared, and
+-- of others those of the same batches (`uri` has an index only where rows share objects).
 SELECT o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state, o.attempts
   FROM unnest(%(uris)s::text[]) AS u (uri)
-  JOIN {schema}.object_deletion o ON o.uri = u.uri
- WHERE o.id <> ALL (%(ids)s::bigint[]);
+  JOIN {schema}.object_deletion o ON o.uri = u.uri AND o.shared
+ UNION ALL
+SELECT o.id, o.tenant_id, o.account_id, o.batch_id, o.entry, o.uri, o.shared, o.state, o.attempts
+  FROM {schema}.object_deletion o
+ WHERE o.batch_id = ANY (%(batches)s::bigint[]) AND NOT o.shared AND o.uri = ANY (%(uris)s::text[]);
 
 -- name: put_back
 -- Objects that are still there: in which state, why, and when they are asked for again.
