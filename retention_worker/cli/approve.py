@@ -46,7 +46,7 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     at_most: Annotated[
         int | None,
         typer.Option(
-            "--at-most", min=1, metavar="N", help="Accounts a lane. Default: as many as are due."
+            "--at-most", min=1, metavar="N", help="Refuse where more accounts of a lane are due."
         ),
     ] = None,
     lasts: Annotated[
@@ -101,7 +101,7 @@ def _shown(
     from retention_worker.service import approve as service
 
     if plan is not None:
-        lanes: Sequence[LanePlan] = service.read_plan(plan)
+        lanes: Sequence[LanePlan] = service.read_plan(worker, plan)
         lanes = [lane for lane in lanes if scope in {None, lane.scope}]
         if not lanes:
             raise ConfigurationError(f"{plan}: nothing in this plan waits for an approval")

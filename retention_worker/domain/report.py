@@ -11,6 +11,7 @@ from retention_worker.domain.chain import stamp
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.object import DrainReport
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.shown import Shown
 
 __all__ = ["LanePlan", "LaneReport", "PlanReport", "ReportWarning", "SweepReport"]
 
@@ -118,7 +119,8 @@ class LanePlan:
     """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
 
     `errors`: accounts that are due and that a sweep could not erase. `place`: where the lane stood,
-    so that an approval is of what was shown; None: not known.
+    so that an approval is of what was shown; None: not known. `shown`: which accounts are due, of a
+    lane that waits for a person.
     """
 
     tenant: str
@@ -134,6 +136,7 @@ class LanePlan:
     stop_reason: StopReason | None = None
     reason: str | None = None
     place: str | None = None
+    shown: Shown | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -163,6 +166,7 @@ class LanePlan:
             stop_reason=StopReason(lane["stop_reason"]) if lane["stop_reason"] else None,
             reason=lane["reason"],
             place=lane.get("place"),
+            shown=Shown.from_text(lane["shown"]) if lane.get("shown") is not None else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -181,6 +185,7 @@ class LanePlan:
             "stop_reason": self.stop_reason,
             "reason": self.reason,
             "place": self.place,
+            "shown": self.shown.to_text() if self.shown is not None else None,
         }
 
 

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from retention_worker.configfiles.policies import PolicyFile, load_policies
+from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan, PlanReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.plan import plan
 from retention_worker.service.prepare import tenant_id_of
+from retention_worker.service.work import cutoff_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, lanes
 from retention_worker.store.approvals import Grant
@@ -23,13 +24,17 @@ from retention_worker.store.migrations import check
 from retention_worker.store.pool import reading, writing
 from retention_worker.store.session import Session
 
-__all__ = ["Approved", "ChangedSince", "approve", "given", "waiting"]
+__all__ = ["Approved", "ChangedSince", "MoreThanSaid", "approve", "given", "waiting"]
 
 
 T = TypeVar("T")
 
 # Lanes whose locks are held together: a batch of such a lane waits no longer than for these.
 _AT_ONCE = 100
+
+
+class MoreThanSaid(NeedsPerson):
+    """More accounts are due than the person said may go: nothing would."""
 
 
 class ChangedSince(NeedsPerson):
@@ -59,18 +64,35 @@ def waiting(worker: Worker, tenant: str, scope: Scope | None) -> PlanReport:
     return PlanReport(at=report.at, lanes=tuple(found))
 
 
-def read_plan(path: Path) -> list[LanePlan]:
+def read_plan(worker: Worker, path: Path) -> list[LanePlan]:
     """The waiting lanes of a plan that was saved with `plan --json`.
 
     Raises:
-        ConfigurationError: the file is missing, or is no such plan; nothing was approved.
+        ConfigurationError: the file is missing, or is no such plan, or one of a time that has not
+            come; nothing was approved.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
+        at = datetime.fromisoformat(content["at"])
         lanes = [LanePlan.from_json(each) for each in content["lanes"]]
+        to_come = at > _latest(worker)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ConfigurationError(f"{path}: no plan: save one with `plan --json > FILE`") from exc
+    if to_come:
+        raise ConfigurationError(f"{path}: {_to_come(at)}")
     return [lane for lane in lanes if lane.stop_reason is StopReason.WAITING]
+
+
+def _latest(worker: Worker) -> datetime:
+    """The latest instant that is not to come, as far as clocks agree."""
+    return worker.clock() + timedelta(seconds=worker.settings.max_clock_skew_seconds)
+
+
+def _to_come(at: datetime) -> str:
+    return (
+        f"a plan for {at:%Y-%m-%d %H:%M} UTC, which has not come: nothing was approved; save one "
+        "of now with `plan --json`"
+    )
 
 
 def approve(
@@ -82,7 +104,7 @@ def approve(
     lasts: timedelta,
     at_most: int | None = None,
 ) -> list[Approved]:
-    """Let lanes go: the accounts with activity up to each plan's cutoff, under its policy.
+    """Let lanes go: the accounts that each plan has shown, up to its cutoff, under its policy.
 
     Args:
         worker: the parts.
@@ -90,15 +112,27 @@ def approve(
         reason: why, for the record.
         actor: who.
         lasts: how long the approval counts.
-        at_most: how many accounts a lane; where it is None, as many as were due.
+        at_most: refuse where more accounts of a lane are due.
 
     Raises:
-        ConfigurationError: nothing was shown that could be approved.
+        ConfigurationError: nothing was shown that could be approved, or only for a time to come.
+        MoreThanSaid: more than `at_most` accounts of a lane are due; nothing was approved.
         ChangedSince: a lane is not as it was shown; those that are, were approved.
     """
     lanes_shown = [lane for lane in shown if lane.scope and lane.cutoff and lane.due]
     if not lanes_shown:
         raise ConfigurationError("nothing waits for an approval")
+    for lane in lanes_shown:
+        if lane.shown is None:
+            raise ConfigurationError(
+                f"the plan of tenant {lane.tenant!r} does not say which accounts are due: save it "
+                "again with `plan --json`"
+            )
+        if at_most is not None and lane.due > at_most:
+            raise MoreThanSaid(
+                f"{lane.due} accounts of tenant {lane.tenant!r} are due ({lane.scope}), more than "
+                f"the {at_most} that may go: nothing was approved"
+            )
     settings, now = worker.settings, worker.clock()
     policies = load_policies(settings.config_dir, settings.bounds)
     grants = [
@@ -108,12 +142,13 @@ def approve(
                 tenant_id=tenant_id_of(policies, lane.tenant, single=False),
                 scope=_known(lane.scope),
                 policy_digest=_known(lane.policy_digest),
-                cutoff=_known(lane.cutoff),
+                cutoff=_come(worker, policies, lane),
                 at_most=at_most or lane.due,
                 actor=actor,
                 reason=reason,
                 now=now,
                 expires_at=now + lasts,
+                shown=_known(lane.shown),
             ),
         )
         for lane in lanes_shown
@@ -160,6 +195,21 @@ def _known(value: T | None) -> T:
     """A lane that was shown as due has a scope, a cutoff and a policy."""
     assert value is not None
     return value
+
+
+def _come(worker: Worker, policies: PolicySet, lane: LanePlan) -> datetime:
+    """The cutoff that was shown, if it is one of today's.
+
+    Raises:
+        ConfigurationError: by the policy that is in effect it is not.
+    """
+    cutoff, file = _known(lane.cutoff), policies.files.get(lane.tenant)
+    if file is None or file.policy.digest != lane.policy_digest:
+        return cutoff  # counts for nothing until that policy is in effect
+    latest = cutoff_of(file, _known(lane.scope), _latest(worker), worker.settings.bounds)
+    if latest is None or cutoff > latest:
+        raise ConfigurationError(_to_come(cutoff))
+    return cutoff
 
 
 def _note(session: Session, lane: LanePlan, grant: Grant) -> list[Approved]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from retention_worker.domain.chain import SWEEP
 from retention_worker.domain.lane import LaneState, StopReason
 from retention_worker.service.erasing import LaneErasing
+from retention_worker.service.guard import OTHERS
 from retention_worker.service.pace import Pacing
 from retention_worker.service.terms import Outcome, Source, Terms
 from retention_worker.service.triage import Sorted, Triage
@@ -119,7 +120,11 @@ class Batch:
         self._note(lane, sorted_)
         if counts.rows or accounts_erased:
             self._release()
-        spent = self.permit < 1 and sorted_.cut
+        waits = None
+        if sorted_.other and not accounts_erased:
+            waits = OTHERS
+        elif self.permit < 1 and sorted_.cut:
+            waits = "more accounts are due than may go: look at `plan`, then `approve`"
         return Outcome(
             candidates=len(found),
             processed=sorted_.processed,
@@ -127,10 +132,8 @@ class Batch:
             rows=sum(counts.rows.values()),
             more=len(found) >= self.limit or sorted_.processed < len(found),
             partial=sorted_.large is not None,
-            stop=StopReason.WAITING if spent else None,
-            reason="more accounts are due than may go: look at `plan`, then `approve`"
-            if spent
-            else None,
+            stop=StopReason.WAITING if waits else None,
+            reason=waits,
         )
 
     def _release(self) -> None:
@@ -184,7 +187,11 @@ class Batch:
             now=terms.now,
             limit=self.limit,
         )
-        return {id_text(row.key): row for row in rows}
+        found = {id_text(row.key): row for row in rows}
+        if terms.shown is None:
+            return found
+        # The others are for what may go without a person.
+        return {name: row for name, row in found.items() if name in terms.shown}
 
     def _candidates(self, lane: LaneState, waiting: Mapping[str, Deferred]) -> list[Candidate]:
         if self.source.name == Source.DEFERRED:

@@ -13,7 +13,7 @@ from retention_worker.domain.allowance import Allowance, Flow, refilled
 from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.lane import LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.survey import Survey, count_up_to, due_at_most
+from retention_worker.service.survey import Survey, any_other, count_up_to, due_at_most
 from retention_worker.settings import Settings
 from retention_worker.store import accounts, control
 from retention_worker.store.approvals import Approval
@@ -21,8 +21,12 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
 
-__all__ = ["Judge", "Verdict", "start_time"]
+__all__ = ["OTHERS", "Judge", "Verdict", "start_time"]
 
+OTHERS = (
+    "accounts are due that are not among those that were shown and approved: look at `plan` and "
+    "approve again"
+)
 # More than any database has accounts.
 _COUNT_LIMIT = 10**12
 
@@ -107,9 +111,9 @@ class Judge:
         """
         if approval is None and self.is_off:
             return Verdict(permit=sys.maxsize)
-        due = due_at_most(session, survey, _COUNT_LIMIT) - gone
         if approval is not None:
-            return self._approved(session, survey, approval, due)
+            return self._approved(session, survey, approval)
+        due = due_at_most(session, survey, _COUNT_LIMIT) - gone
         allowance = self._allowance(session, survey, due)
         limit = math.floor(allowance.accounts)
         if due > limit:
@@ -119,18 +123,12 @@ class Judge:
             due = exact
         return self._together(session, due, allowance, survey.now)
 
-    def _approved(self, session: Session, survey: Survey, approval: Approval, due: int) -> Verdict:
-        """As many as are due of what was shown: what is left over lets nothing else go."""
-        limit = approval.remaining
-        if due > limit:
-            due = count_up_to(session, survey, limit)
-        if due <= limit:
-            return Verdict(permit=due)
-        return Verdict(
-            permit=0,
-            reason=f"more accounts are due than the {limit} that were shown and approved: "
-            "look at `plan` and approve again",
-        )
+    @staticmethod
+    def _approved(session: Session, survey: Survey, approval: Approval) -> Verdict:
+        """Those that were shown may go; where others are due, too, a person looks again."""
+        if not any_other(session, survey):
+            return Verdict(permit=approval.remaining)
+        return Verdict(permit=0, reason=OTHERS)
 
     def _allowance(self, session: Session, survey: Survey, due: int) -> Allowance:
         """The lane's allowance; it is refilled only where it would not do, which costs a count."""

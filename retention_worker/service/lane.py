@@ -33,7 +33,7 @@ _RECONNECTS = 3
 # else it ends, the next sweep goes on with the same approval.
 _ENDS_APPROVAL = {
     StopReason.EXHAUSTED: "everything that was shown is erased",
-    StopReason.WAITING: "more is due than was shown",
+    StopReason.WAITING: "others are due than were shown",
     StopReason.POLICY_CHANGED: "the policy changed",
 }
 
@@ -110,7 +110,9 @@ class LaneRun:
         self._begin(conn)
         if (approval := self._approval(conn)) is not None:
             cutoff = min(self.terms.cutoff, approval.cutoff)
-            approved = replace(self.terms, cutoff=cutoff, approval=approval.id)
+            approved = replace(
+                self.terms, cutoff=cutoff, approval=approval.id, shown=approval.shown
+            )
             ending = self._stage(conn, approved, approval)
             if ending.stop in _ENDS_APPROVAL:
                 self._end_approval(conn, _ENDS_APPROVAL[ending.stop])
@@ -153,7 +155,12 @@ class LaneRun:
             lane = lanes.read(self._session(conn), terms.tenant_id, terms.scope)
         keys, end, looked = self._look_behind(conn, lane, terms)
         survey = Survey(
-            compiled=self.compiled, lane=lane, cutoff=terms.cutoff, now=terms.now, behind=keys
+            compiled=self.compiled,
+            lane=lane,
+            cutoff=terms.cutoff,
+            now=terms.now,
+            behind=keys,
+            shown=terms.shown,
         )
         with writing(conn):
             session = self._session(conn)

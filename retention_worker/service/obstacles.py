@@ -17,6 +17,7 @@ from retention_worker.domain.tenant import TenantId
 from retention_worker.service.worker import Worker
 from retention_worker.store import approvals, control, holds, lanes
 from retention_worker.store import explain as store
+from retention_worker.store.keys import id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.session import Session
@@ -148,7 +149,9 @@ def _is_approved(case: Case) -> bool:
         case.session, case.tenant.tenant_id, case.scope, file.policy.digest, case.now
     )
     ats = [at for at in case.account.own.values() if at]
-    return approval is not None and bool(ats) and max(ats) <= approval.cutoff
+    if approval is None or id_text(case.account.key) not in approval.shown:
+        return False
+    return bool(ats) and max(ats) <= approval.cutoff
 
 
 def _deferred(case: Case) -> Iterator[Obstacle]:

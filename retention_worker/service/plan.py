@@ -12,6 +12,7 @@ from retention_worker.domain.allowance import Allowance
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LanePlan, PlanReport, ReportWarning
 from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.domain.shown import Shown
 from retention_worker.service import guard, reconcile, warnings
 from retention_worker.service.applied import due_sooner
 from retention_worker.service.prepare import Prepared, prepare
@@ -185,6 +186,7 @@ class _Tenant:
             due=counted.due,
             rows=counted.rows,
             objects_queued=counted.objects,
+            shown=Shown.of(counted.accounts) if stop is StopReason.WAITING else None,
             deferred=sum(reasons.values()),
             errors=failed.accounts + len(survey.lost),
             on_hold=on_hold,
@@ -240,7 +242,9 @@ class _Tenant:
         gone = 0
         approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
         if approval is not None and not self.judge.is_off:
-            approved = replace(survey, cutoff=min(survey.cutoff, approval.cutoff))
+            approved = replace(
+                survey, cutoff=min(survey.cutoff, approval.cutoff), shown=approval.shown
+            )
             verdict = self.judge.lane(session, approved, approval)
             if verdict.reason is not None:
                 return StopReason.WAITING, verdict.reason
@@ -255,6 +259,7 @@ class _Tenant:
     def _count(self, session: Session, survey: Survey) -> _Counted:
         counted = _Counted()
         for page in eligible(session, survey):
+            counted.accounts += [found.id for _, found in page]
             self._count_page(session, survey, page, counted)
         return counted
 
@@ -291,6 +296,7 @@ class _Counted:
     due: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     objects: int = 0
+    accounts: list[str] = field(default_factory=list)
     overlap: set[str] = field(default_factory=set)
 
     def add(self, due: int, counts: credentials.Counts) -> None:

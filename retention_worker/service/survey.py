@@ -8,6 +8,7 @@ from datetime import datetime
 
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.shown import Shown
 from retention_worker.service.decide import block, has_credentials
 from retention_worker.store import accounts, deferred, remains
 from retention_worker.store.accounts import Found
@@ -15,7 +16,14 @@ from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
-__all__ = ["Survey", "count_up_to", "due_at_most", "eligible", "eligible_keys"]
+__all__ = [
+    "Survey",
+    "any_other",
+    "count_up_to",
+    "due_at_most",
+    "eligible",
+    "eligible_keys",
+]
 
 _PAGE = 500
 
@@ -24,6 +32,7 @@ _PAGE = 500
 class Survey:
     """A lane at an instant: `behind` are keys that reconcile has found.
 
+    `shown`: the accounts that an approval is for; nobody else counts as due. None: all do.
     `lost` fills while the due are counted: accounts that cannot be erased whole, and why.
     """
 
@@ -32,12 +41,17 @@ class Survey:
     cutoff: datetime
     now: datetime
     behind: tuple[Key, ...] = ()
+    shown: Shown | None = None
     lost: dict[str, str] = field(default_factory=dict)
 
     @property
     def bound(self) -> str:
         """The cutoff in the activity column's own text."""
         return self.compiled.accounts.activity.bound(self.cutoff)
+
+    def counts(self, key: Key) -> bool:
+        """Whether an account is one of those that are asked about."""
+        return self.shown is None or id_text(key) in self.shown
 
 
 def due_at_most(session: Session, survey: Survey, limit: int) -> int:
@@ -75,6 +89,7 @@ def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found
         limit=_READY_LIMIT,
     )
     again = list(dict.fromkeys([*(row.key for row in ready), *survey.behind]))
+    again = [key for key in again if survey.counts(key)]
     for start in range(0, len(again), _PAGE):
         keys = again[start : start + _PAGE]
         present = accounts.present(session, survey.compiled, lane.tenant_id, keys, survey.bound)
@@ -86,7 +101,7 @@ def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found
         session, survey.compiled, lane.tenant_id, survey.bound, after=after, limit=_PAGE
     ):
         keys = [each.key for each in page if id_text(each.key) not in seen]
-        yield eligible_keys(session, survey, keys)
+        yield eligible_keys(session, survey, [key for key in keys if survey.counts(key)])
         after = page[-1].position
 
 
@@ -98,6 +113,31 @@ def count_up_to(session: Session, survey: Survey, limit: int) -> int:
         if found > limit:
             break
     return found
+
+
+def any_other(session: Session, survey: Survey) -> bool:
+    """Whether an account that was not shown is due now, ahead or behind.
+
+    One that was deferred before is known to be due: it is none of the approval's, and no surprise.
+    """
+    keys = [key for key in survey.behind if not survey.counts(key)]
+    present = accounts.present(session, survey.compiled, survey.lane.tenant_id, keys, survey.bound)
+    found = [key for key in keys if (at := present.get(id_text(key))) and at.due]
+    after: Position | None = survey.lane.watermark
+    while not eligible_keys(session, survey, found):
+        page = accounts.page(
+            session,
+            survey.compiled,
+            survey.lane.tenant_id,
+            survey.bound,
+            after=after,
+            limit=_PAGE,
+        )
+        if not page:
+            return False
+        found = [each.key for each in page if not survey.counts(each.key)]
+        after = page[-1].position
+    return True
 
 
 # More deferred accounts than this at once would be an incident of its own.

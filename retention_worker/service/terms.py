@@ -8,6 +8,7 @@ from datetime import datetime
 from retention_worker.domain.chain import SWEEP
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.shown import Shown
 from retention_worker.store.keys import Key
 
 __all__ = ["Outcome", "Source", "Terms"]
@@ -18,9 +19,10 @@ class Terms:
     """What holds for all batches of a lane in one sweep.
 
     `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
-    accounts are counted against, and where there is none `spends` says whether the lane's allowance
-    is: the guard may be turned off. `source` goes into the ledger: a `replay` belongs to no sweep,
-    and names the policy under which it was erased before, whichever is applied now.
+    accounts are counted against, `shown` which accounts it is for, and where there is none `spends`
+    says whether the lane's allowance is: the guard may be turned off. `source` goes into the
+    ledger: a `replay` belongs to no sweep, and names the policy under which it was erased before,
+    whichever is applied now.
     """
 
     sweep: int | None
@@ -31,6 +33,7 @@ class Terms:
     policy_digest: str
     map_digest: str
     approval: int | None = None
+    shown: Shown | None = None
     spends: bool = False
     source: str = SWEEP
 

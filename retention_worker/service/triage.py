@@ -25,7 +25,8 @@ class Sorted:
     """Locked accounts, by what becomes of them.
 
     `large` goes alone, in parts; `past` is the last candidate that was decided about, `cut` that
-    some on the page were not.
+    some on the page were not, `other` that the first of those is not among the accounts that a
+    person was shown.
     """
 
     erase: list[Candidate] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Sorted:
     large: Candidate | None = None
     past: Position | None = None
     cut: bool = False
+    other: bool = False
     processed: int = 0
 
 
@@ -207,7 +209,9 @@ class Triage:
 
     def _is_full(self, each: Candidate, found: Found, units: int, result: Sorted) -> bool:
         """Whether the batch ends before this account, or is this account's alone."""
-        if self.permit < 1:
+        shown = self.terms.shown
+        result.other = shown is not None and found.id not in shown
+        if self.permit < 1 or result.other:
             result.cut = True
             return True
         large = found.units > self.max_units or found.id in self.parts

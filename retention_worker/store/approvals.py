@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.scope import Scope
+from retention_worker.domain.shown import Shown
 from retention_worker.store.session import Session
 
 __all__ = [
@@ -24,16 +25,20 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """An approval that still counts."""
+    """An approval that still counts: for `remaining` of the accounts that were shown."""
 
     id: int
     cutoff: datetime
     remaining: int
+    shown: Shown
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """What an approval grants, and who gives it; `at_most` accounts up to `cutoff`."""
+    """What an approval grants, and who gives it; `at_most` accounts up to `cutoff`.
+
+    `shown`: which accounts; None: of a replay, which knows its own.
+    """
 
     tenant_id: str
     scope: Scope
@@ -44,6 +49,7 @@ class Grant:
     reason: str
     now: datetime
     expires_at: datetime
+    shown: Shown | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The columns of its row."""
@@ -53,6 +59,7 @@ class Grant:
             "digest": self.policy_digest,
             "cutoff": self.cutoff,
             "at_most": self.at_most,
+            "accounts": self.shown.to_bytes() if self.shown is not None else None,
             "actor": self.actor,
             "reason": self.reason,
             "now": self.now,
@@ -117,7 +124,9 @@ def current(
         "approvals.current",
         {"tenant": tenant_id, "scope": scope, "digest": policy_digest, "now": now},
     )
-    return Approval(**row) if row else None
+    if row is None:
+        return None
+    return Approval(shown=Shown.from_bytes(row.pop("accounts")), **row)
 
 
 def remaining(session: Session, approval: int, at: datetime | None) -> int:

@@ -21,13 +21,17 @@ _PROVIDER = re.compile(r"^oidc:")
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A waiting lane as a person saw it before they approved."""
+    """A waiting lane as a person saw it before they approved.
+
+    `accounts`: the digest of those that were due; empty where a program asks that was shown none.
+    """
 
     scope: Scope
     digest: str
     cutoff: datetime
     due: int
     place: str
+    accounts: str
 
 
 class SamePerson(NeedsPerson):
@@ -80,7 +84,10 @@ def approve_shown(
         ChangedSince: it waits no more, or by another policy.
     """
     lane = next((each for each in lanes_waiting(worker, tenant) if each.scope is shown.scope), None)
-    if lane is None or lane.cutoff is None or lane.policy_digest != shown.digest or shown.due < 1:
+    if lane is None or lane.cutoff is None or lane.shown is None:
+        raise ChangedSince("the lane waits no more: look again")
+    same = shown.accounts in {"", lane.shown.digest}
+    if lane.policy_digest != shown.digest or shown.due < 1 or not same:
         raise ChangedSince("the lane is not as it was shown: look again")
     if why := causer(worker, tenant_id, shown.digest, actor):
         raise SamePerson(f"{why}: a second person has to approve")

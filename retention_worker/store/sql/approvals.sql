@@ -4,7 +4,7 @@ SELECT id, expires_at FROM {schema}.approval
  WHERE id = (SELECT max(id) FROM {schema}.approval
               WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND ended_at IS NULL)
    AND policy_digest = %(digest)s AND cutoff = %(cutoff)s AND at_most = %(at_most)s
-   AND approved_by = %(actor)s AND spent = 0 AND expires_at > %(now)s;
+   AND accounts = %(accounts)s AND approved_by = %(actor)s AND spent = 0 AND expires_at > %(now)s;
 
 -- name: given
 -- The open approvals of a tenant that somebody gave for a reason, and of which nothing is spent.
@@ -21,9 +21,10 @@ UPDATE {schema}.approval SET ended_at = %(now)s, ended_because = %(because)s
 -- name: add
 -- An approval; it counts from now on.
 INSERT INTO {schema}.approval
-       (tenant_id, scope, policy_digest, cutoff, at_most, approved_by, reason, approved_at, expires_at)
-VALUES (%(tenant)s, %(scope)s, %(digest)s, %(cutoff)s, %(at_most)s, %(actor)s, %(reason)s, %(now)s,
-        %(expires_at)s)
+       (tenant_id, scope, policy_digest, cutoff, at_most, accounts, approved_by, reason, approved_at,
+        expires_at)
+VALUES (%(tenant)s, %(scope)s, %(digest)s, %(cutoff)s, %(at_most)s, %(accounts)s, %(actor)s,
+        %(reason)s, %(now)s, %(expires_at)s)
 RETURNING id;
 
 -- name: add_for_replay
@@ -37,12 +38,12 @@ RETURNING id;
 
 -- name: current
 -- The open approval of a lane, where it still counts for the policy; an older one never does.
-SELECT id, cutoff, at_most - spent AS remaining
+SELECT id, cutoff, at_most - spent AS remaining, accounts
   FROM (SELECT * FROM {schema}.approval
          WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND ended_at IS NULL
          ORDER BY id DESC LIMIT 1) AS a
  WHERE policy_digest = %(digest)s AND approved_at <= %(now)s AND expires_at > %(now)s
-   AND spent < at_most;
+   AND spent < at_most AND accounts IS NOT NULL;
 
 -- name: remaining
 -- What an open approval still covers; whoever erases under it does so one after the other.

@@ -68,7 +68,9 @@ class Approval(Asked):
     policy_digest: str | None = Field(
         None, max_length=64, description="Refused where another policy is in effect."
     )
-    at_most: int | None = Field(None, ge=1, le=10**15, description="Accounts; else all due.")
+    at_most: int | None = Field(
+        None, ge=1, le=10**15, description="Refused where more accounts are due."
+    )
     days: int = Field(7, ge=1, le=_MAX_DAYS, description="How long it counts.")
 
 
@@ -139,6 +141,8 @@ def _approve(approval: Approval, worker: Worker, bearer: Bearer) -> Approvals:
         )
     except ConfigurationError:
         raise _conflict("No lane waits for an approval.") from None
+    except approving.MoreThanSaid as exc:
+        raise _conflict(f"{exc}.") from None
     except approving.ChangedSince:
         raise _conflict("A lane has moved meanwhile: look again.") from None
     return Approvals(

@@ -67,6 +67,7 @@ def approve(  # noqa: PLR0913, PLR0917 - the fields of a form
     cutoff: Annotated[datetime, Form()],
     due: Annotated[int, Form(ge=1)],
     place: Annotated[str, Form(max_length=2_000)] = "",
+    accounts: Annotated[str, Form(max_length=64)] = "",
     typed: Annotated[str, Form(max_length=300)] = "",
     reason: Reason = "",
 ) -> Response:
@@ -80,7 +81,14 @@ def approve(  # noqa: PLR0913, PLR0917 - the fields of a form
             visitor.worker,
             tenant.name,
             tenant.tenant_id,
-            Shown(scope=scope, digest=digest, cutoff=cutoff, due=due, place=place),
+            Shown(
+                scope=scope,
+                digest=digest,
+                cutoff=cutoff,
+                due=due,
+                place=place,
+                accounts=accounts,
+            ),
             reason=reason,
             actor=visitor.name,
         )

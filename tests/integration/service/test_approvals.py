@@ -1,18 +1,29 @@
 """An approval lets go what was shown, once, and nothing else ever."""
 
+import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.report import LanePlan
 from retention_worker.domain.scope import Scope
 from retention_worker.service import pause as pausing
-from retention_worker.service.approve import Approved, ChangedSince, approve, waiting
+from retention_worker.service.approve import (
+    Approved,
+    ChangedSince,
+    MoreThanSaid,
+    approve,
+    read_plan,
+    waiting,
+)
 from tests.factories import AccountIds, set_last_activity
-from tests.stage import Stage, lane
+from tests.stage import Stage, lane, planned
 
 WEEK = timedelta(days=7)
 
@@ -96,7 +107,7 @@ def test_damage_before_the_sweep_is_not_what_was_shown(
     damage(stage, crowd)
     ended = lane(stage.sweep(), Scope.ALL)
     assert (ended.accounts, ended.stop_reason) == (0, StopReason.WAITING)
-    assert "were shown and approved" in (ended.reason or "")
+    assert "that were shown and approved" in (ended.reason or "")
     assert stage.count("SELECT count(*) FROM retention.approval WHERE ended_at IS NULL") == 0
     # Even when the damage is mended: whoever wants it to go looks again.
     for each in crowd:
@@ -163,3 +174,106 @@ def test_an_interrupted_lane_goes_on_with_its_approval(
     stage.clock.forward(hours=1)
     second = lane(stage.sweep(), Scope.ALL)
     assert (second.accounts, second.stop_reason) == (11, StopReason.EXHAUSTED)
+
+
+def came_back(stage: Stage, accounts: list[AccountIds]) -> None:
+    """The people are active again."""
+    for each in accounts:
+        set_last_activity(stage.conn, each.account, stage.clock.now)
+
+
+def saved(stage: Stage) -> Path:
+    """The plan as a person saves it."""
+    path = stage.config.path / "plan.json"
+    path.write_text(json.dumps(stage.plan().to_json()))
+    return path
+
+
+@pytest.fixture
+def due(stage: Stage, crowd: list[AccountIds]) -> list[AccountIds]:
+    """Six more that are due, and go last."""
+    return [stage.account(idle_days=390, transactions=1, biometrics=False) for _ in range(6)]
+
+
+@pytest.mark.parametrize("when", ["before the approval", "before the sweep", "between two batches"])
+def test_others_do_not_go_in_the_place_of_those_that_came_back(
+    stage: Stage, crowd: list[AccountIds], due: list[AccountIds], when: str
+) -> None:
+    """As many are due as were shown, but they are not the same."""
+
+    def exchange(*_: object) -> None:
+        came_back(stage, due)
+        damage(stage, crowd[:6])
+
+    shown = read_plan(stage.worker, saved(stage))
+    if when == "before the approval":
+        exchange()
+    let_go(stage, shown)
+    if when == "before the sweep":
+        exchange()
+    stage.set(batch_max_accounts=4)
+    stage.sweep(reconcile=True, progress=exchange if when == "between two batches" else None)
+    stage.clock.forward(hours=1)
+    ended = lane(stage.sweep(reconcile=True), Scope.ALL)
+    assert ended.stop_reason is StopReason.WAITING
+    assert whole(stage, crowd)
+
+
+def test_what_was_deferred_is_no_surprise(
+    stage: Stage, crowd: list[AccountIds], due: list[AccountIds]
+) -> None:
+    """A locked account that the plan could not count does not end the approval for the others."""
+    with stage.database.connect() as other, other.transaction():
+        other.execute("SELECT 1 FROM accounts WHERE id = %s FOR UPDATE", [due[0].account])
+        let_go(stage)
+        assert lane(stage.sweep(), Scope.ALL).accounts == 20
+    let_go_again = plan_of(stage)
+    assert let_go_again.stop_reason is not StopReason.WAITING
+
+
+def plan_of(stage: Stage) -> LanePlan:
+    """The plan of the lane of all credentials."""
+    return planned(stage.plan(), Scope.ALL)
+
+
+@pytest.mark.parametrize("days", [1, 3_000])
+def test_a_plan_for_a_time_to_come_is_no_permission(
+    stage: Stage, crowd: list[AccountIds], days: int
+) -> None:
+    """Nothing goes that is not due today; a plan by hand says the same."""
+    path = stage.config.path / "plan.json"
+    later = stage.plan(at=stage.clock.now + timedelta(days=days)).to_json()
+    path.write_text(json.dumps(later))
+    with pytest.raises(ConfigurationError, match="has not come"):
+        read_plan(stage.worker, path)
+    path.write_text(json.dumps(later | {"at": stage.clock.now.isoformat()}))
+    with pytest.raises(ConfigurationError, match="has not come"):
+        let_go(stage, read_plan(stage.worker, path))
+    assert stage.count("SELECT count(*) FROM retention.approval") == 0
+
+
+def test_a_plan_that_names_nobody_is_no_permission(stage: Stage, crowd: list[AccountIds]) -> None:
+    """A number alone says nothing of whom a person was shown."""
+    shown = [replace(each, shown=None) for each in waiting(stage.worker, "acme", None).lanes]
+    with pytest.raises(ConfigurationError, match="which accounts"):
+        let_go(stage, shown)
+
+
+def test_at_most_refuses_what_is_more(stage: Stage, crowd: list[AccountIds]) -> None:
+    """An approval that would let nothing go is not noted as one that does."""
+    shown = list(waiting(stage.worker, "acme", None).lanes)
+    with pytest.raises(MoreThanSaid, match="15 accounts"):
+        approve(stage.worker, shown, reason="r", actor="kim", lasts=WEEK, at_most=14)
+    assert stage.count("SELECT count(*) FROM retention.approval") == 0
+
+
+def test_plan_says_what_the_sweep_does_with_others(
+    stage: Stage, crowd: list[AccountIds], due: list[AccountIds]
+) -> None:
+    """By the same predicate: where others are due than were shown, both wait."""
+    let_go(stage)
+    came_back(stage, due)
+    damage(stage, crowd[:6])
+    found = plan_of(stage)
+    ended = lane(stage.sweep(), Scope.ALL)
+    assert (found.stop_reason, found.reason) == (ended.stop_reason, ended.reason)

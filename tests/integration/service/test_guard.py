@@ -243,7 +243,7 @@ def test_first_backlogs_are_approved_from_one_saved_plan(guarded: Stage) -> None
     )
     guarded.account(idle_days=200, tenant="tenant000")
 
-    shown = read_plan(path)
+    shown = read_plan(guarded.worker, path)
     approve(guarded.worker, shown, reason="first run", actor="test", lasts=timedelta(days=7))
     report = guarded.sweep()
 
@@ -260,7 +260,7 @@ def test_a_file_that_is_no_plan_approves_nothing(guarded: Stage, text: str) -> N
     path = guarded.config.path / "plan.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match="no plan"):
-        read_plan(path)
+        read_plan(guarded.worker, path)
 
 
 def test_a_plan_shows_what_waits(guarded: Stage) -> None:
