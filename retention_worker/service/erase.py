@@ -22,7 +22,7 @@ from retention_worker.service import subject
 from retention_worker.service.prepare import Prepared, prepare, tenant_id_of
 from retention_worker.service.request import ACCOUNT, Erased, RequestRun, refuse_hold
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, remains, requests, transactions
+from retention_worker.store import accounts, holds, remains, requests, transactions
 from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
@@ -140,10 +140,10 @@ def _note(
     if locked is None:
         raise UnknownSubject(f"tenant {tenant_id!r} has no {wanted.kind} {wanted.subject!r}")
     key = parse_id(locked.id, len(key))
-    found = accounts.look(
+    looked = accounts.look(
         session, compiled, tenant_id, wanted.scope, [key], cutoff=None, now=now, max_units=1
-    )[locked.id]
-    refuse_hold(found)
+    )
+    refuse_hold(holds.on_hold(session, compiled, tenant_id, looked, [key], now)[locked.id])
     name, subject_key = (owned.id, owned.key) if owned else (locked.id, key)
     before = requests.latest(session, tenant_id, wanted.kind, name, wanted.scope)
     if before is not None:

@@ -25,6 +25,7 @@ from retention_worker.store.session import Session
 __all__ = [
     "Listed",
     "Placed",
+    "elsewhere",
     "in_words",
     "listed",
     "look_after",
@@ -257,6 +258,25 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
     return located
 
 
+def elsewhere(astray: Sequence[Listed]) -> dict[str, str]:
+    """Accounts that have something a hold of another has seen, and until when.
+
+    What a single row brings along is not found by the look of a batch, which goes by what hangs on
+    the account directly. An account of another tenant with the same id waits, too, for the person
+    who decides about the hold.
+    """
+    found: dict[str, str] = {}
+    for each in astray:
+        until = each.hold.until.isoformat() if each.hold.until else _FOR_EVER
+        for _, account in each.elsewhere:
+            found[account] = max(found.get(account, until), until, key=_by_end)
+    return found
+
+
+def _by_end(until: str) -> tuple[bool, str]:
+    return until == _FOR_EVER, until
+
+
 def in_words(found: Listed) -> str:
     """What a person has to decide of a hold that is astray."""
     hold = found.hold
@@ -268,6 +288,7 @@ def in_words(found: Listed) -> str:
 
 
 _PAGE = 500
+_FOR_EVER = "infinity"
 
 
 def _pages(compiled: CompiledMap, found: Sequence[Hold]) -> Iterator[tuple[str, list[Key]]]:

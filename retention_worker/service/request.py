@@ -24,6 +24,7 @@ from retention_worker.store import (
     accounts,
     credentials,
     deferred,
+    holds,
     ledger,
     remains,
     requests,
@@ -312,6 +313,7 @@ class RequestRun:
         requests.set_chain_head(session, request.tenant_id, batch, head)
 
     def _look(self, session: Session, key: Key, cutoff: datetime | None = None) -> Found:
+        now = self.worker.clock()
         looked = accounts.look(
             session,
             self._compiled,
@@ -319,9 +321,10 @@ class RequestRun:
             self.request.scope,
             [key],
             cutoff=cutoff,
-            now=self.worker.clock(),
+            now=now,
             max_units=self._limit + 1,
         )
+        looked = holds.on_hold(session, self._compiled, self.request.tenant_id, looked, [key], now)
         return looked[id_text(key)]
 
     def _add(self, counts: Counts) -> None:

@@ -10,7 +10,7 @@ from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.shown import Shown
 from retention_worker.service.decide import block, has_credentials
-from retention_worker.store import accounts, deferred, remains
+from retention_worker.store import accounts, deferred, holds, remains
 from retention_worker.store.accounts import Found
 from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
@@ -160,6 +160,9 @@ def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list
     )
     looked = accounts.living(
         session, survey.compiled, survey.lane.tenant_id, looked, cutoff=survey.cutoff
+    )
+    looked = holds.on_hold(
+        session, survey.compiled, survey.lane.tenant_id, looked, keys, survey.now
     )
     scope: Scope = survey.lane.scope
     lost = remains.lost(

@@ -69,8 +69,7 @@ def sweep(
     with structlog.contextvars.bound_contextvars(sweep_id=number):
         for each in astray:
             _log.warning("hold_astray", hold=each.hold.id, tenant_id=each.hold.tenant_id)
-        told = tuple(holds.in_words(each) for each in astray)
-        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished, told)
+        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished, astray)
         return running.run(chosen, tenants)
 
 
@@ -88,7 +87,7 @@ class _Sweep:
     reconcile: bool
     progress: Progress | None
     unfinished: tuple[str, ...]
-    holds_astray: tuple[str, ...]
+    astray: Sequence[holds.Listed]
 
     def run(self, chosen: list[PolicyFile], tenants: Sequence[str]) -> SweepReport:
         _log.info("sweep_started", tenants=len(chosen))
@@ -102,7 +101,7 @@ class _Sweep:
             finished_at=self.worker.clock(),
             lanes=tuple(reports),
             unfinished=self.unfinished,
-            holds_astray=self.holds_astray,
+            holds_astray=tuple(holds.in_words(each) for each in self.astray),
             warnings=self.warnings,
         )
         self._end(report)
@@ -244,6 +243,7 @@ class _Sweep:
                 now=self.now,
                 policy_digest=policy.digest,
                 map_digest=self.prepared.map_digest(scope),
+                held=holds.elsewhere(self.astray),
             ),
             reach=reach,
             judge=self.judge,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention_worker.domain.chain import SWEEP
@@ -20,7 +21,8 @@ class Terms:
 
     `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
     accounts are counted against, `shown` which accounts it is for, and where there is none `spends`
-    says whether the lane's allowance is: the guard may be turned off. `source` goes into the
+    says whether the lane's allowance is: the guard may be turned off. `held` are accounts that have
+    something a hold has seen, and until when, as the sweep has found them. `source` goes into the
     ledger: a `replay` belongs to no sweep, and names the policy under which it was erased before,
     whichever is applied now.
     """
@@ -35,6 +37,7 @@ class Terms:
     approval: int | None = None
     shown: Shown | None = None
     spends: bool = False
+    held: Mapping[str, str] = field(default_factory=dict)
     source: str = SWEEP
 
 

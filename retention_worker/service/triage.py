@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from retention_worker.domain.lane import DeferReason, Position
 from retention_worker.service.decide import block, has_credentials, retry_time
@@ -66,7 +66,7 @@ class Triage:
     permit: int
     max_units: int
     locked: Mapping[str, Locked] = field(default_factory=dict)
-    looked: Mapping[str, Found] = field(default_factory=dict)
+    looked: dict[str, Found] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
     _number: Later[int] | None = None
 
@@ -124,6 +124,10 @@ class Triage:
         self.looked = accounts.living(
             self.session, self.compiled, terms.tenant_id, looking.get(), cutoff=terms.cutoff
         )
+        self.looked |= {
+            name: replace(self.looked[name], hold=terms.held[name])
+            for name in terms.held.keys() & self.looked.keys()
+        }
         locked = [key for key in keys if id_text(key) in self.locked]
         self.lost = remains.lost(
             self.session,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from retention_worker.store.accounts import Found
 from retention_worker.store.keys import Key, key_parameters
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
@@ -17,6 +18,7 @@ __all__ = [
     "in_place",
     "listed",
     "of_account",
+    "on_hold",
     "place",
     "release",
     "see",
@@ -83,6 +85,25 @@ def of_account(
     """The active holds that count for an account, however they came to; the first one first."""
     parameters = {"tenant": tenant_id, "now": now} | _keys(compiled, [key])
     return [Hold(**row) for row in session.rows(compiled.holds.active, parameters)]
+
+
+def on_hold(  # noqa: PLR0917 - as the look that it goes with
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    looked: Mapping[str, Found],
+    keys: Sequence[Key],
+    now: datetime,
+) -> dict[str, Found]:
+    """What was looked at, with the holds on single credentials that came to these accounts.
+
+    The look goes by what hangs on an account directly; this by every row that a hold has seen.
+    """
+    if not keys:
+        return dict(looked)
+    parameters = {"tenant": tenant_id, "now": now} | _keys(compiled, keys)
+    ends = {row["id"]: row["until"] for row in session.rows(compiled.holds.ends, parameters)}
+    return dict(looked) | {name: replace(looked[name], hold=until) for name, until in ends.items()}
 
 
 def see(

@@ -108,10 +108,7 @@ def needs(datamap: DataMap, catalog: Catalog) -> tuple[TableNeeds, ...]:
         table = catalog.tables.get(entry.table)
         if table is None:
             continue
-        blanks = entry.erase if isinstance(entry.erase, SetAndRemove) else None
-        named = blanks and (entry.objects or any(map(names_row, blanks.set.values())))
-        if named or entry.of == ACCOUNT:
-            by_table[entry.table].reads(*(table.primary_key or ()))
+        by_table[entry.table].reads(*(table.primary_key or ()))
     return found
 
 

@@ -17,7 +17,7 @@ from retention_worker.service.ledger.replayed import Authority, Replay, Shown
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.terms import Source, Terms
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, remains
+from retention_worker.store import accounts, holds, remains
 from retention_worker.store.keys import Key, parse_id
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Deadline, Session
@@ -108,7 +108,9 @@ class LaneReplay:
             now=self.worker.clock(),
             max_units=1,
         )
-        return accounts.living(session, compiled, self._tenant, looked, cutoff=cutoff)
+        looked = accounts.living(session, compiled, self._tenant, looked, cutoff=cutoff)
+        now = self.worker.clock()
+        return holds.on_hold(session, compiled, self._tenant, looked, keys, now)
 
     def _erase(self, keys: Sequence[Key], rows: Mapping[Key, Erasure], approval: int | None) -> int:
         """In one batch; where that fails, in halves, down to the account that cannot go."""

@@ -15,7 +15,7 @@ from retention_worker.service.ledger.replayed import Authority, Replay
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.request import TRANSACTION, RequestRun
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, remains, requests, transactions
+from retention_worker.store import accounts, holds, remains, requests, transactions
 from retention_worker.store.keys import Key, id_text, parse_id
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.requests import Request
@@ -108,6 +108,7 @@ class RequestReplay:
             max_units=1,
         )
         looked = accounts.living(session, compiled, row.tenant, looked, cutoff=_at(row))
+        looked = holds.on_hold(session, compiled, row.tenant, looked, [key], self.worker.clock())
         blocked = block(key, looked[id_text(key)])
         return blocked.reason.replace("_", " ") if blocked is not None else None
 

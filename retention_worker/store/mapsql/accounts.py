@@ -70,7 +70,7 @@ def account_sql(
     schema_name: str,
     held: Composable,
 ) -> AccountSql:
-    """Compile the statements for a map on a catalog; `held` says whether `k` is on hold.
+    """Compile the statements for a map on a catalog; `held` asks which of `k` are on hold.
 
     Raises:
         DriftError: the map does not fit.
@@ -266,16 +266,18 @@ class _Builder:
         ]
         latest = [self._latest(source, newer[f"activity{i}"]) for i, source in self._sources()]
         return SQL(
-            "SELECT k.id, {hold} AS hold, {activity}::text AS newer_activity, "
+            "WITH held AS MATERIALIZED ({held}) "
+            "SELECT k.id, held.until AS hold, {activity}::text AS newer_activity, "
             "{latest}::text AS latest_activity, "
             "seen.at::text AS newest_credential, COALESCE(seen.at > %(cutoff_at)s, FALSE) "
             "AS credential_is_newer, seen.biometric AS has_biometric, "
-            "{other} AS has_other, {units}::bigint AS units, {astray} AS is_astray FROM {keys} "
+            "{other} AS has_other, {units}::bigint AS units, {astray} AS is_astray "
+            "FROM {keys} LEFT JOIN held ON held.id = k.id "
             # OFFSET keeps it apart: pulled up, each would be looked for wherever it is named.
             "CROSS JOIN LATERAL (SELECT {credential} AS at, {biometric} AS biometric, "
             "{remembered} AS remembered OFFSET 0) AS seen"
         ).format(
-            hold=held,
+            held=held,
             activity=_greatest(
                 [
                     SQL("CASE WHEN seen.remembered > %(cutoff_at)s THEN seen.remembered END"),

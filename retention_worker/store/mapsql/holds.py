@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap import ACCOUNT, DataMap
+from retention_worker.domain.datamap import ACCOUNT, TRANSACTION, DataMap
 from retention_worker.store.catalog import Catalog, Table
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import (
@@ -27,6 +27,7 @@ from retention_worker.store.mapsql.fragments import (
     type_of,
 )
 from retention_worker.store.mapsql.paths import (
+    Path,
     account_keys,
     given_key,
     hop_path,
@@ -44,8 +45,10 @@ _ACTIVE = SQL("h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)"
 class HoldSql:
     """Compiled pieces and statements; parameters: tenant, ids, k0, k1, ..., now.
 
-    `held` is an expression over `k`: the end of the longest active hold as text, 'infinity' without
-    one, NULL where none counts. `active` returns the rows of those holds. `see` notes what hangs on
+    `held` is a query over `k`: `id` of the accounts on hold, and `until`, the end of the longest
+    hold as text, 'infinity' without one. It goes by the account and by what hangs on it directly,
+    so that a batch can afford it; `ends` is the same by everything that holds have seen, and
+    `active` returns the rows of those holds. `see` notes what hangs on
     accounts that are where their active holds were placed; parameter `hold` (NULL: every hold).
     `in_place` returns the ids (`id`) of those accounts that are there. `whereabouts` returns, for
     the holds of `holds`, the accounts beside the hold's own that have rows that a hold has seen:
@@ -53,6 +56,7 @@ class HoldSql:
     """
 
     held: Composable
+    ends: Composed
     active: Composed
     see: Composed
     in_place: Composed
@@ -70,10 +74,12 @@ def hold_sql(
 class _Seen:
     """Rows under the account of `k` that are told by an id alone.
 
-    `is_subject`: whether the id is that of a `hold_subject` s, by the id's own index where it can.
+    `is_top`: they hang on the account itself. `is_subject`: whether the id is that of a
+    `hold_subject` s, by the id's own index where it can.
     """
 
     kind: str
+    is_top: bool
     subject: Composable
     is_subject: Composable
     sources: Composable
@@ -92,10 +98,12 @@ class _Builder:
         self._keys = account_keys(self._info, datamap.accounts.id)
         self._alone = self._info.stands_alone(datamap.accounts.id, datamap.accounts.tenant)
         self._seen = tuple(self._rows_seen(entries))
+        self._tops = tuple(each for each in self._seen if each.is_top)
 
     def build(self) -> HoldSql:
         return HoldSql(
-            held=self._held(),
+            held=self._held(self._tops),
+            ends=self._held(self._seen),
             active=self._active(),
             see=self._see(),
             in_place=self._in_place(),
@@ -103,32 +111,37 @@ class _Builder:
         )
 
     def _rows_seen(self, entries: Sequence[EntrySql]) -> Iterator[_Seen]:
-        """What hangs directly on the account, of each kind whose id is unique by itself."""
-        tops = dict.fromkeys(each.top_name for each in entries if each.top_name is not None)
+        """Everything under the account, of each kind whose id is unique by itself.
+
+        Transactions and links, and the credentials themselves: any of them may be given to another
+        account, and each alone.
+        """
+        names = [name for each in entries for name in self._datamap.ancestors(each.entry.of)]
         if self._datamap.transactions is not None:
-            tops["transaction"] = None
-        for name in tops:
+            names.append(TRANSACTION)
+        seen = set()
+        for name in dict.fromkeys(names):
             path = hop_path(self._datamap, self._catalog, name, by_keys=True)
             hop = path.hops[-1]
+            seen.add(hop.name)
             if self._catalog.table(hop.name).proves_unique(hop.id):
-                yield _Seen(
-                    kind=name,
-                    subject=id_text("c", hop.id),
-                    is_subject=self._is_subject(self._catalog.table(hop.name), "c", hop.id),
-                    sources=listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
-                    conditions=all_of(path.conditions),
-                )
+                yield self._seen_by(name, path, hop.id)
         for each in entries:
+            # Of several entries in a table each sees its own rows; those of a hop are seen as such.
             key = self._catalog.table(each.entry.table).primary_key
-            if each.entry.of == ACCOUNT and key is not None:
+            if key is not None and each.entry.table not in seen | {self._accounts.table}:
                 path = path_to(self._datamap, self._catalog, each.entry, by_keys=True)
-                yield _Seen(
-                    kind=str(each.entry.table),
-                    subject=id_text("c", key),
-                    is_subject=self._is_subject(self._catalog.table(each.entry.table), "c", key),
-                    sources=listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
-                    conditions=all_of(path.conditions),
-                )
+                yield self._seen_by(str(each.entry.table), path, key)
+
+    def _seen_by(self, kind: str, path: Path, key: Sequence[str]) -> _Seen:
+        return _Seen(
+            kind=kind,
+            is_top=all(hop.alias in {"a", "c"} for hop in path.hops),
+            subject=id_text("c", key),
+            is_subject=self._is_subject(self._catalog.table(path.target), "c", key),
+            sources=listed([*path.others(), SQL("{} AS c").format(table(path.target))]),
+            conditions=all_of(path.conditions),
+        )
 
     @staticmethod
     def _is_subject(info: Table, alias: str, key: Sequence[str]) -> Composable:
@@ -138,50 +151,61 @@ class _Builder:
         value = SQL("s.subject_id::{}").format(type_of(found))
         return equal(column(alias, found.name), value, found.operators)
 
-    def _ids(self) -> Composable:
-        """The holds that speak of the account of `k`, active or not."""
+    def _found(self, seen: Sequence[_Seen]) -> Composable:
+        """The holds that speak of accounts of `k`: `id`, `hold_id`; among them ended ones."""
         tenant = SQL("TRUE") if self._alone else SQL("h.tenant_id = %(tenant)s")
         parts: list[Composable] = [
             SQL(
-                "SELECT h.id FROM {}.hold h WHERE h.account_id = k.id AND {} "
+                "SELECT k.id, h.id AS hold_id FROM {}, {}.hold h WHERE h.account_id = k.id AND {} "
                 "AND h.released_at IS NULL"
-            ).format(self._schema, tenant)
+            ).format(self._keys, self._schema, tenant)
         ]
         if self._alone:
-            parts.append(
-                SQL(
-                    "SELECT s.hold_id FROM {}.hold_subject s "
-                    "WHERE s.subject_id = k.id AND s.kind = 'account'"
-                ).format(self._schema)
-            )
+            parts.append(self._by_subject(SQL("k.id"), ACCOUNT, self._keys, SQL("TRUE")))
         parts += [
-            SQL(
-                "SELECT s.hold_id FROM {rows}, {schema}.hold_subject s WHERE {conditions} "
-                "AND s.subject_id = {subject} AND s.kind = {kind}"
-            ).format(
-                rows=each.sources,
-                schema=self._schema,
-                conditions=each.conditions,
-                subject=each.subject,
-                kind=constant(each.kind),
+            self._by_subject(
+                each.subject,
+                each.kind,
+                SQL("{}, {}").format(self._keys, each.sources),
+                each.conditions,
             )
-            for each in self._seen
+            for each in seen
         ]
         return listed(parts, " UNION ALL ")
 
-    def _held(self) -> Composable:
+    def _by_subject(
+        self, subject: Composable, kind: str, sources: Composable, conditions: Composable
+    ) -> Composable:
+        # OFFSET keeps it apart: from each row by the index, whatever the database thinks of how
+        # much holds have seen.
         return SQL(
-            "(CASE WHEN EXISTS (SELECT 1 FROM {schema}.hold h WHERE h.released_at IS NULL) THEN "
-            "(SELECT max(COALESCE(h.until, 'infinity'))::text FROM ({ids}) AS f (id) "
-            "JOIN {schema}.hold h ON h.id = f.id WHERE {active}) END)"
-        ).format(active=_ACTIVE, schema=self._schema, ids=self._ids())
+            "SELECT k.id, s.hold_id FROM {sources} CROSS JOIN LATERAL (SELECT s.hold_id "
+            "FROM {schema}.hold_subject s WHERE s.subject_id = {subject} AND s.kind = {kind} "
+            "OFFSET 0) AS s WHERE {conditions}"
+        ).format(
+            sources=sources,
+            schema=self._schema,
+            subject=subject,
+            kind=constant(kind),
+            conditions=conditions,
+        )
+
+    def _held(self, seen: Sequence[_Seen]) -> Composed:
+        # A sub-select of its own is asked first and once: where nothing is on hold that is all.
+        return SQL(
+            "WITH found AS MATERIALIZED ({found}) "
+            "SELECT f.id, max(COALESCE(h.until, 'infinity'))::text AS until FROM found AS f "
+            "JOIN {schema}.hold h ON h.id = f.hold_id WHERE {active} AND (SELECT EXISTS "
+            "(SELECT 1 FROM {schema}.hold o WHERE o.released_at IS NULL)) GROUP BY f.id"
+        ).format(active=_ACTIVE, schema=self._schema, found=self._found(seen))
 
     def _active(self) -> Composed:
         return SQL(
+            "WITH found AS MATERIALIZED ({found}) "
             "SELECT DISTINCT h.id, h.tenant_id, h.account_id, h.reason, h.placed_by, h.placed_at, "
-            "h.until FROM {keys} CROSS JOIN LATERAL ({ids}) AS f (id) "
-            "JOIN {schema}.hold h ON h.id = f.id WHERE {active} ORDER BY h.id"
-        ).format(active=_ACTIVE, schema=self._schema, keys=self._keys, ids=self._ids())
+            "h.until FROM found AS f JOIN {schema}.hold h ON h.id = f.hold_id "
+            "WHERE {active} ORDER BY h.id"
+        ).format(active=_ACTIVE, schema=self._schema, found=self._found(self._seen))
 
     def _account(self) -> Composable:
         conditions = same_key(

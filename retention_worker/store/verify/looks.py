@@ -6,11 +6,12 @@ erase, so that a fault in those shows here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import (
+    TRANSACTION,
     Credential,
     DataMap,
     ObjectSource,
@@ -26,6 +27,7 @@ from retention_worker.store.verify.names import (
     Side,
     column,
     conjunction,
+    equality,
     id_text,
     joined,
     key_equality,
@@ -102,48 +104,67 @@ class Looks:
         )
 
     def holds_astray(self) -> Composed:
-        """Active holds that lost their account, or a transaction: `id`, `tenant_id`, `account_id`.
+        """Active holds that lost their account, or a row of it: `id`, `tenant_id`, `account_id`.
 
         Further parameter: now.
         """
         mine = SQL("TRUE") if self._accounts.tenant is None else SQL("p.tenant_id = h.tenant_id")
-        its_account = SQL(
-            "EXISTS (SELECT 1 FROM {accounts} AS a JOIN p ON {tenant} "
-            "WHERE {mine} AND {account} = h.account_id{more})"
-        ).format
-        names = {
-            "accounts": table(self._accounts.table),
-            "tenant": self._rows.of_tenant(),
-            "mine": mine,
-            "account": self._rows.account,
-        }
-        lost: list[Composable] = [SQL("NOT {}").format(its_account(**names, more=SQL("")))]
-        transactions = self._datamap.transactions
-        if transactions is not None and self._catalog.table(transactions.table).proves_unique(
-            transactions.id
-        ):
-            parent = transactions.parent_key or self._accounts.id
-            above: Side = ("a", self._info, parent)
-            below: Side = ("t", self._catalog.table(transactions.table), transactions.account)
-            more = SQL(" AND {}").format(conjunction(key_equality(above, below)))
-            lost.append(
-                SQL(
-                    "EXISTS (SELECT 1 FROM {own}.hold_subject s JOIN {transactions} AS t "
-                    "ON {id} = s.subject_id WHERE s.hold_id = h.id AND s.kind = 'transaction' "
-                    "AND NOT {there})"
-                ).format(
-                    own=self._own,
-                    transactions=table(transactions.table),
-                    id=id_text("t", transactions.id),
-                    there=its_account(**names, more=more),
-                )
+        its_own = SQL("{} AND {} = h.account_id").format(mine, self._rows.account)
+        lost: list[Composable] = [
+            SQL("NOT EXISTS (SELECT 1 FROM {} AS a JOIN p ON {} WHERE {})").format(
+                table(self._accounts.table), self._rows.of_tenant(), its_own
             )
+        ]
+        lost += [
+            SQL(
+                "EXISTS (SELECT 1 FROM {own}.hold_subject s JOIN {rows} AS c ON {same} {joins} "
+                "WHERE s.hold_id = h.id AND s.kind = {kind} "
+                "AND NOT EXISTS (SELECT 1 FROM p WHERE {tenant} AND {its_own}))"
+            ).format(
+                own=self._own,
+                rows=table(found),
+                same=same,
+                joins=joins,
+                kind=literal(kind),
+                tenant=self._rows.of_tenant(),
+                its_own=its_own,
+            )
+            for kind, found, same, joins in self._seen()
+        ]
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
             "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id FROM {own}.hold h "
             "WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s) "
             "AND ({lost}) ORDER BY h.id"
         ).format(own=self._own, lost=joined(lost, " OR "))
+
+    def _seen(self) -> Iterator[tuple[str, TableName, Composable, Composable]]:
+        """What holds see: its kind, its table, whether `c` is `s`, and the joins up to `a`."""
+        found = self._datamap.transactions
+        if found is not None and self._catalog.table(found.table).proves_unique(found.id):
+            parent = found.parent_key or self._accounts.id
+            above: Side = ("a", self._info, parent)
+            below: Side = ("c", self._catalog.table(found.table), found.account)
+            joins = SQL("JOIN {} AS a ON {}").format(
+                table(self._accounts.table), conjunction(key_equality(above, below))
+            )
+            yield TRANSACTION, found.table, self._is_subject(found.table, found.id), joins
+        hops = {each.table for each in self._datamap.links.values()} | {self._accounts.table}
+        hops |= {found.table} if found is not None else set()
+        for entry in self._datamap.credentials:
+            key = self._catalog.table(entry.table).primary_key
+            if key is not None and entry.table not in hops:
+                up = climb(self._datamap, self._catalog, entry).joins()
+                yield str(entry.table), entry.table, self._is_subject(entry.table, key), up
+
+    def _is_subject(self, name: TableName, key: Sequence[str]) -> Composable:
+        """By the key's own index where it has one column."""
+        if len(key) > 1:
+            return SQL("{} = s.subject_id").format(id_text("c", key))
+        kind = self._catalog.table(name).column(key[0])
+        return equality(
+            column("c", key[0]), SQL("s.subject_id::{}").format(type_of(kind)), kind.operators
+        )
 
     def overdue(self, scope: Scope) -> Composed:
         """Accounts whose activity is not after `cutoffs` and that hold credentials of the scope.

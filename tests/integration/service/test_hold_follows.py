@@ -310,3 +310,36 @@ def test_ids_that_tenants_share_are_two_people(stage: Stage) -> None:
     stage.sweep()
     assert stage.others(held) > 0
     assert stage.others(other) == 0
+
+
+def rows_moved(stage: Stage, table: str, column: str, old: object, new: object) -> list[object]:
+    """Credentials alone are another's from now on; their keys."""
+    rows = stage.conn.execute(
+        f"UPDATE {table} SET {column} = %s WHERE {column} = %s RETURNING id".encode(), (new, old)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("table", ["face_vectors", "images", "authentication_vectors"])
+def test_a_single_credential_stays_held(stage: Stage, table: str, way: str) -> None:
+    """Its row was given to another account, or to a transaction of another."""
+    held = stage.account(idle_days=500, transactions=1, authentications=1)
+    place(stage, held)
+    other = stage.account(idle_days=500, transactions=1)
+    of_account = table == "authentication_vectors"
+    keys = rows_moved(
+        stage,
+        table,
+        "account_id" if of_account else "transaction_id",
+        held.account if of_account else held.transactions[0],
+        other.account if of_account else other.transactions[0],
+    )
+    assert keys
+    assert holds.listed(stage.worker, None)[0].astray
+    WAYS[way](stage, other)
+    left = stage.count(f"SELECT count(*) FROM {table} WHERE id = ANY (%s)", keys)
+    assert left == len(keys)
+    if way == "sweep":
+        assert stage.sweep().exit_code == 1
+        assert [each for each in verify(stage.worker).wrong if each.check == "hold-astray"]
