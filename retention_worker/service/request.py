@@ -169,20 +169,26 @@ class RequestRun:
             return True
         found = self._look(session, key, current.not_after)
         refuse_hold(found)
-        if since := self._active_since(current, locked, found):
+        if since := self._active_since(session, current, locked, found):
             # Whoever asks for it again decides anew.
             requests.finish(session, request.id, "refused", since, now)
             self._refused = since
             return True
         return self._erase(session, current, key, locked, found)
 
-    def _active_since(self, current: Request, locked: Locked, found: Found) -> str | None:
+    def _active_since(
+        self, session: Session, current: Request, locked: Locked, found: Found
+    ) -> str | None:
         """What is younger than a request that is for older things alone, such as a replay's."""
         if current.not_after is None:
             return None
         limit = stamp(current.not_after)
-        blocked = block(parse_id(found.id, len(self._compiled.accounts.id_columns)), found)
-        if is_later(locked.active_at, limit) or blocked is not None:
+        key = parse_id(found.id, len(self._compiled.accounts.id_columns))
+        ats = [locked.active_at]
+        if current.kind == ACCOUNT:
+            newest = transactions.newest(session, self._compiled, current.tenant_id, [key])
+            ats += newest.values()
+        if any(is_later(at, limit) for at in ats) or block(key, found) is not None:
             return f"it was active since {limit}, so that it may be somebody else's by now"
         return None
 

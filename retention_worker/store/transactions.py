@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = [
     "counts",
     "find",
     "in_progress",
+    "newest",
     "objects",
     "show",
 ]
@@ -143,6 +144,18 @@ def counts(
     assert sql is not None
     rows = session.rows(sql.counts, parameters) if sql.counts is not None else []
     return {row["name"]: (row["erased"], row["queued"]) for row in rows}
+
+
+def newest(
+    session: Session, compiled: CompiledMap, tenant_id: str, keys: Sequence[Key]
+) -> dict[str, str]:
+    """When the newest transaction of each account began, where the map says so."""
+    sql = compiled.transactions
+    if sql is None or sql.newest is None or not keys:
+        return {}
+    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    rows = session.rows(sql.newest, parameters)
+    return {row["id"]: row["at"] for row in rows if row["at"] is not None}
 
 
 def objects(session: Session, tenant_id: str, owned: Owned) -> dict[str, dict[str, int]]:

@@ -17,7 +17,7 @@ from retention_worker.service.ledger.replayed import Authority, Replay, Shown
 from retention_worker.service.prepare import Prepared
 from retention_worker.service.terms import Source, Terms
 from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, holds, remains
+from retention_worker.store import accounts, holds, remains, transactions
 from retention_worker.store.keys import Key, parse_id
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Deadline, Session
@@ -77,6 +77,7 @@ class LaneReplay:
             lost = remains.lost(
                 session, compiled, self._tenant, self._scope, looked=looked, keys=keys
             )
+            began = transactions.newest(session, compiled, self._tenant, keys)
         self.result.gone += len(rows) - len(keys)
         for key in keys:
             row, now = rows[key], there[rows[key].subject]
@@ -88,6 +89,9 @@ class LaneReplay:
             elif not now.due or is_later(now.active_at, row.last_activity):
                 said = f"active since: last at {now.active_at}, erased with {row.last_activity}"
                 self.result.keep(row, said)
+            elif row.subject in began and is_later(began[row.subject], row.erased_at):
+                said = f"a transaction began since: at {began[row.subject]}"
+                self.result.keep(row, f"{said}, erased {row.erased_at}")
             elif blocked is not None:
                 self.result.keep(row, blocked.reason.replace("_", " "))
             else:

@@ -97,6 +97,9 @@ class RequestReplay:
         active_at = now[id_text(key)].active_at
         if is_later(active_at, row.erased_at):
             return f"its account was active since: last at {active_at}, erased {row.erased_at}"
+        began = transactions.newest(session, compiled, row.tenant, [key]).get(id_text(key))
+        if row.kind != TRANSACTION and began is not None and is_later(began, row.erased_at):
+            return f"a transaction began since: at {began}, erased {row.erased_at}"
         looked = accounts.look(
             session,
             compiled,

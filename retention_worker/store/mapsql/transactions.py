@@ -45,7 +45,8 @@ class TransactionSql:
     counts the transaction where it is of the account of `k`. `in_progress` gives the keys
     of an account's transactions that have not ended, `limit` of them. `counts` gives `name`,
     `erased` (rows that are there) and `queued` (objects that they name) of each entry; None where
-    no entry is of a transaction.
+    no entry is of a transaction. `newest` gives, for each `id` of `k`, when the newest transaction
+    began (`at`); None where the map does not say when they begin.
     """
 
     id_columns: tuple[str, ...]
@@ -54,6 +55,7 @@ class TransactionSql:
     in_progress: Composed
     belongs: Composed
     counts: Composed | None
+    newest: Composed | None
 
 
 def transaction_sql(
@@ -69,6 +71,7 @@ def transaction_sql(
         in_progress=_unended(datamap, catalog),
         belongs=_belongs(datamap, catalog),
         counts=_counts(entries),
+        newest=_newest(datamap, catalog),
     )
 
 
@@ -124,6 +127,25 @@ def _unended(datamap: DataMap, catalog: Catalog) -> Composed:
     state = _in_progress(catalog, datamap.transactions, "c")
     return SQL("SELECT {} AS key FROM {} WHERE {} ORDER BY 1 LIMIT %(limit)s").format(
         _texts("c", datamap.transactions.id), listed(sources), all_of([*path.conditions, state])
+    )
+
+
+def _newest(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    assert datamap.transactions is not None
+    if datamap.transactions.created_at is None:
+        return None
+    path = hop_path(datamap, catalog, TRANSACTION, by_keys=True)
+    info, name = catalog.table(path.target), datamap.transactions.created_at
+    return SQL("SELECT k.id, max({})::text AS at FROM {} WHERE {} GROUP BY k.id").format(
+        time_sql(info, (name,), "transactions.created_at").instant("c"),
+        listed(
+            [
+                *path.others(),
+                SQL("{} AS c").format(table(path.target)),
+                account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id),
+            ]
+        ),
+        all_of(path.conditions),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.fine.small import WITH_TENANTS, Small
+from tests.acceptance.fine.small import DATAMAP, WITH_TENANTS, Small
 
 
 def swept(world: Small) -> None:
@@ -36,4 +36,25 @@ def test_what_cannot_be_reached_is_listed(world: Small, erased: Callable[[Small]
         assert done.code == 1, done.out
         said = " ".join((done.out + " ".join(done.complaints)).split())
         assert "cannot be reached" in said
+    assert world.rows() == (1, 0)
+
+
+@pytest.mark.parametrize("erased", [swept, asked])
+def test_what_began_since_is_listed(world: Small, erased: Callable[[Small], None]) -> None:
+    """After the restore the person came back: a new transaction, and nothing else says so."""
+    world.datamap(DATAMAP)
+    erased(world)
+    export = world.config.path.parent / "ledger.jsonl"
+    assert world.run("ledger", "export", "--to", str(export)).code == 0
+    world.execute("TRUNCATE retention.batch, retention.erasure, retention.lane, retention.request")
+    world.execute(
+        "INSERT INTO transactions (id, account_id, tenant_id, created_at) "
+        "VALUES ('new', 'ann', 'acme', now() + interval '1 second')"
+    )
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('new', 'acme')")
+    for options in ((), ("--yes", "--reason", "restored")):
+        done = world.run("ledger", "replay", str(export), *options)
+        assert done.code == 1, done.out
+        said = " ".join((done.out + " ".join(done.complaints)).split())
+        assert "a transaction began since" in said
     assert world.rows() == (1, 0)
