@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retention_worker.cli.options import Actor, AsJson, OptionalReason, Tenant, actor_of
-from retention_worker.cli.output import console, count, counted, print_json, say, table
+from retention_worker.cli.output import (
+    console,
+    count,
+    counted,
+    instant,
+    print_json,
+    say,
+    table,
+)
 from retention_worker.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -267,6 +275,20 @@ def _show_replay(found: Replay) -> None:
             ),
             numbers=("would be erased", "erased"),
         )
+    if found.holds:
+        table(
+            ("tenant id", "hold of", "placed", "by", "would be" if found.dry_run else "was"),
+            (
+                (
+                    each.tenant_id,
+                    each.account_id,
+                    instant(each.placed_at),
+                    each.placed_by,
+                    "placed again",
+                )
+                for each in found.holds
+            ),
+        )
     if found.kept:
         table(
             ("tenant id", "kind", "id", "scope", "kept, because"),
@@ -281,8 +303,8 @@ def _show_replay(found: Replay) -> None:
         f"{_batches(found.lost)} of the export are not in this ledger, {found.known} are; "
         f"of {counted(found.gone, 'erasure')} nothing is left to erase."
     )
-    if found.dry_run and found.accounts:
-        say("Nothing was erased: that was a dry run. To erase: --yes --reason TEXT.", "yellow")
+    if found.dry_run and (found.accounts or found.holds):
+        say("Nothing was changed: that was a dry run. To do it: --yes --reason TEXT.", "yellow")
 
 
 def _batches(number: int) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-__all__ = ["FILES", "S3", "Address", "address_of", "kind_of"]
+__all__ = ["FILES", "S3", "Address", "address_of", "is_shelf", "kind_of"]
 
 S3, FILES = "s3", "file"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
@@ -54,3 +54,8 @@ def address_of(uri: str) -> Address | None:
         return None
     kind, place = known
     return Address(kind=kind, place=place, key=rest[1:] if kind == S3 else unquote(rest))
+
+
+def is_shelf(location: str) -> bool:
+    """Whether a location is a prefix of a bucket, and no path."""
+    return location.lower().startswith("s3://")

@@ -19,6 +19,7 @@ from retention_worker.domain.errors import (
 from retention_worker.domain.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
+from retention_worker.service.holdfile import require_holds
 from retention_worker.service.prepare import Prepared, prepare, tenant_id_of
 from retention_worker.service.request import ACCOUNT, Erased, RequestRun, refuse_hold
 from retention_worker.service.worker import Worker
@@ -91,6 +92,7 @@ def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -
     """
     if not wanted.reason.strip():
         raise ConfigurationError("the reason is empty: write why")
+    require_holds(worker, conn)
     single = prepared.datamap.datamap.accounts.tenant is None
     tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
     if single and tenant_id not in prepared.by_tenant_id():

@@ -15,6 +15,7 @@ from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.domain.shown import Shown
 from retention_worker.service import guard, reconcile, warnings
 from retention_worker.service.applied import due_sooner
+from retention_worker.service.holdfile import require_holds
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.survey import Survey, count_up_to, eligible
 from retention_worker.service.work import Reach, cutoff_of, days_of, find_work
@@ -53,6 +54,7 @@ def plan(
         tried = load_policy_file(policy_file, worker.settings.bounds) if policy_file else None
         prepared = prepare(worker, conn, tenants)
         now = at or guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+        require_holds(worker, conn)
         files = dict(prepared.policies.files)
         if tried is not None:
             files = {tried.policy.tenant: tried}

@@ -22,6 +22,7 @@ from retention_worker.service.applied import apply_policy
 from retention_worker.service.batches import Ending, Progress
 from retention_worker.service.erase import finish_open
 from retention_worker.service.guard import Judge
+from retention_worker.service.holdfile import require_holds
 from retention_worker.service.lane import LaneRun
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.terms import Terms
@@ -59,6 +60,7 @@ def sweep(
     with worker.pool.connection() as conn:
         prepared = prepare(worker, conn, tenants)
         now = guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+        require_holds(worker, conn)
         chosen = _chosen(prepared, tenants)
         with writing(conn):
             session = Session(conn, worker.settings.schema_name)

@@ -14,13 +14,17 @@ from retention_worker.store.session import Session
 
 __all__ = [
     "Hold",
+    "Remembered",
     "Sighting",
     "in_place",
     "listed",
+    "missing",
     "of_account",
     "on_hold",
     "place",
+    "place_again",
     "release",
+    "remembered",
     "see",
     "succeed",
     "whereabouts",
@@ -38,6 +42,63 @@ class Hold:
     placed_by: str
     placed_at: datetime
     until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """An active hold with what it has seen (kind and id), as it is kept beside an export."""
+
+    tenant_id: str
+    account_id: str
+    reason: str
+    placed_by: str
+    placed_at: datetime
+    until: datetime | None
+    seen: tuple[tuple[str, str], ...]
+
+
+def remembered(session: Session, now: datetime) -> list[Remembered]:
+    """All active holds with what they have seen."""
+    return [
+        Remembered(**(row | {"seen": tuple((kind, subject) for kind, subject in row["seen"])}))
+        for row in session.rows("holds.remembered", {"now": now})
+    ]
+
+
+def missing(session: Session, known: Sequence[Remembered]) -> list[Remembered]:
+    """Those that were never placed in this database."""
+    if not known:
+        return []
+    rows = session.rows(
+        "holds.missing",
+        {
+            "tenants": [each.tenant_id for each in known],
+            "accounts": [each.account_id for each in known],
+            "placed": [each.placed_at for each in known],
+        },
+    )
+    return [known[row["position"] - 1] for row in rows]
+
+
+def place_again(session: Session, lost: Remembered) -> None:
+    """Place a hold as it was, with what it had seen."""
+    parameters = {
+        "tenant": lost.tenant_id,
+        "account": lost.account_id,
+        "reason": lost.reason,
+        "actor": lost.placed_by,
+        "now": lost.placed_at,
+        "until": lost.until,
+    }
+    number = session.value("holds.place", parameters)
+    session.run(
+        "holds.place_again",
+        {
+            "hold": number,
+            "kinds": [kind for kind, _ in lost.seen],
+            "subjects": [subject for _, subject in lost.seen],
+        },
+    )
 
 
 def place(

@@ -18,12 +18,13 @@ from retention_worker.domain.audit import BatchRow, body_of
 from retention_worker.domain.chain import chain_of, hash_of
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.export import HEADER, line_of
-from retention_worker.objects.shelf import is_shelf
+from retention_worker.objects.address import is_shelf
+from retention_worker.service.holdfile import HoldFile, lost, told
 from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
 from retention_worker.service.ledger.segments import Segments
 from retention_worker.service.ledger.verify import Progress
 from retention_worker.service.worker import Worker
-from retention_worker.store import ledger_read
+from retention_worker.store import holds, ledger_read
 from retention_worker.store.migrations import check
 from retention_worker.store.pool import Connection, reading
 from retention_worker.store.session import Session
@@ -59,8 +60,22 @@ def export(worker: Worker, location: Path | str, *, progress: Progress | None = 
         StoreDown: the bucket cannot be written.
     """
     if is_shelf(str(location)):
-        return _to_segments(worker, str(location), progress)
-    return _to_file(worker, Path(location), progress)
+        done = _to_segments(worker, str(location), progress)
+    else:
+        done = _to_file(worker, Path(location), progress)
+    _with_holds(worker, str(location))
+    return done
+
+
+def _with_holds(worker: Worker, location: str) -> None:
+    """The active holds beside it; those that were there and are lost are not forgotten."""
+    now = worker.clock()
+    with worker.pool.connection() as conn, reading(conn):
+        session = Session(conn, worker.settings.schema_name)
+        gone, active = lost(session, location, now), holds.remembered(session, now)
+    if gone:
+        raise NeedsPerson(told(gone, location))
+    HoldFile(location=location).write(active)
 
 
 def _to_segments(worker: Worker, location: str, progress: Progress | None) -> Exported:

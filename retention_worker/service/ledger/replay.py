@@ -17,6 +17,7 @@ import structlog
 from retention_worker.domain.chain import LANE_SOURCES
 from retention_worker.domain.export import Line
 from retention_worker.domain.scope import Scope
+from retention_worker.service import holdfile
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.replay_lane import LaneReplay
 from retention_worker.service.ledger.replay_request import RequestReplay
@@ -24,7 +25,8 @@ from retention_worker.service.ledger.replayed import Authority, Kept, Replay
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.prepare import Prepared, prepare
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, lanes, ledger_read
+from retention_worker.store import approvals, holds, lanes, ledger_read
+from retention_worker.store.holds import Remembered
 from retention_worker.store.pool import Connection, reading, writing
 from retention_worker.store.session import Session
 
@@ -50,23 +52,38 @@ def replay(worker: Worker, location: Path | str, *, authority: Authority | None 
         GuardRefused: everything is paused, or another worker is at work.
     """
     with fetched(location) as path:
-        return _replay(worker, path, authority)
+        return _replay(worker, path, str(location), authority)
 
 
-def _replay(worker: Worker, path: Path, authority: Authority | None) -> Replay:
+def _replay(worker: Worker, path: Path, location: str, authority: Authority | None) -> Replay:
     for _ in whole(path):  # to the end, before anything goes
         pass
     with worker.pool.connection() as conn:
         prepared = prepare(worker, conn)
-        found = _Run(worker, conn, prepared, path, None).run()
+        lost = _lost_holds(worker, conn, location, place=authority is not None)
+        found = _Run(worker, conn, prepared, path, None, Replay(holds=lost)).run()
         if authority is None or not found.accounts:
+            found.dry_run = authority is None
             return found
         _log.warning(
             "replay_started", actor=authority.actor, reason=authority.reason, accounts=found.total
         )
-        done = _Run(worker, conn, prepared, path, authority)
+        done = _Run(worker, conn, prepared, path, authority, Replay(holds=lost))
         done.approve(found)
         return done.run()
+
+
+def _lost_holds(
+    worker: Worker, conn: Connection, location: str, *, place: bool
+) -> list[Remembered]:
+    """The holds that the backup did not have; placed again before anything goes."""
+    with writing(conn):
+        session = Session(conn, worker.settings.schema_name)
+        found = holdfile.lost(session, location, worker.clock())
+        for each in found if place else ():
+            holds.place_again(session, each)
+            _log.warning("hold_placed_again", tenant_id=each.tenant_id, account=each.account_id)
+    return found
 
 
 @dataclass

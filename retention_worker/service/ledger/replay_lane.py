@@ -82,7 +82,9 @@ class LaneReplay:
         for key in keys:
             row, now = rows[key], there[rows[key].subject]
             blocked = block(key, looked[row.subject])
-            if row.subject in lost:
+            if self.result.is_held(row):
+                self.result.keep(row, "hold")
+            elif row.subject in lost:
                 self.result.keep(row, lost[row.subject])
             elif not has_credentials(looked[row.subject], self._scope):
                 self.result.gone += 1

@@ -78,6 +78,9 @@ class RequestReplay:
         if subject is None or not left:
             self.result.gone += 1
             return None
+        if self.result.is_held(row):
+            self.result.keep(row, "hold")
+            return None
         if (lost := remains.unreachable(left)) is not None:
             self.result.keep(row, lost)
             return None

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.chain import stamp
 from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.scope import Scope
+from retention_worker.store.holds import Remembered
 
 __all__ = ["Authority", "Kept", "Replay", "Shown"]
 
@@ -45,16 +47,18 @@ class Shown:
 class Replay:
     """The outcome.
 
-    `accounts`: how many of each tenant and scope were erased (in a dry run: would be), ad-hoc ones
-    and transactions included. `gone`: erasures of which nothing is left to erase. `known`, `lost`:
-    batches of the export that the ledger has, and that it has not. Where a subject was erased
-    several times, the newest erasure decides whether it is kept.
+    `holds`: those that the backup did not have; they are placed again before anything goes, and
+    what they hold is kept. `accounts`: how many of each tenant and scope were erased (in a dry
+    run: would be), ad-hoc ones and transactions included. `gone`: erasures of which nothing is left
+    to erase. `known`, `lost`: batches of the export that the ledger has, and that it has not. Where
+    a subject was erased several times, the newest erasure decides whether it is kept.
     """
 
     dry_run: bool = True
     known: int = 0
     lost: int = 0
     gone: int = 0
+    holds: list[Remembered] = field(default_factory=list)
     accounts: dict[tuple[str, Scope], int] = field(default_factory=dict)
     shown: dict[tuple[str, Scope], Shown] = field(default_factory=dict)
     _kept: dict[_Key, Kept] = field(default_factory=dict)
@@ -72,8 +76,16 @@ class Replay:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where something is kept that a person should look at."""
-        return int(bool(self._kept))
+        """0, or 1 where a person should look: something is kept, or a hold is to be placed."""
+        return int(bool(self._kept) or (self.dry_run and bool(self.holds)))
+
+    def is_held(self, row: Erasure) -> bool:
+        """Whether a hold that the backup did not have keeps the subject."""
+        return any(
+            (hold.tenant_id == row.tenant and hold.account_id == row.subject)
+            or (row.kind, row.subject) in hold.seen
+            for hold in self.holds
+        )
 
     def is_going(self, row: Erasure) -> bool:
         """Whether the subject goes already, with this scope."""
@@ -114,6 +126,16 @@ class Replay:
             "erased" if not self.dry_run else "would_erase": [
                 {"tenant_id": tenant, "scope": scope, "accounts": number}
                 for (tenant, scope), number in sorted(self.accounts.items())
+            ],
+            "holds_placed" if not self.dry_run else "would_place_holds": [
+                {
+                    "tenant_id": each.tenant_id,
+                    "account": each.account_id,
+                    "placed_at": stamp(each.placed_at),
+                    "placed_by": each.placed_by,
+                    "until": stamp(each.until) if each.until else None,
+                }
+                for each in self.holds
             ],
             "kept": [vars(each) for each in self.kept],
         }

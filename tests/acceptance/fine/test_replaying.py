@@ -58,3 +58,74 @@ def test_what_began_since_is_listed(world: Small, erased: Callable[[Small], None
         said = " ".join((done.out + " ".join(done.complaints)).split())
         assert "a transaction began since" in said
     assert world.rows() == (1, 0)
+
+
+@pytest.fixture
+def restored(world: Small) -> tuple[Small, str]:
+    """A hold was placed after the backup that is restored; the export knows of it."""
+    export = str(world.config.path.parent / "ledger.jsonl")
+    world.person("ann")
+    world.person("bob")
+    world.person("eve", idle=1)
+    told = ("--tenant", "acme", "--reason", "court")
+    assert world.run("hold", "place", "ann", *told).code == 0
+    assert world.run("sweep", RETENTION_LEDGER_EXPORT=export).code == 0
+    assert world.rows() == (2, 2)
+    world.execute("TRUNCATE retention.hold, retention.hold_subject")
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('bob', 'acme')")
+    return world, export
+
+
+COMMANDS = {
+    "sweep": ("sweep",),
+    "plan": ("plan",),
+    "erase": ("erase", "account", "ann", "--tenant", "acme", "--yes", "--reason", "asked"),
+}
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_hold_that_a_backup_did_not_have(restored: tuple[Small, str], command: str) -> None:
+    """Nothing goes until the replay has placed it again; the export does not forget it."""
+    world, export = restored
+    done = world.run(*COMMANDS[command], RETENTION_LEDGER_EXPORT=export)
+    assert done.code == 3
+    assert "account ann of tenant acme" in " ".join(done.complaints)
+    assert world.run("ledger", "export", "--to", export).code == 1
+    assert world.run("ledger", "replay", export).code == 1
+    assert "ann" in world.run("ledger", "replay", export).out
+    assert world.run(*COMMANDS[command], RETENTION_LEDGER_EXPORT=export).code == 3
+    assert world.run("ledger", "replay", export, "--yes", "--reason", "restored").code == 0
+    assert "ann" in world.run("hold", "list").out
+    done = world.run(*COMMANDS[command], RETENTION_LEDGER_EXPORT=export)
+    assert done.code == (3 if command == "erase" else 0), done.complaints
+    assert world.rows()[0] >= 2
+
+
+@pytest.mark.parametrize("erased", [swept, asked])
+def test_a_replay_keeps_what_such_a_hold_holds(
+    world: Small, erased: Callable[[Small], None]
+) -> None:
+    """It was erased, came back with a hold that the backup had not: the replay erases nothing."""
+    export = str(world.config.path.parent / "ledger.jsonl")
+    erased(world)
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('ann', 'acme')")
+    told = ("--tenant", "acme", "--reason", "court")
+    assert world.run("hold", "place", "ann", *told).code == 0
+    assert world.run("ledger", "export", "--to", export).code == 0
+    world.execute(
+        "TRUNCATE retention.batch, retention.erasure, retention.lane, retention.request, "
+        "retention.hold, retention.hold_subject"
+    )
+    for options in ((), ("--yes", "--reason", "restored")):
+        assert world.run("ledger", "replay", export, *options).code == 1
+    assert world.rows() == (1, 0)
+
+
+def test_a_file_of_holds_that_was_changed(restored: tuple[Small, str]) -> None:
+    """One line, and nothing goes."""
+    world, export = restored
+    (world.config.path.parent / "ledger.jsonl.holds.json").write_text("{}")
+    done = world.run("sweep", RETENTION_LEDGER_EXPORT=export)
+    assert done.code == 1
+    assert "it was changed after it was written" in " ".join(done.complaints)
+    assert world.rows() == (3, 2)
