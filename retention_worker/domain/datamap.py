@@ -50,6 +50,7 @@ __all__ = [
     "TransactionState",
     "Transactions",
     "disjoint",
+    "same_data",
 ]
 
 ACCOUNT = "account"
@@ -225,7 +226,7 @@ class DataMap(Entry):
         for index, entry in enumerate(self.credentials):
             for other in self.credentials[:index]:
                 both = entry.table == other.table and not disjoint(entry.where, other.where)
-                if both and entry.class_ is not other.class_ and _same_data(entry, other):
+                if both and entry.class_ is not other.class_ and same_data(entry, other):
                     text = (
                         f"{other.name!r} is of another class and claims rows of {entry.table} too: "
                         "write where in both, so that each row is of one"
@@ -317,7 +318,7 @@ def disjoint(where: Where | None, other: Where | None) -> bool:
     return any(not set(where[name]) & set(other[name]) for name in where.keys() & other.keys())
 
 
-def _same_data(entry: Credential, other: Credential) -> bool:
+def same_data(entry: Credential, other: Credential) -> bool:
     """Whether one takes what the other does: rows take everything, blanks their columns."""
     if not isinstance(entry.erase, SetAndRemove) or not isinstance(other.erase, SetAndRemove):
         return True

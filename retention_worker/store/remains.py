@@ -19,12 +19,17 @@ __all__ = ["Remains", "lost", "of_accounts", "of_transaction", "unreachable"]
 
 @dataclass(frozen=True, kw_only=True)
 class Remains:
-    """Rows of an entry that are there; `unreachable` of them say another tenant, or none."""
+    """Rows of an entry that are there.
+
+    `unreachable` of them no erasing statement reaches: `shared` are another account's, too, the
+    rest say another tenant, or none.
+    """
 
     account: str
     entry: str
     rows: int
     unreachable: int
+    shared: int
 
 
 def of_accounts(
@@ -52,6 +57,7 @@ def _read(session: Session, statement: Composed, parameters: dict[str, object]) 
             entry=row["entry"],
             rows=row["rows"],
             unreachable=row["unreachable"],
+            shared=row["shared"],
         )
         for row in session.rows(statement, parameters)
     ]
@@ -82,10 +88,17 @@ def lost(
 
 def unreachable(found: Iterable[Remains]) -> str | None:
     """In words what no erasing statement reaches; None where all can be reached."""
-    lost = [f"{each.entry} ({each.unreachable})" for each in found if each.unreachable]
-    if not lost:
-        return None
-    return (
-        f"rows that cannot be reached: {', '.join(lost)}: they or their parents say another tenant "
-        "than the account, or none: correct the tenant columns"
-    )
+    left = list(found)
+    said = []
+    if lost := _counted((each.entry, each.unreachable - each.shared) for each in left):
+        said.append(
+            f"rows that cannot be reached: {lost}: they or their parents say another tenant than "
+            "the account, or none: correct the tenant columns"
+        )
+    if shared := _counted((each.entry, each.shared) for each in left):
+        said.append(f"rows that are another account's, too: {shared}: let each lead to one account")
+    return "; ".join(said) or None
+
+
+def _counted(numbers: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{entry} ({rows})" for entry, rows in numbers if rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
@@ -16,6 +16,8 @@ from retention_worker.domain.datamap import (
     DataMap,
     Link,
     TableName,
+    disjoint,
+    same_data,
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.mapsql.fragments import (
@@ -65,6 +67,7 @@ class Path:
     `top` is the hop directly under the accounts, by whose key a large account is taken in parts;
     None where the entry hangs on the account itself. `astray`, of a path by keys alone: that a
     table on the way says another tenant than the account's, or none; one condition a table.
+    `shared`: that `c` is a row of another account, too; None where it cannot be.
     """
 
     hops: tuple[Hop, ...]
@@ -72,6 +75,7 @@ class Path:
     target: TableName
     top: Hop | None
     astray: tuple[Composable, ...] = ()
+    shared: Composable | None = None
 
     def others(self) -> list[Composable]:
         """The FROM or USING items beside `c` and `k`."""
@@ -103,7 +107,7 @@ def account_keys(accounts: Table, id_columns: tuple[str, ...]) -> Composed:
 
 
 def given_key(accounts: Table, id_columns: Sequence[str]) -> KeyOf:
-    """The ids of `k`."""
+    """The ids of `k`, k0, k1, ..."""
     return KeyOf(
         values=tuple(SQL(f"k.k{index}") for index in range(len(id_columns))),
         columns=tuple(accounts.column(name) for name in id_columns),
@@ -132,15 +136,88 @@ def tenant_condition(catalog: Catalog, name: TableName, alias: str, tenant: str)
 def path_to(
     datamap: DataMap, catalog: Catalog, entry: Credential, *, by_keys: bool = False
 ) -> Path:
-    """The path to an entry's rows, `where` included.
+    """The path to an entry's rows, `where` included; a row of two accounts is on the path of none.
 
     `by_keys`: whatever the tenant columns on the way say, as long as a row's key leads here and to
-    nobody else.
+    nobody else; a row of two accounts is on it, and `shared` says which those are.
 
     Where the entry's table is its parent's own (columns blanked on the transactions), the parent's
     row is the target, so that it is the row that the statement locks.
     """
-    builder = _Builder(datamap, catalog, by_keys=by_keys)
+    found = _path_of(datamap, catalog, entry, by_keys=by_keys)
+    shared = _of_another(datamap, catalog, entry)
+    if shared is None:
+        return found
+    if by_keys:
+        return replace(found, shared=shared)
+    return replace(found, conditions=(*found.conditions, SQL("NOT {}").format(shared)))
+
+
+def _of_another(datamap: DataMap, catalog: Catalog, entry: Credential) -> Composable | None:
+    """Whether a row `c` of an entry is another account's, too; None where it cannot be.
+
+    By another entry that takes the same rows, or because a key on the way is not unique.
+    """
+    accounts = datamap.accounts
+    info = catalog.table(accounts.table)
+    alone = info.stands_alone(accounts.id, accounts.tenant)
+    owner = key_of("o", info, accounts.id)
+    found: list[Composable] = []
+    for other in datamap.credentials:
+        if other.table != entry.table or disjoint(other.where, entry.where):
+            continue
+        if not same_data(other, entry) or not _may_differ(datamap, catalog, entry, other):
+            continue
+        path = _path_of(datamap, catalog, other, by_keys=alone, owner=owner)
+        conditions = [*path.conditions]
+        if accounts.tenant is not None and not alone:
+            conditions.append(tenant_condition(catalog, accounts.table, "o", accounts.tenant))
+        found.append(
+            SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND NOT ({}))").format(
+                listed([SQL("{} AS o").format(table(accounts.table)), *path.others()]),
+                all_of(conditions),
+                all_of(same_key(owner, given_key(info, accounts.id))),
+            )
+        )
+    return SQL("({})").format(listed(found, " OR ")) if found else None
+
+
+def _may_differ(datamap: DataMap, catalog: Catalog, entry: Credential, other: Credential) -> bool:
+    """Whether a row may be of one account by an entry, and of a second one by the other."""
+    same_way = (other.of, other.key, datamap.parent_key(other)) == (
+        entry.of,
+        entry.key,
+        datamap.parent_key(entry),
+    )
+    return not same_way or not _leads_to_one(datamap, catalog, entry)
+
+
+def _leads_to_one(datamap: DataMap, catalog: Catalog, entry: Credential) -> bool:
+    """Whether every key on the way up is unique, at least within the tenant."""
+    below: Credential | Link = entry
+    while True:
+        key, tenant = datamap.parent_key(below), datamap.accounts.tenant
+        name = datamap.accounts.table
+        if below.of != ACCOUNT:
+            link = as_link(datamap, below.of)
+            name, tenant = link.table, link.tenant
+        if not catalog.table(name).proves_unique({*key, *([tenant] if tenant else [])}):
+            return False
+        if below.of == ACCOUNT:
+            return True
+        below = link
+
+
+def _path_of(
+    datamap: DataMap,
+    catalog: Catalog,
+    entry: Credential,
+    *,
+    by_keys: bool,
+    owner: KeyOf | None = None,
+) -> Path:
+    """From `k`, or from another account `owner`."""
+    builder = _Builder(datamap, catalog, by_keys=by_keys, owner=owner)
     names = [*reversed(list(datamap.ancestors(entry.of)))]
     own = is_parent_row(datamap, entry)
     for name in names[:-1] if own else names:
@@ -230,13 +307,20 @@ def is_parent_row(datamap: DataMap, entry: Credential) -> bool:
 class _Builder:
     """Goes down from `k`, a hop at a time."""
 
-    def __init__(self, datamap: DataMap, catalog: Catalog, *, by_keys: bool = False) -> None:
+    def __init__(
+        self,
+        datamap: DataMap,
+        catalog: Catalog,
+        *,
+        by_keys: bool = False,
+        owner: KeyOf | None = None,
+    ) -> None:
         self._datamap = datamap
         self._catalog = catalog
         self._by_keys = by_keys
         self._astray: list[Composable] = []
         self._info = catalog.table(datamap.accounts.table)
-        self._given = given_key(self._info, datamap.accounts.id)
+        self._given = owner or given_key(self._info, datamap.accounts.id)
         self.hops: list[Hop] = []
         self.conditions: list[Composable] = []
         self._last: Hop | None = None

@@ -27,8 +27,9 @@ class RemainsSql:
     """Statements over `k`, by scope; parameters: tenant, ids, k0, k1, ...
 
     Each returns `id`, `entry` (its name), `rows` and `unreachable`: how many of them no erasing
-    statement reaches, because a table on the way says another tenant than the account's. No row
-    where nothing is left. `of_transaction` takes `transaction` too, a text array.
+    statement reaches, because a table on the way says another tenant than the account's, or, those
+    are `shared`, because they are another account's, too. No row where nothing is
+    left. `of_transaction` takes `transaction` too, a text array.
     """
 
     of_account: dict[Scope, Composed]
@@ -55,14 +56,18 @@ def remains_sql(datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql])
 
 
 def astray(datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql]) -> Composable:
-    """Whether a table under the account of `k` says another tenant, or none: an expression.
+    """Whether something under the account of `k` may be out of reach: an expression.
 
-    It asks less than the look: a row astray may hold no credential. FALSE for a map in which no
-    table below the accounts has a tenant.
+    A table says another tenant, or none, or a row is another account's, too. It asks less than the
+    look: a row astray may hold no credential. FALSE for a map in which neither can be.
     """
     found = [
         path.exists(path.astray[-1]) for path in _paths(datamap, catalog, entries) if path.astray
     ]
+    for each in entries:
+        path = path_to(datamap, catalog, each.entry, by_keys=True)
+        if path.shared is not None:
+            found.append(path.exists(*each.changed, path.shared))
     return SQL("({})").format(listed(found, " OR ")) if found else SQL("FALSE")
 
 
@@ -90,7 +95,8 @@ def _statement(
     parts = [_left_of(datamap, catalog, each, keys, one=one) for each in entries]
     if not parts:
         return SQL(
-            "SELECT NULL::text AS id, NULL::text AS entry, 0 AS rows, 0 AS unreachable WHERE FALSE"
+            "SELECT NULL::text AS id, NULL::text AS entry, 0 AS rows, 0 AS unreachable, "
+            "0 AS shared WHERE FALSE"
         ).format()
     return listed(parts, " UNION ALL ")
 
@@ -105,10 +111,12 @@ def _left_of(
     lost = SQL("({})").format(listed(path.astray, " OR ")) if path.astray else SQL("FALSE")
     return SQL(
         "SELECT k.id, {name} AS entry, count(*) AS rows, "
-        "count(*) FILTER (WHERE {lost}) AS unreachable FROM {sources} WHERE {where} GROUP BY k.id"
+        "count(*) FILTER (WHERE {lost} OR {shared}) AS unreachable, "
+        "count(*) FILTER (WHERE {shared}) AS shared FROM {sources} WHERE {where} GROUP BY k.id"
     ).format(
         name=constant(each.entry.name),
         lost=lost,
+        shared=path.shared or SQL("FALSE"),
         sources=listed([*path.others(), SQL("{} AS c").format(table(path.target)), keys]),
         where=all_of(conditions),
     )
