@@ -8,17 +8,24 @@ import structlog
 
 from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.errors import DatabaseUnavailable, DriftError, RetentionWorkerError
-from retention_worker.domain.lane import NOTHING_BEHIND, LaneState, Position, StopReason
+from retention_worker.domain.lane import (
+    NOTHING_BEHIND,
+    DeferReason,
+    LaneState,
+    Position,
+    StopReason,
+)
 from retention_worker.service import reconcile
 from retention_worker.service.batches import STOPPED, Batches, Ending, Progress
 from retention_worker.service.guard import Judge, Verdict
-from retention_worker.service.survey import Survey
+from retention_worker.service.survey import Survey, eligible_keys
 from retention_worker.service.terms import Terms
 from retention_worker.service.work import Reach
 from retention_worker.service.worker import Worker
-from retention_worker.store import approvals, control, lanes
+from retention_worker.store import accounts, approvals, control, deferred, lanes
 from retention_worker.store.approvals import Approval
-from retention_worker.store.keys import Key
+from retention_worker.store.deferred import Deferred
+from retention_worker.store.keys import Key, id_text
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.pool import Connection, writing
 from retention_worker.store.session import Session
@@ -29,6 +36,7 @@ _log = structlog.get_logger()
 
 # A lost connection is tried again so often before the sweep ends; the pool waits in between.
 _RECONNECTS = 3
+_PAGE = 500
 # How a lane ends that has done what a person approved, or that is not what they were shown; however
 # else it ends, the next sweep goes on with the same approval.
 _ENDS_APPROVAL = {
@@ -172,6 +180,7 @@ class LaneRun:
         self._reserved = verdict.permit if verdict.total is not None else 0
         self._batches.erased = 0
         if verdict.reason is not None:
+            self._keep_in_mind(conn, survey)
             return Ending(stop=StopReason.WAITING, reason=verdict.reason)
         terms = replace(terms, spends=verdict.allowance is not None)
         ending = self._batches.run(conn, terms, verdict.permit, list(keys))
@@ -180,6 +189,28 @@ class LaneRun:
             with writing(conn):
                 reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
         return ending
+
+    def _keep_in_mind(self, conn: Connection, survey: Survey) -> None:
+        """What was found behind the watermark and waits is deferred.
+
+        The next sweep does not look there again for long, and would say that nothing waits.
+        """
+        tenant_id, now = survey.lane.tenant_id, survey.now
+        for start in range(0, len(survey.behind), _PAGE):
+            keys = survey.behind[start : start + _PAGE]
+            with writing(conn):
+                session = self._session(conn)
+                there = accounts.present(session, self.compiled, tenant_id, keys, survey.bound)
+                due = [key for key in keys if (at := there.get(id_text(key))) and at.due]
+                waits = [
+                    Deferred(
+                        key=key,
+                        reason=DeferReason.NEWER_ACTIVITY,
+                        active_at=there[id_text(key)].active_at,
+                    )
+                    for key, _ in eligible_keys(session, survey, due)
+                ]
+                deferred.put(session, tenant_id, survey.lane.scope, waits, now)
 
     def _judge(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
         """Ask the guard, note the allowances, and reserve of the total what may go."""

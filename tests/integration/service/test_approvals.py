@@ -277,3 +277,25 @@ def test_plan_says_what_the_sweep_does_with_others(
     found = plan_of(stage)
     ended = lane(stage.sweep(), Scope.ALL)
     assert (found.stop_reason, found.reason) == (ended.stop_reason, ended.reason)
+
+
+def test_what_waits_behind_the_watermark_waits_until_a_person_looks(
+    stage: Stage, crowd: list[AccountIds]
+) -> None:
+    """Sweep after sweep says so, not only those that look there."""
+    let_go(stage)
+    stage.sweep()
+    damage(stage, crowd)
+    for reconcile in (True, False, False):
+        stage.clock.forward(hours=1)
+        report = stage.sweep(reconcile=reconcile)
+        ended = lane(report, Scope.ALL)
+        assert (ended.accounts, ended.stop_reason) == (0, StopReason.WAITING)
+        assert report.exit_code == 1
+        stage.clock.forward(minutes=1)
+        assert plan_of(stage).stop_reason is StopReason.WAITING
+    assert plan_of(stage).due == 14
+    let_go(stage)
+    assert lane(stage.sweep(), Scope.ALL).accounts == 14
+    stage.clock.forward(hours=1)
+    assert lane(stage.sweep(), Scope.ALL).stop_reason is StopReason.EXHAUSTED
