@@ -55,8 +55,8 @@ def _show(report: PlanReport) -> None:
     stopped = sum(1 for lane in report.lanes if lane.stop_reason is not None and lane.due)
     if stopped:
         say(f"{counted(stopped, 'lane')} would be left alone, for the reasons above.", "yellow")
-    for each in report.warnings:
-        complain(each.message)
+    for each in (*report.holds_astray, *(told.message for told in report.warnings)):
+        complain(each)
     quiet = sum(1 for lane in goes if not lane.due)
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing due.")

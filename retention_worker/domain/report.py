@@ -191,21 +191,24 @@ class LanePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanReport:
-    """A plan at one instant."""
+    """A plan at one instant; `holds_astray` as in `SweepReport`."""
 
     at: datetime
     lanes: tuple[LanePlan, ...]
     warnings: tuple[ReportWarning, ...] = ()
+    holds_astray: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0, or 1 where a lane needs a person, or something is not as it seems."""
-        return int(bool(self.warnings) or any(lane.needs_person for lane in self.lanes))
+        told = bool(self.warnings or self.holds_astray)
+        return int(told or any(lane.needs_person for lane in self.lanes))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `plan --json` prints it."""
         return {
             "at": stamp(self.at),
             "lanes": [lane.to_json() for lane in self.lanes],
+            "holds_astray": list(self.holds_astray),
             "warnings": [each.to_json() for each in self.warnings],
         }

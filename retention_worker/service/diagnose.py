@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.datamap import DataMap
 from retention_worker.objects.inspection import Inspection
-from retention_worker.service import storecheck
+from retention_worker.service import holds, storecheck
 from retention_worker.service.doctor import Finding, Severity, examine, mending_sql, trial
+from retention_worker.service.doctor.finding import wrong
 from retention_worker.service.worker import Worker
 from retention_worker.store import examine as facts_of
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.live import stores_named
+from retention_worker.store.mapsql.compiled import compile_on
 from retention_worker.store.pool import reading
 from retention_worker.store.session import Session
 from retention_worker.store.trial import Tried
@@ -60,11 +64,11 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
     policies = load_policies(settings.config_dir, settings.bounds)
     with worker.pool.connection() as conn, reading(conn):
         session = Session(conn, settings.schema_name)
-        count = len(policies.files) + len(policies.broken)
-        files = list(policies.files.values())
-        findings = examine(session, datamap, settings, policies=count, files=files)
+        findings = examine(session, datamap, settings, policies=policies, now=worker.clock())
         facts = facts_of.read(session, datamap)
         script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
+        if not _refused(findings):
+            findings = (*_holds_astray(worker, session, datamap, facts.catalog), *findings)
         names = []
         if settings.object_drain and not _refused(findings):
             names = stores_named(session, datamap, facts.catalog)
@@ -77,6 +81,15 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
         stores=tuple(stores),
         trials=tuple(trials) if trials is not None else None,
     )
+
+
+def _holds_astray(
+    worker: Worker, session: Session, datamap: DataMap, catalog: Catalog
+) -> list[Finding]:
+    """Holds that lost their account, or a part of what they held."""
+    compiled = compile_on(catalog, datamap, session.schema_name)
+    found = holds.astray(session, compiled, worker.clock())
+    return [wrong("hold-astray", datamap.accounts.table, holds.in_words(each)) for each in found]
 
 
 def _refused(findings: Sequence[Finding]) -> bool:

@@ -25,6 +25,7 @@ from retention_worker.store.session import Session
 __all__ = [
     "Listed",
     "Placed",
+    "astray",
     "elsewhere",
     "in_words",
     "listed",
@@ -218,8 +219,15 @@ def listed(worker: Worker, tenant: str | None) -> list[Listed]:
         check(conn, worker.settings.schema_name)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            found = holds.listed(session, tenant_id, worker.clock())
-            return _located(session, loaded.compiled, found)
+            found = _located(session, loaded.compiled, holds.listed(session, None, worker.clock()))
+    if tenant_id is None:
+        return found
+    # Of the tenant too where what it holds is an account's of that tenant by now.
+    return [
+        each
+        for each in found
+        if each.hold.tenant_id == tenant_id or tenant_id in {name for name, _ in each.elsewhere}
+    ]
 
 
 def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:
@@ -231,6 +239,12 @@ def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[L
     for tenant_id, keys in _pages(compiled, found):
         holds.see(session, compiled, tenant_id, keys, now=now)
     return [each for each in _located(session, compiled, found) if each.astray]
+
+
+def astray(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:
+    """The active holds that are astray, as a sweep would find them; nothing is written."""
+    found = _located(session, compiled, holds.listed(session, None, now))
+    return [each for each in found if each.astray]
 
 
 def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> list[Listed]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from retention_worker.configfiles.policies import PolicyFile, load_policy_file
 from retention_worker.domain.allowance import Allowance
+from retention_worker.domain.chain import stamp
+from retention_worker.domain.erasure import is_later
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LanePlan, PlanReport, ReportWarning
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.domain.shown import Shown
-from retention_worker.service import guard, reconcile, warnings
+from retention_worker.service import guard, holds, reconcile, warnings
 from retention_worker.service.applied import due_sooner
 from retention_worker.service.holdfile import require_holds
 from retention_worker.service.prepare import Prepared, prepare
@@ -70,8 +72,9 @@ def plan(
             lanes=list(together.values()),
         )
         found: list[LanePlan] = []
+        ahead: set[str] = set()
         for file in _in_order(chosen, states):
-            found += _Tenant(worker, conn, prepared, file, now, states, work, judge).plans()
+            found += _Tenant(worker, conn, prepared, file, now, states, work, judge, ahead).plans()
         broken = [
             LanePlan(
                 tenant=name,
@@ -85,7 +88,15 @@ def plan(
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             told = _warnings(session, worker, prepared, chosen, now)
-    return PlanReport(at=now, lanes=(*found, *broken), warnings=told)
+            latest = now + timedelta(seconds=worker.settings.max_clock_skew_seconds)
+            told += warnings.made_in_the_future(session, chosen, latest, ahead)
+            astray = holds.astray(session, prepared.compiled, now)
+    return PlanReport(
+        at=now,
+        lanes=(*found, *broken),
+        warnings=told,
+        holds_astray=tuple(holds.in_words(each) for each in astray),
+    )
 
 
 def _warnings(
@@ -98,7 +109,9 @@ def _warnings(
     compiled, ids = prepared.compiled, [file.policy.tenant_id for file in chosen]
     empty = accounts.without_accounts(session, compiled, ids)
     skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
-    return warnings.told(session, compiled, chosen, empty=empty, now=now, skew=skew)
+    return warnings.told(
+        session, compiled, prepared.policies, chosen, empty=empty, now=now, skew=skew
+    )
 
 
 def _work(
@@ -152,6 +165,7 @@ class _Tenant:
     states: dict[_LaneKey, LaneState]
     work: dict[_LaneKey, Reach]
     judge: guard.Judge
+    ahead: set[str]
     _gone: set[str] = field(default_factory=set)
 
     def plans(self) -> list[LanePlan]:
@@ -179,6 +193,9 @@ class _Tenant:
             counted = self._count(session, survey)
             blocked = deferred.counts(session, [policy.tenant_id])
             failed = self._failed(session, scope, survey.lost)
+        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        if any(is_later(at, stamp(self.now + skew)) for at in survey.kept_until):
+            self.ahead.add(policy.tenant_id)
         if stop is None and scope is Scope.BIOMETRICS:
             self._gone = counted.overlap
         reasons = dict(blocked.get((policy.tenant_id, scope), {}))

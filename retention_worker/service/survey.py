@@ -33,7 +33,8 @@ class Survey:
     """A lane at an instant: `behind` are keys that reconcile has found.
 
     `shown`: the accounts that an approval is for; nobody else counts as due. None: all do.
-    `lost` fills while the due are counted: accounts that cannot be erased whole, and why.
+    `lost` and `kept_until` fill while the due are counted: accounts that cannot be erased whole,
+    and why; until when an activity or a credential keeps others.
     """
 
     compiled: CompiledMap
@@ -43,6 +44,7 @@ class Survey:
     behind: tuple[Key, ...] = ()
     shown: Shown | None = None
     lost: dict[str, str] = field(default_factory=dict)
+    kept_until: list[str] = field(default_factory=list)
 
     @property
     def bound(self) -> str:
@@ -173,6 +175,10 @@ def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list
         for key in keys
         if has_credentials(looked[id_text(key)], scope) or id_text(key) in lost
     ]
-    free = [(key, found) for key, found in there if block(key, found) is None]
+    blocked = {found.id: block(key, found) for key, found in there}
+    free = [(key, found) for key, found in there if blocked[found.id] is None]
+    survey.kept_until.extend(
+        each.active_at for each in blocked.values() if each is not None and each.active_at
+    )
     survey.lost.update({found.id: lost[found.id] for _, found in free if found.id in lost})
     return [(key, found) for key, found in free if found.id not in lost]

@@ -109,6 +109,11 @@ class _Sweep:
         self._end(report)
         return report
 
+    @property
+    def skew(self) -> timedelta:
+        """How far clocks may differ."""
+        return timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+
     def _work(
         self, order: list[tuple[PolicyFile, dict[Scope, Reach]]]
     ) -> dict[tuple[str, Scope], Ending]:
@@ -157,10 +162,11 @@ class _Sweep:
             self.warnings = warnings.told(
                 session,
                 compiled,
+                self.prepared.policies,
                 list(files.values()),
                 empty=self.empty,
                 now=self.now,
-                skew=timedelta(seconds=self.worker.settings.max_clock_skew_seconds),
+                skew=self.skew,
             )
         for each in self.warnings:
             _log.warning(each.code, tenant=each.tenant, message=each.message)
@@ -280,6 +286,7 @@ class _Sweep:
             tenants = {tenant for tenant, _ in endings}
             blocked = deferred.counts(session, tenants)
             failed = deferred.errors(session, tenants)
+            self.warnings += warnings.made_in_the_future(session, chosen, self.now + self.skew)
         files = {file.policy.tenant_id: file for file in chosen}
         reports = []
         for (tenant, scope), ending in endings.items():

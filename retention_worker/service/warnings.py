@@ -1,33 +1,53 @@
-"""What is not as it seems though nothing has failed: every sweep and plan says it, exit code 1."""
+"""What is not as it seems though nothing has failed: sweep, plan and doctor say it, exit code 1."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policies import PolicyFile, PolicySet
 from retention_worker.domain.report import ReportWarning
-from retention_worker.store import accounts
+from retention_worker.store import accounts, deferred
+from retention_worker.store import policies as log
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
-__all__ = ["refused_words", "told", "unmatched"]
+__all__ = [
+    "made_in_the_future",
+    "of_policies",
+    "of_tenants",
+    "refused_words",
+    "told",
+    "unmatched",
+]
 
 # More tenants than this are not gone through for one that looks alike.
 _TENANTS = 2_000
+_NO_TENANT = ""
 
 
 def told(
     session: Session,
     compiled: CompiledMap,
+    policies: PolicySet,
     files: Sequence[PolicyFile],
     *,
     empty: set[str],
     now: datetime,
     skew: timedelta,
 ) -> tuple[ReportWarning, ...]:
-    """What a sweep or a plan says of these policies; `empty` are tenants without an account."""
+    """What a sweep or a plan of these files says before it begins.
+
+    Args:
+        session: a transaction.
+        compiled: the data map.
+        policies: all of them, right and wrong.
+        files: those of the tenants that are swept.
+        empty: tenants without an account.
+        now: the start.
+        skew: how far clocks may differ.
+    """
     nobody = (
         ReportWarning(
             code="policy_matches_no_account",
@@ -36,7 +56,11 @@ def told(
         )
         for file, words in unmatched(session, compiled, files, empty)
     )
-    return (*nobody, *_of_activity(session, compiled, files, now + skew))
+    found = [*nobody, *_of_activity(session, compiled, files, now + skew)]
+    if len(files) == len(policies.files):  # of the whole database, where all of it is swept
+        found += of_policies(session, compiled, policies)
+        found += of_tenants(session, compiled, policies)
+    return tuple(found)
 
 
 def unmatched(
@@ -53,6 +77,72 @@ def unmatched(
         yield file, f"no account has the tenant {tenant_id!r}: {cure}"
 
 
+def of_policies(
+    session: Session, compiled: CompiledMap, policies: PolicySet
+) -> Iterator[ReportWarning]:
+    """No file at all, or one that is gone though its tenant has accounts: nothing goes by it."""
+    if not policies.files and not policies.broken:
+        yield ReportWarning(
+            code="no_policy",
+            tenant=_NO_TENANT,
+            message="there is no policy file: nothing is erased by retention: write "
+            "tenants/<tenant>.yaml, or mend RETENTION_CONFIG_DIR",
+        )
+    known = {file.policy.tenant_id for file in policies.files.values()}
+    gone = {
+        tenant_id: name
+        for tenant_id, name in log.applied(session).items()
+        if tenant_id not in known and name not in policies.broken
+    }
+    for tenant_id in _with_accounts(session, compiled, gone):
+        yield ReportWarning(
+            code="policy_gone",
+            tenant=gone[tenant_id],
+            message=f"tenants/{gone[tenant_id]}.yaml is gone, and its tenant has accounts: nothing "
+            "of them is erased by retention: bring it back (`all_credentials: never` says so)",
+        )
+
+
+def _with_accounts(session: Session, compiled: CompiledMap, tenant_ids: Iterable[str]) -> list[str]:
+    wanted = sorted(tenant_ids)
+    refused = set(accounts.refused_tenants(session, compiled, wanted))
+    there = [each for each in wanted if each not in refused]
+    empty = accounts.without_accounts(session, compiled, there) if there else set()
+    return [each for each in there if each not in empty]
+
+
+def of_tenants(
+    session: Session, compiled: CompiledMap, policies: PolicySet
+) -> Iterator[ReportWarning]:
+    """Accounts that no policy can mean: of no tenant, or of one that is nearly a policy's."""
+    if compiled.datamap.accounts.tenant is None:
+        return
+    name = f"{compiled.datamap.accounts.table}.{compiled.datamap.accounts.tenant}"
+    if accounts.any_without_tenant(session, compiled):
+        yield ReportWarning(
+            code="no_tenant",
+            tenant=_NO_TENANT,
+            message=f"accounts have no tenant ({name} is NULL or blank), so that no policy is "
+            "theirs and nothing of them is erased by retention: `verify` counts them",
+        )
+    ids = {file.policy.tenant_id: file for file in policies.files.values()}
+    alike = {_folded(tenant_id): file for tenant_id, file in ids.items()}
+    for tenant in accounts.known_tenants(session, compiled, _TENANTS):
+        file = alike.get(_folded(tenant))
+        if tenant not in ids and file is not None and file.policy.tenant_id != tenant:
+            yield ReportWarning(
+                code="tenant_nearly_the_same",
+                tenant=file.policy.tenant,
+                message=f"accounts have the tenant {tenant!r}, which is not "
+                f"{file.policy.tenant_id!r} of {file.path}: nothing of them is erased by "
+                f"retention: correct {name}, or write a policy for it",
+            )
+
+
+def _folded(tenant: str) -> str:
+    return "".join(tenant.split()).casefold()
+
+
 def _of_activity(
     session: Session, compiled: CompiledMap, files: Sequence[PolicyFile], latest: datetime
 ) -> Iterator[ReportWarning]:
@@ -67,6 +157,27 @@ def _of_activity(
             f"({', '.join(names)}), and are not due until its period is over: is the unit right; "
             "`verify` counts and names them",
         )
+
+
+def made_in_the_future(
+    session: Session, files: Sequence[PolicyFile], latest: datetime, seen: Iterable[str] = ()
+) -> tuple[ReportWarning, ...]:
+    """Tenants with accounts that something from the future keeps: they are deferred until then.
+
+    `seen` are tenants that whoever asks has found by looking.
+    """
+    by_id = {file.policy.tenant_id: file for file in files}
+    kept = {*deferred.kept_beyond(session, list(by_id), latest), *seen}
+    return tuple(
+        ReportWarning(
+            code="credential_in_the_future",
+            tenant=by_id[tenant_id].policy.tenant,
+            message=f"accounts of {by_id[tenant_id].policy.tenant} are kept by an activity or a "
+            "credential that says it is from the future: mend the times, or the unit in the data "
+            "map; `verify` counts them",
+        )
+        for tenant_id in sorted(kept)
+    )
 
 
 def refused_words(compiled: CompiledMap) -> str:

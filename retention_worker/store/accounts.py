@@ -22,6 +22,7 @@ __all__ = [
     "Locked",
     "activity_now",
     "ahead",
+    "any_without_tenant",
     "ask_look",
     "count_due",
     "count_live",
@@ -352,6 +353,12 @@ def known_tenants(session: Session, compiled: CompiledMap, limit: int) -> list[s
     if statement is None:
         return []
     return [row["tenant"] for row in session.rows(statement, {"limit": limit})]
+
+
+def any_without_tenant(session: Session, compiled: CompiledMap) -> bool:
+    """Whether an account has no tenant, or a blank one."""
+    statement = compiled.accounts.without_tenant
+    return statement is not None and bool(session.value(statement))
 
 
 def ahead(

@@ -20,6 +20,7 @@ __all__ = [
     "count_ready",
     "counts",
     "drop",
+    "kept_beyond",
     "put",
     "ready",
     "ready_lanes",
@@ -170,6 +171,12 @@ def errors(
         )
         for row in session.rows("deferred.errors", parameters)
     }
+
+
+def kept_beyond(session: Session, tenant_ids: Sequence[str], latest: datetime) -> set[str]:
+    """Those of the tenants with an account that an activity after an instant keeps."""
+    rows = session.rows("deferred.kept_beyond", {"tenants": list(tenant_ids), "latest": latest})
+    return {row["tenant_id"] for row in rows}
 
 
 def tried_again(session: Session, tenant_id: str, scope: Scope, ids: Sequence[str]) -> set[str]:

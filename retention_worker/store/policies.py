@@ -11,7 +11,7 @@ from retention_worker.domain.policy import Policy
 from retention_worker.domain.scope import Scope
 from retention_worker.store.session import Session
 
-__all__ = ["history", "latest", "log"]
+__all__ = ["applied", "history", "latest", "log"]
 
 
 def log(
@@ -47,6 +47,11 @@ def latest(session: Session, tenant_id: str) -> dict[Scope, Period | None] | Non
         Scope.BIOMETRICS: row["effective"]["biometrics"],
     }
     return {scope: Period.parse(text) if text else None for scope, text in texts.items()}
+
+
+def applied(session: Session) -> dict[str, str]:
+    """The name of the newest policy's file, by tenant_id: whoever had one ever."""
+    return {row["tenant_id"]: row["tenant"] for row in session.rows("policies.applied")}
 
 
 def history(session: Session, tenant_id: str) -> list[dict[str, Any]]:

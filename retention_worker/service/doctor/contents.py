@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import groupby
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
+from retention_worker.service import warnings
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
@@ -14,6 +16,7 @@ from retention_worker.service.warnings import refused_words, unmatched
 from retention_worker.store import accounts
 from retention_worker.store.examine import (
     TooSlow,
+    ahead,
     explain,
     odd_activity,
     unclaimed,
@@ -26,6 +29,7 @@ from retention_worker.store.verify import Looks
 
 __all__ = [
     "activity",
+    "made_in_the_future",
     "never_analyzed",
     "other_tenants",
     "own_schema",
@@ -88,24 +92,56 @@ def other_tenants(session: Session, case: Case) -> Iterator[Finding]:
         )
 
 
-def tenants(session: Session, case: Case, files: Sequence[PolicyFile]) -> Iterator[Finding]:
-    """Policies for tenants that the database does not have, or cannot have."""
+def tenants(session: Session, case: Case, policies: PolicySet) -> Iterator[Finding]:
+    """Policies for tenants that the database does not have, or cannot have, and the reverse."""
     compiled = case.compiled
     if compiled is None:
         return
-    by_id = {file.policy.tenant_id: file for file in files}
+    by_id = {file.policy.tenant_id: file for file in policies.files.values()}
     try:
         refused = accounts.refused_tenants(session, compiled, list(by_id))
         rest = [file for tenant_id, file in by_id.items() if tenant_id not in refused]
         ids = [file.policy.tenant_id for file in rest]
         empty = accounts.without_accounts(session, compiled, ids)
         nobody = list(unmatched(session, compiled, rest, empty))
+        twice = accounts.one_tenant(session, compiled, ids)
+        others = [
+            *warnings.of_policies(session, compiled, policies),
+            *warnings.of_tenants(session, compiled, policies),
+        ]
     except (DriftError, StatementFailed):
         return  # other checks tell why: columns, privileges, statements
     for tenant_id in refused:
         yield wrong("tenant", by_id[tenant_id].path, f"tenant_id {refused_words(compiled)}")
     for file, words in nobody:
         yield wrong("tenant", file.path, words)
+    for group in twice:
+        paths = comma(str(by_id[each].path) for each in group)
+        yield wrong("tenant", paths, "are to the database one and the same tenant: keep one file")
+    for each in others:
+        yield wrong("tenant", case.datamap.accounts.table, each.message)
+
+
+def made_in_the_future(session: Session, case: Case, now: datetime) -> Iterator[Finding]:
+    """Credentials that say they are newer than now, and keep their accounts until then."""
+    skew = timedelta(seconds=case.settings.max_clock_skew_seconds)
+    for entry in case.datamap.credentials:
+        subject = f"credentials[{entry.name}]"
+        try:
+            looks = Looks(case.datamap, case.facts.catalog, session.schema_name)
+            found = ahead(session, looks, entry, now + skew)
+        except TooSlow:
+            yield warn("look", subject, "was too large to look for times in the future")
+            continue
+        except (DriftError, StatementFailed):
+            continue  # other checks tell why: columns, privileges, statements
+        if found:
+            yield wrong(
+                "future",
+                subject,
+                f"{found:,} row(s) say that they were made in the future, and keep their accounts "
+                "until then: mend the times, or the unit in the data map",
+            )
 
 
 def activity(session: Session, case: Case) -> Iterator[Finding]:

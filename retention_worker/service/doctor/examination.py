@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
 from retention_worker.service.doctor import (
@@ -107,16 +108,17 @@ def examine(
     datamap: DataMap,
     settings: Settings,
     *,
-    policies: int | None = None,
-    files: Sequence[PolicyFile] = (),
+    policies: PolicySet | None = None,
+    now: datetime | None = None,
 ) -> tuple[Finding, ...]:
     """Everything that is wrong, refusals first; arguments as those of `inspect`.
 
-    `files` are the policies that are right: whether the database has their tenants.
+    `policies` are all files: whether the database has their tenants; `now` what is the future.
 
     Looks at rows too, each time for a few seconds at most; writes nothing.
     """
-    case = _read(session, datamap, settings, policies)
+    count = len(policies.files) + len(policies.broken) if policies is not None else None
+    case = _read(session, datamap, settings, count)
     case = replace(case, around=facts_of.look_around(session, case.facts))
     found = _judge(case, (*_CHECKS, *_WARNINGS))
     found += contents.own_schema(session)
@@ -128,7 +130,10 @@ def examine(
         # The last word is the server's, once every check is content.
         found += contents.statements(session, case.compiled)
         found += contents.other_tenants(session, case)
-        found += contents.tenants(session, case, files)
+        if policies is not None:
+            found += contents.tenants(session, case, policies)
+        if now is not None:
+            found += contents.made_in_the_future(session, case, now)
     return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))
 
 

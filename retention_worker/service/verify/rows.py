@@ -37,6 +37,13 @@ class Population:
         counts = {ids.get(value, str(value)): row for value, row in found.items()}
         self.accounts = sum(row["accounts"] for row in found.values())
         self.tenants = len(found)
+        if not scene.policies.files and not scene.policies.broken:
+            yield Observation(
+                check="no-policy",
+                wrong=True,
+                count=self.accounts,
+                message="no policy file is there: nothing is ever erased by retention",
+            )
         yield from _named(_without_policy(session, scene, counts))
         yield from _named(_without_account(scene, counts))
         yield from _named(_never_due(scene, counts, "absent", "no"))
@@ -110,6 +117,7 @@ def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[
     """Tenants that no file is about; a file that was there once is missed."""
     applied = book.applied_tenants(session)
     known = scene.in_force().keys()
+    alike = {_folded(tenant_id): tenant_id for tenant_id in known}
     for tenant_id, row in counts.items():
         if tenant_id in known:
             continue
@@ -118,6 +126,10 @@ def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[
             text, wrong = "has a policy file that is wrong: run policy check", True
         elif tenant_id in applied:
             text, wrong = f"had a policy, and tenants/{name}.yaml is gone", True
+        elif not tenant_id.strip() or tenant_id == str(None):
+            text, wrong = "accounts of no tenant have no policy", True
+        elif (nearly := alike.get(_folded(tenant_id))) is not None:
+            text, wrong = f"{tenant_id!r} is nearly {nearly!r}, and has no policy file", True
         else:
             text, wrong = "has no policy file", False
         yield Observation(
@@ -127,6 +139,10 @@ def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[
             count=row["accounts"],
             message=f"{text}; its {row['accounts']} account(s) are never erased by retention",
         )
+
+
+def _folded(tenant_id: str) -> str:
+    return "".join(tenant_id.split()).casefold()
 
 
 def _named(found: Iterator[Observation]) -> Iterator[Observation]:

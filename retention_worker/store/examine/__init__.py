@@ -15,6 +15,7 @@ from retention_worker.store.examine.facts import (
 from retention_worker.store.examine.looks import (
     OddActivity,
     TooSlow,
+    ahead,
     explain,
     odd_activity,
     unclaimed,
@@ -38,6 +39,7 @@ __all__ = [
     "Surroundings",
     "TooSlow",
     "Trigger",
+    "ahead",
     "compare",
     "explain",
     "lacking",

@@ -25,6 +25,7 @@ __all__ = [
     "OddActivity",
     "TooSlow",
     "Unreachable",
+    "ahead",
     "explain",
     "odd_activity",
     "unclaimed",
@@ -125,6 +126,20 @@ def unreachable(session: Session, looks: Looks, entry: Credential) -> Unreachabl
         with suppress(TooSlow), _bounded(session):
             return Unreachable(rows=session.value(statement), sampled=sampled)
     return Unreachable(rows=None)
+
+
+def ahead(session: Session, looks: Looks, entry: Credential, latest: datetime) -> int:
+    """How many rows of an entry say that they were made after an instant.
+
+    Raises:
+        TooSlow: the table is too large to look through.
+        DriftError, StatementFailed: a privilege is missing, or the map does not fit.
+    """
+    statement = looks.made_ahead(entry)
+    if statement is None:
+        return 0
+    with _bounded(session):
+        return int(session.value(statement, {"ahead": latest}))
 
 
 def odd_activity(session: Session, catalog: Catalog, datamap: DataMap) -> OddActivity:

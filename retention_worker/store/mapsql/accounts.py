@@ -60,6 +60,7 @@ class AccountSql:
     living: Composed
     refused_tenants: Composed | None
     known_tenants: Composed | None
+    without_tenant: Composed | None
     ahead: Composed
 
 
@@ -97,6 +98,7 @@ def account_sql(
         living=builder.living(entries),
         refused_tenants=many_lanes.refused(datamap, catalog),
         known_tenants=many_lanes.known(datamap, catalog),
+        without_tenant=many_lanes.without_tenant(datamap, catalog),
         ahead=many_lanes.ahead(datamap, catalog, builder.activity),
     )
 

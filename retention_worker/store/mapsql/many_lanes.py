@@ -15,6 +15,7 @@ from retention_worker.store.mapsql.fragments import (
     column,
     compared,
     equal,
+    listed,
     operator,
     table,
     type_of,
@@ -31,6 +32,7 @@ __all__ = [
     "refused",
     "same_tenant",
     "without_accounts",
+    "without_tenant",
 ]
 
 
@@ -102,6 +104,31 @@ def known(datamap: DataMap, catalog: Catalog) -> Composed | None:
         "FROM t WHERE t.tenant IS NOT NULL AND t.n < %(limit)s) "
         "SELECT tenant::text AS tenant FROM t WHERE tenant IS NOT NULL"
     ).format(tenant=tenant, accounts=_accounts(datamap), after=after)
+
+
+def without_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
+    """Whether an account has no tenant, or a blank one: a descent each."""
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return None
+    info = catalog.table(accounts.table).column(accounts.tenant)
+    tenant = column("a", accounts.tenant)
+    blank = value_of(info, SQL("''::text"))
+    wanted: list[Composable] = [SQL("{} IS NULL").format(tenant)]
+    if info.type_name in _TEXTS:  # no other type has a blank value
+        wanted.append(equal(tenant, blank, info.operators))
+    return SQL("SELECT {} AS found").format(
+        listed(
+            [
+                SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(_accounts(datamap), each)
+                for each in wanted
+            ],
+            " OR ",
+        )
+    )
+
+
+_TEXTS = {"text", "varchar", "bpchar", "citext"}
 
 
 def ahead(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:

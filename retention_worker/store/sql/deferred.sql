@@ -48,6 +48,11 @@ SELECT tenant_id, scope, count(*) AS accounts, min(detail) AS detail
    AND (reason = 'error' OR (reason = 'timeout' AND attempts >= 3))
  GROUP BY tenant_id, scope;
 
+-- name: kept_beyond
+-- Tenants with an account that is deferred because of something from the future.
+SELECT DISTINCT tenant_id FROM {schema}.deferred
+ WHERE tenant_id = ANY (%(tenants)s::text[]) AND active_at > %(latest)s;
+
 -- name: tried_again
 -- Which of these accounts are tried again at a time of their own: reconcile leaves them to it.
 SELECT account_id FROM {schema}.deferred

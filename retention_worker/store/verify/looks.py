@@ -106,7 +106,7 @@ class Looks:
     def holds_astray(self) -> Composed:
         """Active holds that lost their account, or a row of it: `id`, `tenant_id`, `account_id`.
 
-        Further parameter: now.
+        `places` are the tenants, as the column's texts, that have the rows. Further parameter: now.
         """
         mine = SQL("TRUE") if self._accounts.tenant is None else SQL("p.tenant_id = h.tenant_id")
         its_own = SQL("{} AND {} = h.account_id").format(mine, self._rows.account)
@@ -133,10 +133,36 @@ class Looks:
         ]
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
-            "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id FROM {own}.hold h "
-            "WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s) "
-            "AND ({lost}) ORDER BY h.id"
-        ).format(own=self._own, lost=joined(lost, " OR "))
+            "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id, "
+            "ARRAY({places}) AS places FROM {own}.hold h WHERE h.released_at IS NULL "
+            "AND (h.until IS NULL OR h.until > %(now)s) AND ({lost}) ORDER BY h.id"
+        ).format(own=self._own, lost=joined(lost, " OR "), places=self._places())
+
+    def _places(self) -> Composed:
+        """The tenants of the accounts that have what a hold `h` has seen, or its id."""
+        tenant: Composable = SQL("NULL")
+        if self._accounts.tenant is not None:
+            tenant = column("a", self._accounts.tenant)
+        parts: list[Composable] = [
+            SQL("SELECT {}::text FROM {} AS a WHERE {} = h.account_id").format(
+                tenant, table(self._accounts.table), self._rows.account
+            )
+        ]
+        parts += [
+            SQL(
+                "SELECT {tenant}::text FROM {own}.hold_subject s JOIN {rows} AS c ON {same} "
+                "{joins} WHERE s.hold_id = h.id AND s.kind = {kind}"
+            ).format(
+                tenant=tenant,
+                own=self._own,
+                rows=table(found),
+                same=same,
+                joins=joins,
+                kind=literal(kind),
+            )
+            for kind, found, same, joins in self._seen()
+        ]
+        return joined(parts, " UNION ")
 
     def _seen(self) -> Iterator[tuple[str, TableName, Composable, Composable]]:
         """What holds see: its kind, its table, whether `c` is `s`, and the joins up to `a`."""

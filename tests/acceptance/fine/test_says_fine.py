@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.fine.small import DATAMAP, NAMES, WITH_TENANTS, Small
 
+Told = dict[tuple[str, ...], str]
 SWEEP = ("sweep",)
 PLAN = ("plan",)
 DOCTOR = ("doctor",)
@@ -111,7 +112,78 @@ def a_blank_that_the_database_refuses(world: Small) -> None:
     )
 
 
-Told = dict[tuple[str, ...], str]
+def no_policy(world: Small) -> None:
+    """The folder is empty: a mount that failed, or nothing was written yet."""
+    world.person("ann")
+    for file in world.config.tenants.glob("*.yaml"):
+        file.unlink()
+
+
+def a_policy_that_is_gone(world: Small) -> None:
+    """It was applied once, and its file is not there any more; another tenant's is."""
+    world.person("ann", idle=5)
+    assert world.run("sweep").code == 0
+    (world.config.tenants / "acme.yaml").unlink()
+    world.config.write_policy("birch", all_credentials="360 days")
+    world.person("ben", tenant="birch", idle=5)
+
+
+def accounts_of(tenant: str | None) -> Callable[[Small], None]:
+    """Accounts whose tenant no policy names, though it is nearly one, or none at all."""
+
+    def plant(world: Small) -> None:
+        world.person("ben", idle=5)
+        world.person("ann")
+        world.execute("UPDATE accounts SET tenant_id = %s WHERE id = 'ann'", tenant)
+
+    return plant
+
+
+def two_files_for_one_tenant(world: Small) -> None:
+    """To a number 1 and 01 are one."""
+    world.execute(
+        "DROP INDEX accounts_tenant_id_last_activity_at_id_idx; "
+        "ALTER TABLE accounts ALTER tenant_id TYPE int USING 1; "
+        "CREATE INDEX ON accounts (tenant_id, last_activity_at, id)"
+    )
+    for file in world.config.tenants.glob("*.yaml"):
+        file.unlink()
+    world.person("ann", tenant="1")
+    for name in ("1", "01"):
+        (world.config.tenants / f"{name}.yaml").write_text(
+            f"tenant: '{name}'\nretention:\n  all_credentials: 360 days\n"
+        )
+
+
+def a_credential_from_the_future(world: Small) -> None:
+    """A face says that it was made in the year 2999, and keeps its account until then."""
+    world.datamap(
+        DATAMAP.replace("table: public.face\n", "table: public.face\n    created_at: created_at\n")
+    )
+    world.person("ann")
+    world.execute("UPDATE face SET created_at = '2999-01-01'")
+
+
+def a_hold_that_lost_its_account(world: Small) -> None:
+    """The account is another tenant's by now, which has a policy, too."""
+    world.config.write_policy("birch", all_credentials="360 days")
+    world.person("ben", tenant="birch", idle=5)
+    world.person("cid", idle=5)
+    world.person("ann")
+    assert world.run(*hold("ann")).code == 0
+    world.execute("UPDATE accounts SET tenant_id = 'birch' WHERE id = 'ann'")
+
+
+def hold(name: str) -> tuple[str, ...]:
+    """The command that places a hold."""
+    return ("hold", "place", name, "--tenant", "acme", "--reason", "court")
+
+
+def everywhere(words: str, verify: str) -> Told:
+    """Said by doctor, plan and sweep, and by verify in its own words."""
+    return {DOCTOR: words, PLAN: words, SWEEP: words, VERIFY: verify}
+
+
 FUTURE: Told = {
     DOCTOR: "last activity",
     PLAN: "in the future",
@@ -152,6 +224,50 @@ STATES = {
     "activity for ever": State(plant=activity_for_ever, told=FUTURE),
     "a unit that is wrong": State(
         plant=a_unit_that_is_wrong, told=FUTURE | {DOCTOR: "write the column's unit"}
+    ),
+    "no policy at all": State(
+        plant=no_policy, told=everywhere("there is no policy file", "no policy")
+    ),
+    "a policy that is gone": State(
+        plant=a_policy_that_is_gone,
+        told=everywhere("tenants/acme.yaml is gone", "acme.yaml is gone"),
+    ),
+    "accounts of no tenant": State(
+        plant=accounts_of(None), told=everywhere("accounts have no tenant", "no tenant")
+    ),
+    "accounts of a blank tenant": State(
+        plant=accounts_of(""), told=everywhere("accounts have no tenant", "no tenant")
+    ),
+    "accounts of nearly a tenant": State(
+        plant=accounts_of("acme "),
+        told=everywhere("accounts have the tenant 'acme '", "'acme ' is nearly"),
+    ),
+    "accounts of a tenant in capitals": State(
+        plant=accounts_of("ACME"),
+        told=everywhere("accounts have the tenant 'ACME'", "'ACME' is nearly"),
+    ),
+    "two files for one tenant": State(
+        plant=two_files_for_one_tenant,
+        told={DOCTOR: "one and the same tenant", PLAN: "same tenant", SWEEP: "same tenant"},
+    ),
+    "a credential from the future": State(
+        plant=a_credential_from_the_future,
+        told={
+            DOCTOR: "in the future",
+            PLAN: "from the future",
+            SWEEP: "from the future",
+            VERIFY: "in the future",
+        },
+    ),
+    "a hold that lost its account": State(
+        plant=a_hold_that_lost_its_account,
+        told=everywhere("lost its account", "lost their account")
+        | {
+            ("hold", "list"): "ann",
+            ("hold", "list", "--tenant", "birch"): "ann",
+            ("hold", "list", "--tenant", "acme"): "ann",
+            ("verify", "--tenant", "birch"): "lost their account",
+        },
     ),
     "a blank that the database refuses": State(
         plant=a_blank_that_the_database_refuses,
