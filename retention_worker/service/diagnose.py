@@ -64,7 +64,10 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
     policies = load_policies(settings.config_dir, settings.bounds)
     with worker.pool.connection() as conn, reading(conn):
         session = Session(conn, settings.schema_name)
-        findings = examine(session, datamap, settings, policies=policies, now=worker.clock())
+        count = len(policies.files) + len(policies.broken)
+        findings = examine(
+            session, datamap, settings, policies=count, files=policies, now=worker.clock()
+        )
         facts = facts_of.read(session, datamap)
         script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
         if not _refused(findings):

@@ -108,17 +108,17 @@ def examine(
     datamap: DataMap,
     settings: Settings,
     *,
-    policies: PolicySet | None = None,
+    policies: int | None = None,
+    files: PolicySet | None = None,
     now: datetime | None = None,
 ) -> tuple[Finding, ...]:
     """Everything that is wrong, refusals first; arguments as those of `inspect`.
 
-    `policies` are all files: whether the database has their tenants; `now` what is the future.
+    `files` are all policies: whether the database has their tenants; `now` what is the future.
 
     Looks at rows too, each time for a few seconds at most; writes nothing.
     """
-    count = len(policies.files) + len(policies.broken) if policies is not None else None
-    case = _read(session, datamap, settings, count)
+    case = _read(session, datamap, settings, policies)
     case = replace(case, around=facts_of.look_around(session, case.facts))
     found = _judge(case, (*_CHECKS, *_WARNINGS))
     found += contents.own_schema(session)
@@ -130,8 +130,8 @@ def examine(
         # The last word is the server's, once every check is content.
         found += contents.statements(session, case.compiled)
         found += contents.other_tenants(session, case)
-        if policies is not None:
-            found += contents.tenants(session, case, policies)
+        if files is not None:
+            found += contents.tenants(session, case, files)
         if now is not None:
             found += contents.made_in_the_future(session, case, now)
     return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))

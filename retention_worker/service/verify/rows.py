@@ -37,6 +37,7 @@ class Population:
         counts = {ids.get(value, str(value)): row for value, row in found.items()}
         self.accounts = sum(row["accounts"] for row in found.values())
         self.tenants = len(found)
+        yield from _named(_without_policy(session, scene, counts))
         if not scene.policies.files and not scene.policies.broken:
             yield Observation(
                 check="no-policy",
@@ -44,7 +45,6 @@ class Population:
                 count=self.accounts,
                 message="no policy file is there: nothing is ever erased by retention",
             )
-        yield from _named(_without_policy(session, scene, counts))
         yield from _named(_without_account(scene, counts))
         yield from _named(_never_due(scene, counts, "absent", "no"))
         yield from _named(_never_due(scene, counts, "infinite", "an infinite"))
