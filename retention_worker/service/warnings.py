@@ -14,6 +14,7 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
 __all__ = [
+    "left_out_words",
     "made_in_the_future",
     "of_policies",
     "of_tenants",
@@ -186,4 +187,12 @@ def refused_words(compiled: CompiledMap) -> str:
     return (
         f"is no value that {accounts_map.table}.{accounts_map.tenant} can have: write the tenant "
         "as that column has it"
+    )
+
+
+def left_out_words(parents: str) -> str:
+    """What is said of credentials below rows that are none of the map's."""
+    return (
+        f"hang on rows of {parents} that the map's where leaves out, so that nothing ever erases "
+        "them: widen that where, or give them an entry of another way"
     )

@@ -12,12 +12,13 @@ from retention_worker.service import warnings
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
-from retention_worker.service.warnings import refused_words, unmatched
+from retention_worker.service.warnings import left_out_words, refused_words, unmatched
 from retention_worker.store import accounts
 from retention_worker.store.examine import (
     TooSlow,
     ahead,
     explain,
+    left_out,
     odd_activity,
     unclaimed,
     unreachable,
@@ -29,6 +30,7 @@ from retention_worker.store.verify import Looks
 
 __all__ = [
     "activity",
+    "left_out_rows",
     "made_in_the_future",
     "never_analyzed",
     "other_tenants",
@@ -65,6 +67,24 @@ def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
                 name,
                 f"has rows that no entry claims ({comma(sorted(kinds))}): add them to the where of "
                 "an entry, or write that part under retained",
+            )
+
+
+def left_out_rows(session: Session, case: Case) -> Iterator[Finding]:
+    """Credentials below transactions that are none of the map's: nothing ever erases them."""
+    for name in dict.fromkeys(entry.table for entry in case.datamap.credentials):
+        try:
+            looks = Looks(case.datamap, case.facts.catalog, session.schema_name)
+            found = left_out(session, looks, name)
+        except TooSlow:
+            yield warn("look", name, "was too large to look for rows below what where leaves out")
+            continue
+        except (DriftError, StatementFailed):
+            continue  # other checks tell why: columns, privileges, statements
+        if found is not None:
+            parents, rows = found
+            yield warn(
+                "unclaimed-rows", name, f"has {rows:,} row(s) that {left_out_words(parents)}"
             )
 
 

@@ -130,6 +130,7 @@ def examine(
         # The last word is the server's, once every check is content.
         found += contents.statements(session, case.compiled)
         found += contents.other_tenants(session, case)
+        found += contents.left_out_rows(session, case)
         if files is not None:
             found += contents.tenants(session, case, files)
         if now is not None:

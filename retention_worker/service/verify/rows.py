@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from retention_worker.domain.datamap import Credential, TableName
 from retention_worker.domain.verification import Observation
 from retention_worker.service.verify.scene import Scene
+from retention_worker.service.warnings import left_out_words
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
@@ -173,6 +174,15 @@ def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Obser
             message=f"{name}: {row['rows']} row(s) with {row['kind']} are in no entry of the data "
             "map: add them to one, or write them under retained",
         )
+    statement = scene.looks.left_out(name)
+    for row in session.rows(statement, {}) if statement is not None else ():
+        if row["rows"]:
+            yield Observation(
+                check="unclaimed",
+                wrong=False,  # whoever wrote the map says so
+                count=row["rows"],
+                message=f"{name}: {row['rows']} row(s) {left_out_words(row['parents'])}",
+            )
 
 
 def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap import Credential, DataMap, Retained
+from retention_worker.domain.datamap import Credential, DataMap, Retained, TableName
 from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql import CompiledMap
@@ -27,6 +27,7 @@ __all__ = [
     "Unreachable",
     "ahead",
     "explain",
+    "left_out",
     "odd_activity",
     "unclaimed",
     "unreachable",
@@ -126,6 +127,23 @@ def unreachable(session: Session, looks: Looks, entry: Credential) -> Unreachabl
         with suppress(TooSlow), _bounded(session):
             return Unreachable(rows=session.value(statement), sampled=sampled)
     return Unreachable(rows=None)
+
+
+def left_out(session: Session, looks: Looks, name: TableName) -> tuple[str, int] | None:
+    """Tables whose `where` leaves out rows that credentials hang on, and how many those are.
+
+    Raises:
+        TooSlow: the table is too large to look through.
+        DriftError, StatementFailed: a privilege is missing, or the map does not fit.
+    """
+    statement = looks.left_out(name)
+    if statement is None:
+        return None
+    with _bounded(session):
+        row = session.row(statement, {})
+    if row is None or not row["rows"]:
+        return None
+    return row["parents"], row["rows"]
 
 
 def ahead(session: Session, looks: Looks, entry: Credential, latest: datetime) -> int:

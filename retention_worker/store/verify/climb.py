@@ -82,18 +82,19 @@ class Climb:
             SQL("{} AS {}").format(table(rung.table), SQL(rung.alias)) for rung in self.rungs
         )
 
-    def elsewhere(self) -> Iterator[Composable]:
-        """Whether a rung that the row leads to is none of the map's: then it is somebody else's."""
+    def elsewhere(self) -> Iterator[tuple[Rung, Composable]]:
+        """Whether a rung that the row leads to is none of the map's, by its `where`."""
         for index, rung in enumerate(self.rungs):
             if rung.is_one is None:
                 continue
             below = self.rungs[: index + 1]
             ties = [each for r in below for each in r.conditions if each is not rung.is_one]
-            yield SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND NOT COALESCE({}, FALSE))").format(
+            left_out = SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND NOT COALESCE({}, FALSE))").format(
                 joined(SQL("{} AS {}").format(table(r.table), SQL(r.alias)) for r in below),
                 conjunction(ties),
                 rung.is_one,
             )
+            yield rung, left_out
 
     def conditions(self) -> Composable:
         """What ties the rungs of `sources` together, and to `c`."""

@@ -344,6 +344,37 @@ class Looks:
             "WHERE ({}) IS NOT TRUE GROUP BY kind ORDER BY rows DESC, kind LIMIT 20"
         ).format(kind, table(name), claimed)
 
+    def left_out(self, name: TableName) -> Composed | None:
+        """Rows of credentials whose transaction, or link, is none of the map's by its `where`.
+
+        Returns `parents` (the tables) and `rows`; None where nothing is left out. A row that
+        another entry claims is not among them.
+        """
+        entries = [each for each in self._datamap.credentials if each.table == name]
+        ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
+        climbs = [climb(self._datamap, self._catalog, each, by_keys=True) for each in ways.values()]
+        left = [found for above in climbs for found in above.elsewhere()]
+        if not left:
+            return None
+        claimed = joined(
+            (
+                SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(each.sources(), each.conditions())
+                for each in climbs
+            ),
+            " OR ",
+        )
+        parents = ", ".join(dict.fromkeys(str(rung.table) for rung, _ in left))
+        return SQL(
+            "SELECT {parents} AS parents, count(*) AS rows FROM {name} AS c "
+            "WHERE ({mine}) AND NOT ({claimed}) AND ({left})"
+        ).format(
+            parents=literal(parents),
+            name=table(name),
+            mine=joined((self._rows.mine(entry) for entry in entries), " OR "),
+            claimed=claimed,
+            left=joined((each for _, each in left), " OR "),
+        )
+
     def unreachable(self, entry: Credential, *, sample: bool = False) -> Composed | None:
         """Rows whose keys lead to an account while a table on the way says another tenant, or none.
 
@@ -402,7 +433,7 @@ class Looks:
                     above.sources(), above.conditions()
                 )
             )
-            found += above.elsewhere()
+            found += [left_out for _, left_out in above.elsewhere()]
         lost = joined((SQL("NOT {}").format(each) for each in found), " AND ")
         loose = conjunction(
             [
