@@ -219,6 +219,19 @@ BEGIN
                 'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
             RETURN NEW;
     END;
+    IF erased IS NOT TRUE THEN
+        BEGIN
+            SELECT bool_or(EXISTS (
+                SELECT 1 FROM "retention"."erased_transaction" AS n JOIN "retention"."erasure" AS e ON e.batch_id = n.batch_id
+                 WHERE n.transaction_id = above0."id"::text))
+              INTO erased
+              FROM "public"."transactions" AS above0, "public"."accounts" AS a
+             WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id";
+        EXCEPTION
+            WHEN undefined_table OR insufficient_privilege THEN
+                NULL;
+        END;
+    END IF;
     IF erased THEN
         RAISE EXCEPTION USING ERRCODE = 'RW001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
             MESSAGE = 'the biometrics of this transaction were erased and are not created again',
@@ -227,7 +240,7 @@ BEGIN
     RETURN NEW;
 END
 $guard$;
-COMMENT ON FUNCTION "public"."no_recreation_of_face_vectors"() IS 'retention-worker: no recreation of face vectors, 643ea1c9';
+COMMENT ON FUNCTION "public"."no_recreation_of_face_vectors"() IS 'retention-worker: no recreation of face vectors, 2fab70d5';
 DROP TRIGGER IF EXISTS "zz_no_recreation_face_vectors" ON "public"."face_vectors";
 CREATE TRIGGER "zz_no_recreation_face_vectors" BEFORE INSERT OR UPDATE ON "public"."face_vectors"
     FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_vectors"();
@@ -264,6 +277,19 @@ BEGIN
                 'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
             RETURN NEW;
     END;
+    IF erased IS NOT TRUE THEN
+        BEGIN
+            SELECT bool_or(EXISTS (
+                SELECT 1 FROM "retention"."erased_transaction" AS n JOIN "retention"."erasure" AS e ON e.batch_id = n.batch_id
+                 WHERE n.transaction_id = above0."id"::text))
+              INTO erased
+              FROM "public"."transactions" AS above0, "public"."accounts" AS a
+             WHERE above0."id" OPERATOR("pg_catalog".=) NEW."transaction_id" AND a."id" OPERATOR("pg_catalog".=) above0."account_id";
+        EXCEPTION
+            WHEN undefined_table OR insufficient_privilege THEN
+                NULL;
+        END;
+    END IF;
     IF erased THEN
         RAISE EXCEPTION USING ERRCODE = 'RW001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
             MESSAGE = 'the biometrics of this transaction were erased and are not created again',
@@ -272,7 +298,7 @@ BEGIN
     RETURN NEW;
 END
 $guard$;
-COMMENT ON FUNCTION "public"."no_recreation_of_face_templates"() IS 'retention-worker: no recreation of face templates, 23ebdb97';
+COMMENT ON FUNCTION "public"."no_recreation_of_face_templates"() IS 'retention-worker: no recreation of face templates, 16c5cdf2';
 DROP TRIGGER IF EXISTS "zz_no_recreation_face_templates" ON "public"."face_templates";
 CREATE TRIGGER "zz_no_recreation_face_templates" BEFORE INSERT OR UPDATE ON "public"."face_templates"
     FOR EACH ROW EXECUTE FUNCTION "public"."no_recreation_of_face_templates"();

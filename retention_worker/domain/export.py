@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,16 @@ HEADER = json.dumps({"format": FORMAT, "what": "ledger of retention-worker"}) + 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A batch in an export: its body as it was hashed, and its erasure rows in order of id."""
+    """A batch in an export: its body as it was hashed, and its erasure rows in order of id.
+
+    `transactions` are those of the accounts that it erased; no hash is over them.
+    """
 
     body_text: str
     body: dict[str, Any]
     hash: str
     erasures: tuple[Erasure, ...]
+    transactions: tuple[str, ...] = ()
 
     @property
     def batch(self) -> int:
@@ -48,15 +53,17 @@ class Line:
         )
 
 
-def line_of(row: BatchRow, chain: str) -> str:
-    """The line of a batch, with its line break."""
-    content = {
+def line_of(row: BatchRow, chain: str, transactions: Sequence[str] = ()) -> str:
+    """The line of a batch, with its line break; `transactions` of the accounts that it erased."""
+    content: dict[str, Any] = {
         "chain": chain,
         "batch": row.id,
         "hash": row.hash,
         "body": row.body,
         "erasures": [each.erasure.to_json() for each in row.rows],
     }
+    if transactions:
+        content["transactions"] = list(transactions)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -80,4 +87,5 @@ def read_line(text: str) -> Line:
         body=body,
         hash=hash_,
         erasures=tuple(Erasure.from_json(each) for each in rows),
+        transactions=tuple(map(str, content.get("transactions") or ())),
     )

@@ -202,6 +202,10 @@ class RequestRun:
         # The chain before the number: numbers grow along a chain.
         previous = requests.lock_chain(session, request.tenant_id)
         batch = ledger.next_batch(session)
+        if request.kind == ACCOUNT:
+            transactions.note_erased(
+                session, self._compiled, request.tenant_id, [key], batch=batch, part=part
+            )
         counts = credentials.erase(
             session,
             self._compiled,

@@ -21,6 +21,7 @@ __all__ = [
     "of_subject",
     "proof",
     "rows_of",
+    "transactions",
     "under_way",
     "walk",
 ]
@@ -117,6 +118,12 @@ def proof(session: Session, batch: int) -> tuple[str, str, list[int], list[str]]
     if row is None:
         return None
     return row["body"], row["hash"], row["ids"] or [], [h or "" for h in row["line_hashes"] or []]
+
+
+def transactions(session: Session, batch: int) -> list[str]:
+    """The transactions of the accounts that a batch has erased."""
+    rows = session.rows("ledger_read.transactions", {"batch": batch})
+    return [row["transaction_id"] for row in rows]
 
 
 def heads(session: Session, tenant: str | None) -> dict[str, Head]:

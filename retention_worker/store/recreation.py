@@ -73,13 +73,29 @@ BEGIN
                 'nothing is refused: run retention-worker doctor', TG_NAME, TG_TABLE_NAME;
             RETURN NEW;
     END;
-    IF erased THEN
+{followed}    IF erased THEN
         RAISE EXCEPTION USING ERRCODE = {sqlstate}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
             MESSAGE = 'the biometrics of this transaction were erased and are not created again',
             HINT = 'Begin a new transaction.';
     END IF;
     RETURN NEW;
 END
+"""
+
+_FOLLOWED = """\
+    IF erased IS NOT TRUE THEN
+        BEGIN
+            SELECT bool_or(EXISTS (
+                SELECT 1 FROM {transactions} AS n JOIN {erasure} AS e ON e.batch_id = n.batch_id
+                 WHERE n.transaction_id = {transaction}))
+              INTO erased
+              FROM {sources}
+             WHERE {conditions};
+        EXCEPTION
+            WHEN undefined_table OR insufficient_privilege THEN
+                NULL;
+        END;
+    END IF;
 """
 
 _SCRIPT = """\
@@ -167,6 +183,7 @@ class _Builder:
         self._entry = entry
         self._info = catalog.table(entry.table)
         self._erasure = quoted(schema_name, "erasure")
+        self._transactions = quoted(schema_name, "erased_transaction")
         self._above = climb(datamap, catalog, _above_own_row(datamap, entry), "NEW", by_keys=True)
 
     def guard(self) -> Guard:
@@ -214,6 +231,7 @@ class _Builder:
             conditions=self._above.conditions(),
             account=SQL(self._above.account.alias),
             stones=self._stones(),
+            followed=self._followed(),
             sqlstate=literal(SQLSTATE),
         )
 
@@ -245,6 +263,24 @@ class _Builder:
             stone = self._stone(account, "account", id_text(account.alias, account.id), end="")
             parts.append(SQL("{}\n               AND e.erased_at >= {})").format(stone, began))
         return joined(parts, "\n            OR ")
+
+    def _followed(self) -> Composable:
+        """Whether the transaction was erased with its account, whosever it is by now.
+
+        Apart from the rest, which counts for an owner who may not read this, too.
+        """
+        found = self._datamap.transactions
+        assert found is not None
+        if not self._catalog.table(found.table).proves_unique(found.id):
+            return SQL("")
+        alias = self._above.transaction.alias if self._above.transaction else "NEW"
+        return SQL(_FOLLOWED).format(
+            transactions=self._transactions,
+            erasure=self._erasure,
+            transaction=id_text(alias, found.id),
+            sources=self._above.sources(),
+            conditions=self._above.conditions(),
+        )
 
     def _stone(
         self, named: Rung | Transactions, kind: str, subject: Composable, end: str = ")"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.datamap import TRANSACTION
 from retention_worker.domain.errors import UnknownSubject
+from retention_worker.store.credentials import Part
 from retention_worker.store.keys import Key, id_text, key_parameters, parse_id
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.reached import instant
@@ -16,12 +18,15 @@ from retention_worker.store.session import Session
 __all__ = [
     "Owned",
     "Shown",
+    "Whose",
     "belongs",
     "counts",
     "find",
     "in_progress",
     "newest",
+    "note_erased",
     "objects",
+    "owners",
     "show",
 ]
 
@@ -156,6 +161,54 @@ def newest(
     parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
     rows = session.rows(sql.newest, parameters)
     return {row["id"]: row["at"] for row in rows if row["at"] is not None}
+
+
+def note_erased(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    keys: Sequence[Key],
+    *,
+    batch: int,
+    part: Part | None = None,
+) -> None:
+    """Keep in mind which transactions' biometrics go with these accounts, whoever's they will be.
+
+    With a `part`, those of its stretch.
+    """
+    sql = compiled.transactions
+    if sql is None or sql.erased is None or sql.erased_part is None:
+        return
+    parameters: dict[str, Any] = {"tenant": tenant_id, "batch": batch}
+    parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
+    if part is None:
+        session.send(sql.erased, parameters)
+    elif part.name == TRANSACTION:
+        parameters["part_after"] = list(part.after) if part.after else None
+        parameters["part_upto"] = list(part.upto) if part.upto else None
+        session.send(sql.erased_part, parameters, replan=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """A transaction and the account that has it now, of whatever tenant."""
+
+    owned: Owned
+    tenant: str | None
+
+
+def owners(session: Session, compiled: CompiledMap, ids: Sequence[str]) -> list[Whose]:
+    """Whose these transactions are by now; those that are not there are left out."""
+    if compiled.transactions is None or not ids:
+        return []
+    rows = session.rows(compiled.transactions.owners, {"ids": list(ids)})
+    return [
+        Whose(
+            owned=Owned(key=tuple(row["key"]), account_key=tuple(row["account_key"])),
+            tenant=row["tenant"],
+        )
+        for row in rows
+    ]
 
 
 def objects(session: Session, tenant_id: str, owned: Owned) -> dict[str, dict[str, int]]:

@@ -59,7 +59,8 @@ def _judge(schema_name: str, guard: Guard, found: tuple[State, ...]) -> Iterator
             f"role {mine.owner}, which owns the function of trigger {guard.trigger}, may not read "
             "what was erased, so that nothing is refused: grant it",
             f"GRANT USAGE ON SCHEMA {ident(schema_name)} TO {ident(mine.owner)};\n"
-            f"GRANT SELECT ON {ident(schema_name)}.{ident('erasure')} TO {ident(mine.owner)};",
+            f"GRANT SELECT ON {ident(schema_name)}.{ident('erasure')}, "
+            f"{ident(schema_name)}.{ident('erased_transaction')} TO {ident(mine.owner)};",
         )
         return
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +156,8 @@ def _append(  # noqa: PLR0917
             _require_same(session, path, resume)
             oldest, newest = ledger_read.under_way(session)
             for row in _new(session, resume, progress):
-                _write(file, path, resume, row)
+                transactions = ledger_read.transactions(session, row.id)
+                _write(file, path, resume, row, transactions)
             _settle(resume, Pending(given=given, transaction=newest), oldest)
     finally:  # what was read is right whatever came after it
         file.flush()
@@ -190,7 +191,9 @@ def _new(session: Session, resume: Resume, progress: Progress | None) -> Iterato
         yield row
 
 
-def _write(file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow) -> None:
+def _write(
+    file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow, transactions: Sequence[str]
+) -> None:
     body = body_of(row.body)
     if body is None or hash_of(row.body) != row.hash or body["batch"] != row.id:
         raise NeedsPerson(f"{path}: batch {row.id} was changed: run ledger verify")
@@ -200,7 +203,7 @@ def _write(file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow) -> N
         return
     if body["previous"] != (head.hash if head else None):
         raise NeedsPerson(f"{path}: the chain is broken at batch {row.id}: run ledger verify")
-    text = line_of(row, chain).encode()
+    text = line_of(row, chain, transactions).encode()
     file.write(text)
     resume.add(chain, row.id, row.hash, start=resume.end, end=resume.end + len(text))
 

@@ -20,6 +20,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service import holdfile
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.replay_lane import LaneReplay
+from retention_worker.service.ledger.replay_moved import Moved
 from retention_worker.service.ledger.replay_request import RequestReplay
 from retention_worker.service.ledger.replayed import Authority, Kept, Replay
 from retention_worker.service.ledger.segments import fetched
@@ -100,6 +101,7 @@ class _Run:
         """Go through the export, batch by batch."""
         self.result.dry_run = self.authority is None
         for line in self._lost():
+            Moved(self.worker, self.conn, self.prepared, line, self.result).run()
             if line.body["source"] in LANE_SOURCES:
                 LaneReplay(self.worker, self.conn, self.prepared, line, self.result).run(
                     self.authority, self.approved

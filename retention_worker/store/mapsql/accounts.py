@@ -359,14 +359,21 @@ class _Builder:
                     began.instant(top.alias)
                 )
             )
-        return all_of(
-            [
-                SQL("NOT EXISTS (SELECT 1 FROM {}.erasure e WHERE e.complete AND {})").format(
-                    self.schema, stone
-                )
-                for stone in stones
-            ]
-        )
+        found_none = [
+            SQL("NOT EXISTS (SELECT 1 FROM {}.erasure e WHERE e.complete AND {})").format(
+                self.schema, stone
+            )
+            for stone in stones
+        ]
+        if self.catalog.table(found.table).proves_unique(found.id):
+            found_none.append(
+                SQL(
+                    "NOT EXISTS (SELECT 1 FROM {schema}.erased_transaction n "
+                    "JOIN {schema}.erasure e ON e.batch_id = n.batch_id "
+                    "WHERE n.transaction_id = {transaction})"
+                ).format(schema=self.schema, transaction=id_text(top.alias, top.id))
+            )
+        return all_of(found_none)
 
     def living(self, entries: tuple[EntrySql, ...]) -> Composed:
         """The newest credential of accounts that is no recreation: `id`, `at`, whether `is_newer`.

@@ -100,7 +100,7 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
         accounts=account_sql(datamap, catalog, entries, schema_name, holds.held),
         entries=entries,
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
-        transactions=transaction_sql(datamap, catalog, entries),
+        transactions=transaction_sql(datamap, catalog, entries, schema_name),
         live=live_sql(datamap, catalog),
         remains=remains_sql(datamap, catalog, entries),
         holds=holds,

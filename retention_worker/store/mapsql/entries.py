@@ -26,7 +26,7 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
 from retention_worker.store.mapsql.uris import uri_of
 
-__all__ = ["EntrySql", "entry_sql", "of_this_transaction"]
+__all__ = ["EntrySql", "entry_sql", "of_this_part", "of_this_transaction"]
 
 # Types whose text is no name of one object.
 _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
@@ -94,7 +94,7 @@ def entry_sql(
         exists=path.exists(*changed),
         erase=builder.erase(changed),
         erase_part=builder.erase(
-            [*changed, builder.part()] if path.top else changed, in_parts=True
+            [*changed, of_this_part(catalog, path)] if path.top else changed, in_parts=True
         ),
         count=builder.count(to_count),
         uris=builder.uris(to_count) if entry.objects else None,
@@ -109,6 +109,19 @@ def of_this_transaction(catalog: Catalog, path: Path) -> Composable:
     info = catalog.table(top.name)
     wanted = key_parameters(info, top.id, "transaction")
     return all_of(has_values(key_of(top.alias, info, top.id), wanted))
+
+
+def of_this_part(catalog: Catalog, path: Path) -> Composable:
+    """The rows under one stretch of the keys directly under the account."""
+    top = path.top
+    assert top is not None
+    info = catalog.table(top.name)
+    key = key_of(top.alias, info, top.id)
+    schemas = [each.operators for each in key.columns]
+    after, upto = (key_parameters(info, top.id, f"part_{end}") for end in ("after", "upto"))
+    return SQL("(%(part_after)s::text[] IS NULL OR {}) AND {}").format(
+        compared(key.values, ">", after, schemas), compared(key.values, "<=", upto, schemas)
+    )
 
 
 class _Builder:
@@ -161,18 +174,6 @@ class _Builder:
             and each.entry.class_ is self.entry.class_
             and not isinstance(each.entry.erase, SetAndRemove)
         ]
-
-    def part(self) -> Composable:
-        """The rows under one stretch of the keys directly under the account."""
-        top = self.path.top
-        assert top is not None
-        info = self.catalog.table(top.name)
-        key = key_of(top.alias, info, top.id)
-        schemas = [each.operators for each in key.columns]
-        after, upto = (key_parameters(info, top.id, f"part_{end}") for end in ("after", "upto"))
-        return SQL("(%(part_after)s::text[] IS NULL OR {}) AND {}").format(
-            compared(key.values, ">", after, schemas), compared(key.values, "<=", upto, schemas)
-        )
 
     def of_transaction(self, changed: Sequence[Composable]) -> OfTransaction:
         """The same rows, of one transaction alone."""

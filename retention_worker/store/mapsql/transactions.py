@@ -9,16 +9,20 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap import TRANSACTION, DataMap, Transactions
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.mapsql.entries import EntrySql
+from retention_worker.store.mapsql.entries import EntrySql, of_this_part
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
     constant,
+    equal,
     has_values,
+    id_text,
+    identifier,
     key_of,
     listed,
     same_key,
     table,
+    type_of,
 )
 from retention_worker.store.mapsql.paths import (
     account_keys,
@@ -46,7 +50,10 @@ class TransactionSql:
     of an account's transactions that have not ended, `limit` of them. `counts` gives `name`,
     `erased` (rows that are there) and `queued` (objects that they name) of each entry; None where
     no entry is of a transaction. `newest` gives, for each `id` of `k`, when the newest transaction
-    began (`at`); None where the map does not say when they begin.
+    began (`at`); None where the map does not say when they begin. `erased` notes the transactions
+    of the accounts of `k` as erased by `batch`, `erased_part` those of a stretch (part_after,
+    part_upto); None where an id is not a transaction's alone. `owners` gives, for transactions of
+    these `ids` whoever's they are, `id`, `key`, `account_key`, and `tenant` as text (NULL: none).
     """
 
     id_columns: tuple[str, ...]
@@ -56,10 +63,13 @@ class TransactionSql:
     belongs: Composed
     counts: Composed | None
     newest: Composed | None
+    erased: Composed | None
+    erased_part: Composed | None
+    owners: Composed
 
 
 def transaction_sql(
-    datamap: DataMap, catalog: Catalog, entries: tuple[EntrySql, ...]
+    datamap: DataMap, catalog: Catalog, entries: tuple[EntrySql, ...], schema_name: str
 ) -> TransactionSql | None:
     """Compile the statements; None where the map has no transactions."""
     if datamap.transactions is None:
@@ -72,6 +82,9 @@ def transaction_sql(
         belongs=_belongs(datamap, catalog),
         counts=_counts(entries),
         newest=_newest(datamap, catalog),
+        erased=_erased(datamap, catalog, schema_name, part=False),
+        erased_part=_erased(datamap, catalog, schema_name, part=True),
+        owners=_owners(datamap, catalog),
     )
 
 
@@ -146,6 +159,60 @@ def _newest(datamap: DataMap, catalog: Catalog) -> Composed | None:
             ]
         ),
         all_of(path.conditions),
+    )
+
+
+def _erased(datamap: DataMap, catalog: Catalog, schema_name: str, *, part: bool) -> Composed | None:
+    transactions = datamap.transactions
+    assert transactions is not None
+    if not catalog.table(transactions.table).proves_unique(transactions.id):
+        return None
+    path = top_path(datamap, catalog, TRANSACTION)
+    name = id_text("c", transactions.id)
+    conditions = [*path.conditions, *([of_this_part(catalog, path)] if part else [])]
+    return SQL(
+        "INSERT INTO {schema}.erased_transaction (transaction_id, batch_id) "
+        "SELECT {name}, %(batch)s FROM {sources} WHERE {conditions}"
+    ).format(
+        schema=identifier(schema_name),
+        name=name,
+        sources=listed(
+            [
+                *path.others(),
+                SQL("{} AS c").format(table(path.target)),
+                account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id),
+            ]
+        ),
+        conditions=all_of(conditions),
+    )
+
+
+def _owners(datamap: DataMap, catalog: Catalog) -> Composed:
+    accounts, transactions = datamap.accounts, datamap.transactions
+    assert transactions is not None
+    above, below = catalog.table(accounts.table), catalog.table(transactions.table)
+    tied = same_key(
+        key_of("t", below, transactions.account),
+        key_of("a", above, transactions.parent_key or accounts.id),
+    )
+    tenant = SQL("NULL") if accounts.tenant is None else column("a", accounts.tenant)
+    wanted: Composable = SQL("{} = ANY (%(ids)s::text[])").format(id_text("t", transactions.id))
+    if len(transactions.id) == 1:  # by the id's own index
+        info = below.column(transactions.id[0])
+        ids = SQL("ANY (%(ids)s::text[]::{})").format(type_of(info, array=True))
+        wanted = equal(column("t", info.name), ids, info.operators)
+    return SQL(
+        "SELECT {id} AS id, {key} AS key, {account} AS account_key, {tenant}::text AS tenant "
+        "FROM {transactions} AS t, {accounts} AS a WHERE {tied} AND {wanted}"
+    ).format(
+        id=id_text("t", transactions.id),
+        key=_texts("t", transactions.id),
+        account=_texts("a", accounts.id),
+        tenant=tenant,
+        transactions=table(transactions.table),
+        accounts=table(accounts.table),
+        tied=all_of(tied),
+        wanted=wanted,
     )
 
 

@@ -75,3 +75,8 @@ SELECT COALESCE(max(last_value), 0) AS given FROM pg_catalog.pg_sequences
 -- All transactions before `oldest` have ended; none from `newest` on had begun.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest;
+
+-- name: transactions
+-- The transactions of the accounts that a batch has erased, whosever they are by now.
+SELECT transaction_id FROM {schema}.erased_transaction
+ WHERE batch_id = %(batch)s ORDER BY transaction_id;

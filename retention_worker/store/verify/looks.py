@@ -296,6 +296,23 @@ class Looks:
                 subject=SQL("transaction_id"),
                 explained=SQL("FALSE") if biometric else newer,
             )
+        if (
+            above.transaction is not None
+            and biometric
+            and transactions is not None
+            and self._catalog.table(transactions.table).proves_unique(transactions.id)
+        ):
+            # Whoever's the transaction is by now: its id tells it from all others.
+            yield SQL(
+                "SELECT r.tenant_id, 'transaction' AS kind, r.transaction_id AS subject_id "
+                "FROM ({there}) AS r JOIN {own}.erased_transaction n "
+                "ON n.transaction_id = r.transaction_id "
+                "WHERE n.batch_id IN (SELECT batch_id FROM {own}.erasure) "
+                # Of the account that was erased itself the other statement tells.
+                "AND NOT EXISTS (SELECT 1 FROM {own}.erasure e WHERE e.batch_id = n.batch_id "
+                "AND e.complete AND e.kind = 'account' AND e.subject_id = r.account "
+                "AND e.tenant_id = r.tenant_id)"
+            ).format(there=there, own=self._own)
 
     def made_ahead(self, entry: Credential) -> Composed | None:
         """How many rows of an entry were made after `ahead`; None where nothing says when."""

@@ -129,3 +129,45 @@ def test_a_file_of_holds_that_was_changed(restored: tuple[Small, str]) -> None:
     assert done.code == 1
     assert "it was changed after it was written" in " ".join(done.complaints)
     assert world.rows() == (3, 2)
+
+
+RESTORED = "TRUNCATE retention.batch, retention.erasure, retention.lane, retention.request"
+MOVES = {
+    "another tenant": "UPDATE accounts SET tenant_id = 'birch' WHERE id = 'ann'",
+    "another id": "UPDATE accounts SET id = 'anne' WHERE id = 'ann'",
+    "another account": "UPDATE transactions SET account_id = 'ben' WHERE id = 'ann'",
+    "another account, and gone": "UPDATE transactions SET account_id = 'ben' WHERE id = 'ann'; "
+    "DELETE FROM accounts WHERE id = 'ann'",
+}
+
+
+def asked_for_the_transaction(world: Small) -> None:
+    """The transaction goes because somebody asks."""
+    world.person("ann", idle=5)
+    wanted = ("erase", "transaction", "ann", "--tenant", "acme", "--yes", "--reason", "test")
+    assert world.run(*wanted).code == 0
+
+
+@pytest.mark.parametrize("move", list(MOVES))
+@pytest.mark.parametrize("erased", [swept, asked, asked_for_the_transaction])
+def test_what_is_anothers_by_now_is_listed(
+    world: Small, erased: Callable[[Small], None], move: str
+) -> None:
+    """The restored backup has it under another account, id or tenant."""
+    world.person("ben", idle=1)
+    erased(world)
+    kept = world.rows()
+    export = world.config.path.parent / "ledger.jsonl"
+    assert world.run("ledger", "export", "--to", str(export)).code == 0
+    world.execute(RESTORED)
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('ann', 'acme')")
+    world.execute(MOVES[move])
+    for options in ((), ("--yes", "--reason", "restored")):
+        done = world.run("ledger", "replay", str(export), *options)
+        if erased is asked_for_the_transaction and move.startswith("another account"):
+            continue  # whoever's it is in the same tenant, the transaction is what was asked for
+        if erased is asked_for_the_transaction and move == "another id":
+            continue
+        assert done.code == 1, done.out
+        assert "by hand" in " ".join((done.out + " ".join(done.complaints)).split())
+        assert world.rows() == (kept[0] + 1, kept[1])

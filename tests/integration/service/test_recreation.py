@@ -335,3 +335,72 @@ def test_a_tombstone_counts_after_a_move_to_another_tenant(stage: Stage) -> None
     with pytest.raises(psycopg.Error) as refused:
         stage.conn.execute(VECTOR, (account.transactions[0],))
     assert refused.value.sqlstate == "RW001"
+
+
+def to_another(stage: Stage, erased: AccountIds) -> None:
+    """Its transactions are another account's from now on."""
+    other = stage.account(idle_days=1, transactions=0)
+    stage.conn.execute(
+        "UPDATE transactions SET account_id = %s WHERE account_id = %s",
+        (other.account, erased.account),
+    )
+
+
+def to_another_tenant(stage: Stage, erased: AccountIds) -> None:
+    """It is another tenant's, whole."""
+    for table, column in (("accounts", "id"), ("transactions", "account_id")):
+        stage.conn.execute(
+            f"UPDATE {table} SET tenant_id = 'birch' WHERE {column} = %s".encode(),
+            (erased.account,),
+        )
+
+
+@pytest.mark.parametrize("move", [to_another, to_another_tenant])
+@pytest.mark.parametrize("large", [False, True])
+def test_what_was_erased_stays_out_after_a_move(
+    stage: Stage, move: Callable[[Stage, AccountIds], None], large: bool
+) -> None:
+    """Whoever's the transactions are: the triggers refuse, and what slips through is wrong."""
+    stage.config.write_policy("birch", biometrics="90 days")
+    stage.account(tenant="birch", idle_days=1)
+    if large:
+        stage.set(batch_max_transactions=1)
+    account = stage.account(idle_days=100, transactions=2)
+    stage.sweep()
+    stage.sweep()
+    assert stage.biometrics(account) == 0
+    move(stage, account)
+    for transaction in account.transactions:
+        refused(lambda t=transaction: stage.conn.execute(VECTOR, (t,)))  # type: ignore[misc]
+    stage.conn.execute("ALTER TABLE face_vectors DISABLE TRIGGER USER")
+    stage.conn.execute(VECTOR, (account.transactions[0],))
+    assert "back" in wrong(stage)
+
+
+def test_a_backup_that_is_older_than_the_erasure(stage: Stage, erased: AccountIds) -> None:
+    """What the restored ledger does not say was erased is not refused."""
+    stage.conn.execute("TRUNCATE retention.batch, retention.erasure")
+    stage.conn.execute(VECTOR, (erased.transactions[0],))
+
+
+def test_a_part_that_was_erased_stays_out_though_the_person_returned(stage: Stage) -> None:
+    """Of a large account whose person comes back between two parts."""
+    stage.set(batch_max_transactions=1)
+    account = stage.account(idle_days=100, transactions=2)
+
+    def comes_back(*_: object) -> None:
+        stage.conn.execute(
+            "UPDATE accounts SET last_activity_at = %s WHERE id = %s",
+            (stage.clock.now, account.account),
+        )
+
+    stage.sweep(progress=comes_back)
+    gone = [
+        transaction
+        for transaction in account.transactions
+        if not stage.count(
+            "SELECT count(*) FROM face_vectors WHERE transaction_id = %s", transaction
+        )
+    ]
+    assert len(gone) == 1
+    refused(lambda: stage.conn.execute(VECTOR, (gone[0],)))

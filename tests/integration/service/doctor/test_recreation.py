@@ -56,7 +56,7 @@ def test_an_owner_who_may_not_read(patient: Patient) -> None:
         (found,) = patient.examine()
         assert found.sql == (
             'GRANT USAGE ON SCHEMA "retention" TO "blind";\n'
-            'GRANT SELECT ON "retention"."erasure" TO "blind";'
+            'GRANT SELECT ON "retention"."erasure", "retention"."erased_transaction" TO "blind";'
         )
         _mend(patient)
         assert patient.examine() == ()

@@ -1,0 +1,81 @@
+"""What was erased under one account and is another's in the database that was restored.
+
+An account may have had another id or tenant when the backup was made, or its transactions another
+account: a replay that looks for the account finds nothing, and would say that nothing is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace as changed
+
+from retention_worker.domain.export import Line
+from retention_worker.domain.scope import Scope
+from retention_worker.service.ledger.replayed import Replay
+from retention_worker.service.prepare import Prepared
+from retention_worker.service.request import ACCOUNT, TRANSACTION
+from retention_worker.service.worker import Worker
+from retention_worker.store import accounts, remains, transactions
+from retention_worker.store.keys import id_text, parse_id
+from retention_worker.store.pool import Connection, writing
+from retention_worker.store.session import Session
+
+__all__ = ["Moved"]
+
+_SINCE = "look at it, and erase it by hand"
+
+
+@dataclass
+class Moved:
+    """Of one batch of the export that the ledger has not: nothing of it goes, a person decides."""
+
+    worker: Worker
+    conn: Connection
+    prepared: Prepared
+    line: Line
+    result: Replay
+
+    def run(self) -> None:
+        """Keep, and name, what is somebody else's by now."""
+        with writing(self.conn):
+            session = Session(self.conn, self.worker.settings.schema_name)
+            self._accounts(session)
+            self._transactions(session)
+
+    def _accounts(self, session: Session) -> None:
+        """Accounts that the tenant has no more, though rows hang on their ids."""
+        compiled = self.prepared.compiled
+        width = len(compiled.accounts.id_columns)
+        bound = compiled.accounts.activity.bound(self.worker.clock())
+        for row in self.line.erasures:
+            if row.kind != ACCOUNT:
+                continue
+            key, scope = parse_id(row.subject, width), Scope(row.scope)
+            if accounts.present(session, compiled, row.tenant, [key], bound):
+                continue
+            if remains.of_accounts(session, compiled, row.tenant, scope, [key]):
+                self.result.keep(row, f"no account of this tenant, and has rows: {_SINCE}")
+
+    def _transactions(self, session: Session) -> None:
+        """Transactions of erased accounts that are another's, with credentials of the scope."""
+        compiled = self.prepared.compiled
+        mine = {row.subject: row for row in self.line.erasures if row.kind == ACCOUNT}
+        named = [row.subject for row in self.line.erasures if row.kind != ACCOUNT]
+        for found in transactions.owners(session, compiled, [*self.line.transactions, *named]):
+            account, tenant = id_text(found.owned.account_key), found.tenant
+            if account in mine and tenant in {None, self.line.body["tenant"]}:
+                continue
+            if not self.line.erasures:
+                return
+            row = self.line.erasures[0]
+            if found.owned.id in named and tenant in {None, row.tenant}:
+                continue
+            if remains.of_transaction(
+                session, compiled, tenant or row.tenant, Scope(row.scope), found.owned
+            ):
+                self.result.keep(
+                    changed(row, kind=TRANSACTION, subject=found.owned.id),
+                    f"is account {account}'s"
+                    + (f" of tenant {tenant}" if tenant is not None else "")
+                    + f" by now: {_SINCE}",
+                )
