@@ -13,15 +13,7 @@ from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.decide import has_credentials, retry_time, still_there
 from retention_worker.service.triage import Sorted, Triage
-from retention_worker.store import (
-    accounts,
-    approvals,
-    credentials,
-    deferred,
-    ledger,
-    remains,
-    transactions,
-)
+from retention_worker.store import accounts, approvals, credentials, deferred, ledger, remains
 from retention_worker.store.accounts import Candidate
 from retention_worker.store.credentials import Counts, Erasing, Part
 from retention_worker.store.deferred import Activity, Deferred
@@ -88,7 +80,8 @@ class LaneErasing:
             done=triage.done(large.key),
             limit=min(triage.parts.get(name, triage.max_units), triage.max_units),
         )
-        self._remember([large.key])
+        # The parts that come after this one go by what it takes along, too.
+        self._remember([large.key], triage.terms.scope)
         counts = self._erase_credentials([large.key], part).counts()
         self._check_activity([large.key])
         ended = part.name is None
@@ -126,14 +119,15 @@ class LaneErasing:
             attempts=attempts,
         )
 
-    def _remember(self, keys: Sequence[Key]) -> None:
+    def _remember(self, keys: Sequence[Key], *more: Scope) -> None:
         """A biometric that is newer than its account's activity counts as activity.
 
         Its erasure takes the evidence along, and the rest must not go before its time: so the lane
-        of all credentials keeps it in mind.
+        of all credentials keeps it in mind, and those of `more` scopes.
         """
         triage, terms = self.triage, self.triage.terms
-        if terms.scope is not Scope.BIOMETRICS:
+        scopes = set(more) | ({Scope.ALL} if terms.scope is Scope.BIOMETRICS else set())
+        if not scopes:
             return
         seen = [
             Activity(
@@ -143,17 +137,9 @@ class LaneErasing:
             )
             for key in keys
         ]
-        deferred.remember(self._session, terms.tenant_id, [Scope.ALL], seen, terms.now)
+        deferred.remember(self._session, terms.tenant_id, sorted(scopes), seen, terms.now)
 
     def _erase_credentials(self, keys: Sequence[Key], part: Part | None) -> Erasing:
-        transactions.note_erased(
-            self._session,
-            self.triage.compiled,
-            self.triage.terms.tenant_id,
-            keys,
-            batch=self.triage.batch,
-            part=part,
-        )
         return credentials.erase(
             self._session,
             self.triage.compiled,

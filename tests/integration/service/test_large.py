@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from retention_worker.domain.scope import Scope
 from retention_worker.service import holds
-from tests.factories import authenticate
+from tests.factories import add_face_template, authenticate
 from tests.stage import Stage, lane
 
 
@@ -96,3 +96,45 @@ def test_an_interrupted_account_goes_on_where_it_was(stage: Stage) -> None:
 
     assert stage.biometrics(account) == 0
     assert stage.count("SELECT count(*) FROM retention.erasure WHERE complete") == 1
+
+
+def test_a_newer_credential_of_an_early_part_decides_to_the_end(stage: Stage) -> None:
+    """The ledger's complete row has the activity that decided, though its evidence went before."""
+    stage.set(batch_max_transactions=10)
+    account = stage.account(idle_days=200, transactions=60)
+    made = stage.clock.now - timedelta(days=100)
+    add_face_template(stage.conn, account.transactions[0], made)
+
+    stage.sweep()
+
+    rows = stage.conn.execute(
+        "SELECT last_activity FROM retention.erasure WHERE scope = 'biometrics'"
+    ).fetchall()
+    assert len(rows) > 1
+    assert set(rows) == {(made,)}
+    assert stage.count("SELECT count(*) FROM retention.deferred WHERE scope = 'biometrics'") == 0
+
+
+def test_a_longer_period_in_between_counts_from_what_went_before(stage: Stage) -> None:
+    """The newest credential went with the first part; the rest waits as if it were there."""
+    stage.set(batch_max_transactions=10)
+    account = stage.account(idle_days=200, transactions=60)
+    made = stage.clock.now - timedelta(days=100)
+    add_face_template(stage.conn, account.transactions[0], made)
+
+    def stop_without_it(*_: object) -> None:
+        if not stage.count("SELECT count(*) FROM face_templates WHERE created_at = %s", made):
+            stage.worker.stop.set()
+
+    stage.sweep(progress=stop_without_it)
+    stage.worker.stop.clear()
+    left = stage.biometrics(account)
+    stage.config.write_policy("acme", "360 days", "120 days")
+
+    stage.clock.now = made + timedelta(days=120, microseconds=-1)
+    stage.sweep()
+    assert stage.biometrics(account) == left > 0
+
+    stage.clock.forward(microseconds=1)
+    stage.sweep()
+    assert stage.biometrics(account) == 0
