@@ -111,10 +111,23 @@ def is_later(now: str | None, then: str | None) -> bool:
 
 
 def later_of(own: str | None, other: str | None) -> str | None:
-    """The activity that decides: the later of an account's own and of any other."""
+    """The activity that decides: the later of an account's own and of any other.
+
+    Both are PostgreSQL's texts. A time before all time decides nothing.
+    """
     if own is None or other is None:
         return own or other
-    return other if is_later(other, instant_of(own)) else own
+    return other if _order(other) > _order(own) else own
+
+
+def _order(text: str) -> tuple[int, int, str]:
+    """What sorts as the times do, those that Python has not among them."""
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        return (-1 if text == "-infinity" else 1), 0, ""
+    day, time, fraction, era = found.groups(default="")
+    year, rest = day.split("-", 1)
+    return 0, -int(year) if era else int(year), f"{rest} {time}{fraction}"
 
 
 def _quoted(text: str | None) -> str:

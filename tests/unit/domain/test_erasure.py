@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from retention_worker.domain.erasure import Erasure, digest_of, instant_of, padded
+from retention_worker.domain.erasure import Erasure, digest_of, instant_of, later_of, padded
 
 ROW = Erasure(
     id=12,
@@ -74,3 +74,23 @@ def test_the_digest_keeps_the_order() -> None:
     """The same rows in another order are another batch; none is a digest too."""
     assert digest_of(["a", "b"]) != digest_of(["b", "a"])
     assert digest_of([]) == hashlib.sha256(b"").hexdigest()
+
+
+def test_the_later_activity_decides() -> None:
+    """Times that Python has not are compared too; one before all time decides nothing."""
+    times = [
+        "-infinity",
+        "0044-03-15 12:00:00+00 BC",
+        "0044-03-15 12:00:00.5+00 BC",
+        "0043-01-01 00:00:00+00 BC",
+        "0001-01-01 00:00:00+00",
+        "2026-01-02 03:04:05+00",
+        "2026-01-02 03:04:05.000001+00",
+        "12026-01-02 03:04:05+00",
+        "infinity",
+    ]
+    for place, earlier in enumerate(times):
+        assert (later_of(earlier, None), later_of(None, earlier)) == (earlier, earlier)
+        for later in times[place:]:
+            assert (later_of(earlier, later), later_of(later, earlier)) == (later, later)
+    assert later_of(None, None) is None
