@@ -14,6 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from retention_worker.domain.chain import is_endless
+
 __all__ = [
     "clean",
     "complain",
@@ -106,6 +108,8 @@ def table(
 
 def instant(moment: datetime | None, missing: str = "") -> str:
     """A time for people, to the second, in UTC and saying so."""
+    if moment is not None and is_endless(moment):
+        return "after all time"
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else missing
 
 

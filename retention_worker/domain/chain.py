@@ -22,10 +22,13 @@ __all__ = [
     "BatchRecord",
     "chain_of",
     "hash_of",
+    "is_endless",
     "stamp",
 ]
 
 FORMAT = 1
+# Python's last instant: what PostgreSQL calls infinity, or has in a year that Python has not.
+_END = datetime.max.replace(tzinfo=UTC)
 
 SWEEP, REPLAY, OBJECTS = "sweep", "replay", "objects"
 # Batches that hold the tenant's lease, and are in the chain of their lane.
@@ -41,6 +44,11 @@ def chain_of(body: Mapping[str, Any]) -> str:
     """
     part = body["scope"] if body["source"] in LANE_SOURCES else "requests"
     return f"{body['tenant']}/{part}"
+
+
+def is_endless(instant: datetime) -> bool:
+    """Whether it stands for infinity, or for what is after the calendar's last year."""
+    return instant == _END
 
 
 def stamp(instant: datetime) -> str:

@@ -249,7 +249,8 @@ class Explanation:
     """Everything about one account at one instant.
 
     `present` False: the account's row is gone and only the ledger knows it. `activities`: every
-    source that was looked at; None where it has nothing.
+    source that was looked at; None where it has nothing. `ahead`: those of them that lie in the
+    future.
     """
 
     account: str
@@ -263,6 +264,7 @@ class Explanation:
     erasures: tuple[Erasure, ...]
     requests: tuple[Request, ...]
     last_sweep: datetime | None
+    ahead: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -275,4 +277,4 @@ class Explanation:
             for state in ObjectState
             if state.needs_person
         )
-        return int(orphaned or waits or stuck)
+        return int(orphaned or waits or stuck or bool(self.ahead))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.chain import stamp
+from retention_worker.domain.chain import is_endless, stamp
 from retention_worker.domain.explanation import (
     EntryExplained,
     Erasure,
@@ -45,6 +45,9 @@ def to_json(found: Explanation) -> dict[str, Any]:
 
 
 def _time(moment: datetime | None) -> str | None:
+    """As PostgreSQL spells it where it is beyond the calendar."""
+    if moment is not None and is_endless(moment):
+        return "infinity"
     return stamp(moment) if moment else None
 
 

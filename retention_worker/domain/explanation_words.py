@@ -25,6 +25,11 @@ _SHORT_DIGEST = 12
 def sentences(found: Explanation) -> list[str]:
     """What there is to say, in order: activity, each scope, what was erased, what is queued."""
     said = list(_presence(found))
+    if found.ahead:
+        said.append(
+            f"Of its activities {', '.join(found.ahead)} lie in the future, and nothing goes "
+            "before a period after them is over: the operator has to mend the times."
+        )
     for lane in _worth_saying(found):
         said.append(_lane(lane, found))
         if lane.overdue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.explanation import (
@@ -101,18 +101,21 @@ class _Case:
             )
         entries = self._entries(store.erased_entries(*known))
         explained = self._lanes(account, entries) if account else ()
+        activities = self._activities(account) if account else {}
+        latest = self.now + timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
         return Explanation(
             account=self.subject,
             tenant=self.tenant.name,
             tenant_id=self.tenant.tenant_id,
             at=self.now,
             present=account is not None,
-            activities=self._activities(account) if account else {},
+            activities=activities,
             lanes=explained,
             entries=tuple(explain_entry(each, explained) for each in entries),
             erasures=tuple(erasure_of(each) for each in erased),
             requests=tuple(store.requests(self.session, self.tenant.tenant_id, self.subject)),
             last_sweep=control.latest_start(self.session),
+            ahead=tuple(name for name, at in activities.items() if at and at > latest),
         )
 
     def _account(self, given: Key) -> store.Account | None:

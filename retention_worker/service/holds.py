@@ -11,7 +11,7 @@ from retention_worker.domain.datamap import ACCOUNT
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
-from retention_worker.service.loaded import load
+from retention_worker.service.loaded import Loaded, load
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
 from retention_worker.store import accounts, holds
@@ -165,6 +165,7 @@ def move(
 
     Raises:
         UnknownSubject: the first has no active hold, or there is no such other account.
+        ConfigurationError: both are one.
         BatchTimeout: the other account is locked by somebody for longer than ten seconds.
     """
     now = worker.clock()
@@ -183,6 +184,10 @@ def move(
             found = subject.lock_account(session, compiled, new_tenant, parse_id(to, width))
             if found is None:
                 raise UnknownSubject(f"tenant {new_tenant!r} has no account {to!r}")
+            if (found.id, new_tenant) == (name, tenant_id):
+                raise ConfigurationError(
+                    f"account {name!r} of tenant {tenant_id!r} has the hold already: name another"
+                )
             key, said = parse_id(found.id, width), f"moved to account {found.id}: {reason}"
             moved = []
             for hold in mine:
@@ -220,6 +225,8 @@ def listed(worker: Worker, tenant: str | None) -> list[Listed]:
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             found = _located(session, loaded.compiled, holds.listed(session, None, worker.clock()))
+            if tenant_id is not None:
+                _require_tenant(session, loaded, tenant_id)
     if tenant_id is None:
         return found
     # Of the tenant too where what it holds is an account's of that tenant by now.
@@ -228,6 +235,16 @@ def listed(worker: Worker, tenant: str | None) -> list[Listed]:
         for each in found
         if each.hold.tenant_id == tenant_id or tenant_id in {name for name, _ in each.elsewhere}
     ]
+
+
+def _require_tenant(session: Session, loaded: Loaded, tenant_id: str) -> None:
+    """Nothing found of a tenant that does not exist is no answer."""
+    if tenant_id in {file.policy.tenant_id for file in loaded.policies.files.values()}:
+        return
+    compiled = loaded.compiled
+    refused = accounts.refused_tenants(session, compiled, [tenant_id])
+    if refused or accounts.without_accounts(session, compiled, [tenant_id]):
+        raise UnknownSubject(f"there is no tenant {tenant_id!r}: no policy file, and no account")
 
 
 def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:

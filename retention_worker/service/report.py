@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.monthly import (
     ErasedGroup,
     MonthReport,
@@ -36,6 +36,7 @@ def report(worker: Worker, month: str, *, tenant: str | None = None) -> MonthRep
 
     Raises:
         ConfigurationError: the month is none, or has not begun.
+        UnknownSubject: nobody knows the tenant.
     """
     try:
         start, end = month_of(month)
@@ -44,10 +45,8 @@ def report(worker: Worker, month: str, *, tenant: str | None = None) -> MonthRep
     now = worker.clock()
     if start > now:
         raise ConfigurationError(f"{month} has not begun")
-    tenant_id = None
-    if tenant is not None:
-        files = load_policies(worker.settings.config_dir, worker.settings.bounds)
-        tenant_id = tenant_id_of(files, tenant, single=False)
+    files = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    tenant_id = tenant_id_of(files, tenant, single=False) if tenant is not None else None
     with worker.pool.connection() as conn:
         check(conn, worker.settings.schema_name)
         with reading(conn):
@@ -55,6 +54,11 @@ def report(worker: Worker, month: str, *, tenant: str | None = None) -> MonthRep
             # What was erased in this very microsecond is in it.
             numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
             tenants = _Tenants(numbers, worker.settings.overdue_after).made()
+    if tenant is not None and not tenants and tenant not in files.files.keys() | files.broken:
+        raise UnknownSubject(
+            f"nothing is known of a tenant {tenant!r}: it has no policy file, and nothing of it is "
+            "in the ledger"
+        )
     return MonthReport(
         month=month, start=start, end=min(end, now), over=end <= now, tenants=tenants
     )

@@ -111,6 +111,11 @@ def _found(
     }
     row = session.row(sql.show if whole else sql.find, parameters)
     if row is None:
+        if session.value(sql.loose, {"transaction": parameters["transaction"]}):
+            raise UnknownSubject(
+                f"transaction {transaction!r} has no account, so that nothing reaches what hangs "
+                "on it: give it its account, or delete its rows by hand; `verify` counts those"
+            )
         raise UnknownSubject(f"tenant {tenant_id!r} has no transaction {transaction!r}")
     return row
 

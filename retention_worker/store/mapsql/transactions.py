@@ -54,6 +54,7 @@ class TransactionSql:
     of the accounts of `k` as erased by `batch`, `erased_part` those of a stretch (part_after,
     part_upto); None where an id is not a transaction's alone. `owners` gives, for transactions of
     these `ids` whoever's they are, `id`, `key`, `account_key`, and `tenant` as text (NULL: none).
+    `loose` counts the transaction where it has no account at all.
     """
 
     id_columns: tuple[str, ...]
@@ -66,6 +67,7 @@ class TransactionSql:
     erased: Composed | None
     erased_part: Composed | None
     owners: Composed
+    loose: Composed
 
 
 def transaction_sql(
@@ -85,6 +87,7 @@ def transaction_sql(
         erased=_erased(datamap, catalog, schema_name, part=False),
         erased_part=_erased(datamap, catalog, schema_name, part=True),
         owners=_owners(datamap, catalog),
+        loose=_loose(datamap, catalog),
     )
 
 
@@ -213,6 +216,29 @@ def _owners(datamap: DataMap, catalog: Catalog) -> Composed:
         accounts=table(accounts.table),
         tied=all_of(tied),
         wanted=wanted,
+    )
+
+
+def _loose(datamap: DataMap, catalog: Catalog) -> Composed:
+    accounts, transactions = datamap.accounts, datamap.transactions
+    assert transactions is not None
+    tied = same_key(
+        key_of("t", catalog.table(transactions.table), transactions.account),
+        key_of("a", catalog.table(accounts.table), transactions.parent_key or accounts.id),
+    )
+    return SQL(
+        "SELECT count(*) AS found FROM {} AS t WHERE {} AND NOT EXISTS "
+        "(SELECT 1 FROM {} AS a WHERE {})"
+    ).format(
+        table(transactions.table),
+        all_of(
+            [
+                _is_wanted(catalog, datamap, "t"),
+                *are_ones_of(catalog.table(transactions.table), "t", transactions.where),
+            ]
+        ),
+        table(accounts.table),
+        all_of(tied),
     )
 
 

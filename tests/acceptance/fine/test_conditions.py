@@ -194,3 +194,27 @@ def test_a_distributed_table_is_refused_by_name(world: Small) -> None:
         assert "public.accounts" in done.out + done.err
         assert "distributed by Citus" in done.out + done.err
     assert world.rows() == (1, 1)
+
+
+def test_sentences_that_were_not_true(world: Small) -> None:
+    """What is for ever, in the future, of nobody, or nowhere is said to be."""
+    world.person("ben", idle=5)
+    world.person("ann")
+    world.execute("UPDATE accounts SET last_activity_at = 'infinity' WHERE id = 'ann'")
+    done = world.run("explain", "ann", "--tenant", "acme")
+    assert done.code == 1
+    assert "lie in the future" in " ".join(done.out.split())
+    assert "9999" not in done.out
+    shown = world.run("explain", "ann", "--tenant", "acme", "--json")
+    assert "9999" not in shown.out
+    world.person("cid")
+    world.execute("UPDATE transactions SET account_id = NULL WHERE id = 'cid'")
+    wanted = ("erase", "transaction", "cid", "--tenant", "acme", "--yes", "--reason", "x")
+    done = world.run(*wanted)
+    assert (done.code, "has no account" in " ".join(done.complaints)) == (2, True)
+    told = ("--tenant", "acme", "--reason", "court")
+    assert world.run("hold", "place", "ben", *told).code == 0
+    assert world.run("hold", "move", "ben", "--to", "ben", *told).code == 2
+    assert world.run("hold", "list", "--tenant", "nobody").code == 2
+    assert world.run("report", "2026-01", "--tenant", "nobody").code == 2
+    assert world.run("hold", "list", "--tenant", "acme").code == 0

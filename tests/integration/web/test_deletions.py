@@ -22,6 +22,7 @@ BOOKS = {
     "retention.request_chain",
     "retention.batch",
     "retention.erasure",
+    "retention.erased_transaction",
     "retention.policy",
 }
 GOES = {
