@@ -13,7 +13,15 @@ from retention_worker.domain.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.decide import has_credentials, retry_time, still_there
 from retention_worker.service.triage import Sorted, Triage
-from retention_worker.store import accounts, approvals, credentials, deferred, ledger, remains
+from retention_worker.store import (
+    accounts,
+    approvals,
+    credentials,
+    deferred,
+    ledger,
+    remains,
+    transactions,
+)
 from retention_worker.store.accounts import Candidate
 from retention_worker.store.credentials import Counts, Erasing, Part
 from retention_worker.store.deferred import Activity, Deferred
@@ -140,6 +148,14 @@ class LaneErasing:
         deferred.remember(self._session, terms.tenant_id, sorted(scopes), seen, terms.now)
 
     def _erase_credentials(self, keys: Sequence[Key], part: Part | None) -> Erasing:
+        transactions.note_erased(
+            self._session,
+            self.triage.compiled,
+            self.triage.terms.tenant_id,
+            keys,
+            batch=self.triage.batch,
+            part=part,
+        )
         return credentials.erase(
             self._session,
             self.triage.compiled,

@@ -36,11 +36,11 @@ from retention_worker.domain.errors import (
     StatementFailed,
 )
 from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import LanePlan
 from retention_worker.domain.scope import Scope
 from retention_worker.service import holds, pause
 from retention_worker.service.approve import approve
 from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.plan import plan
 from retention_worker.service.sweep import sweep
 from retention_worker.service.worker import Worker
 from retention_worker.store.session import Session
@@ -367,22 +367,16 @@ class Machine(RuleBasedStateMachine):
         """A guarded worker erases nothing else, and with approvals as much as an unguarded one."""
         before = {account: set(person.rows) for account, person in self.people.items()}
         worker = self.new_worker(guard_percent=5, guard_min_accounts=2)
-        report = sweep(worker, reconcile=True)
+        sweep(worker, reconcile=True)
         self.swept_at = self.clock.now
         found = self.read()
         for account, person in self.people.items():
             self.expect(person)
             assert person.rows <= found[account] <= before[account]
         waits = [
-            LanePlan(
-                tenant=lane.tenant,
-                scope=lane.scope,
-                cutoff=lane.cutoff,
-                policy_digest=lane.policy_digest,
-                due=1000,
-            )
-            for lane in report.lanes
-            if lane.stop_reason is StopReason.WAITING
+            lane
+            for lane in plan(worker).lanes
+            if lane.stop_reason is StopReason.WAITING and lane.due
         ]
         if waits:
             lasts = timedelta(minutes=1)
