@@ -136,6 +136,7 @@ class _Examination:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
                 yield _Step(f"orphans: {name}", partial(rows.orphans, name=name))
+                yield _Step(f"rows of two: {name}", partial(rows.shared, name=name))
             for entry in scene.datamap.credentials:
                 look = partial(rows.unreachable, entry=entry)
                 yield _Step(f"other tenants: {entry.name}", look)

@@ -12,7 +12,7 @@ from retention_worker.service.warnings import left_out_words
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["Population", "made_in_the_future", "orphans", "unclaimed", "unreachable"]
+__all__ = ["Population", "made_in_the_future", "orphans", "shared", "unclaimed", "unreachable"]
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50
@@ -183,6 +183,20 @@ def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Obser
                 count=row["rows"],
                 message=f"{name}: {row['rows']} row(s) {left_out_words(row['parents'])}",
             )
+
+
+def shared(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+    """Rows that lead up to two accounts: they go with neither."""
+    statement = scene.looks.shared(name)
+    rows = session.value(statement, {}) if statement is not None else 0
+    if rows:
+        yield Observation(
+            check="shared",
+            wrong=True,
+            count=rows,
+            message=f"{name}: {rows} row(s) lead up to two accounts, so that nothing erases them: "
+            "let each lead to one",
+        )
 
 
 def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:

@@ -14,6 +14,7 @@ from retention_worker.domain.datamap import (
     TRANSACTION,
     Credential,
     DataMap,
+    Link,
     ObjectSource,
     SetAndRemove,
     TableName,
@@ -360,6 +361,54 @@ class Looks:
             "SELECT concat_ws(' ', {}) AS kind, count(*) AS rows FROM {} AS c "
             "WHERE ({}) IS NOT TRUE GROUP BY kind ORDER BY rows DESC, kind LIMIT 20"
         ).format(kind, table(name), claimed)
+
+    def shared(self, name: TableName) -> Composed | None:
+        """Rows of credentials that lead up to two accounts: `rows`; None where none can."""
+        entries = [each for each in self._datamap.credentials if each.table == name]
+        ways = {(each.of, each.key, each.parent_key): each for each in entries}
+        climbs = [climb(self._datamap, self._catalog, each, by_keys=True) for each in ways.values()]
+        if len(climbs) == 1 and self._is_one(entries[0]):
+            return None
+        tenant: Composable = SQL("NULL")
+        if self._accounts.tenant is not None:
+            tenant = column("a", self._accounts.tenant)
+        owners = joined(
+            (
+                SQL("SELECT {} AS account, {}::text AS tenant FROM {} WHERE {}").format(
+                    self._rows.account, tenant, each.sources(), each.conditions()
+                )
+                for each in climbs
+            ),
+            " UNION ",
+        )
+        return SQL(
+            "SELECT count(*) AS rows FROM {} AS c WHERE ({}) "
+            "AND (SELECT count(*) FROM ({}) AS owners) > 1"
+        ).format(
+            table(name),
+            joined((self._rows.mine(entry) for entry in entries), " OR "),
+            owners,
+        )
+
+    def _is_one(self, entry: Credential) -> bool:
+        """Whether each key on the way up has a unique index, the tenant's column in it or not."""
+        below: Credential | Link = entry
+        names = [*self._datamap.ancestors(entry.of), None]
+        for name in names:
+            key, found = self._datamap.parent_key(below), self._accounts.table
+            tenant = self._accounts.tenant
+            if name == TRANSACTION and self._datamap.transactions is not None:
+                found, tenant = self._datamap.transactions.table, self._datamap.transactions.tenant
+            elif name is not None:
+                below = self._datamap.links[name]
+                found, tenant = below.table, below.tenant
+            if not self._catalog.table(found).proves_unique({*key, *([tenant] if tenant else [])}):
+                return False
+            if name == TRANSACTION and self._datamap.transactions is not None:
+                parent = self._datamap.transactions.parent_key or self._accounts.id
+                own = {*parent, *([self._accounts.tenant] if self._accounts.tenant else [])}
+                return self._info.proves_unique(own)
+        return True
 
     def left_out(self, name: TableName) -> Composed | None:
         """Rows of credentials whose transaction, or link, is none of the map's by its `where`.

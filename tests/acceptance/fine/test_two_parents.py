@@ -62,7 +62,9 @@ def test_two_entries(files: Small, both: tuple[str, str], how: str) -> None:
     words = " ".join((sweep.out + " ".join(sweep.complaints)).split())
     assert f"another account's, too: {name} (1)" in words
     assert files.run("plan").code == 1
-    assert files.run("verify").code == 1
+    verify = files.run("verify")
+    assert verify.code == 1
+    assert "1 row(s) lead up to two accounts" in " ".join(verify.out.split())
     explained = files.run("explain", "ann", "--tenant", "acme").out
     assert "another account's, too" in " ".join(explained.split())
     erase = files.run("erase", "account", "ann", "--tenant", "acme", "--yes", "--reason", "asked")
