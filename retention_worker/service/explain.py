@@ -28,6 +28,7 @@ from retention_worker.service.memory import refusal_of
 from retention_worker.service.obstacles import Case, Tenant, find_tenant, obstacles_of
 from retention_worker.service.prepare import prepare
 from retention_worker.service.subject import of_another_type
+from retention_worker.service.warnings import latest_known
 from retention_worker.service.worker import Worker
 from retention_worker.store import control, remains
 from retention_worker.store import explain as store
@@ -102,7 +103,8 @@ class _Case:
         entries = self._entries(store.erased_entries(*known))
         explained = self._lanes(account, entries) if account else ()
         activities = self._activities(account) if account else {}
-        latest = self.now + timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        latest = latest_known(self.compiled.datamap, self.compiled.catalog, self.now, skew)
         return Explanation(
             account=self.subject,
             tenant=self.tenant.name,

@@ -11,6 +11,7 @@ from retention_worker.domain.datamap import ACCOUNT
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
+from retention_worker.service.holdfile import require_holds
 from retention_worker.service.loaded import Loaded, load
 from retention_worker.service.prepare import tenant_id_of
 from retention_worker.service.worker import Worker
@@ -222,6 +223,7 @@ def listed(worker: Worker, tenant: str | None) -> list[Listed]:
         loaded = load(worker, conn)
         tenant_id = tenant_id_of(loaded.policies, tenant, single=False) if tenant else None
         check(conn, worker.settings.schema_name)
+        require_holds(worker, conn)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             found = _located(session, loaded.compiled, holds.listed(session, None, worker.clock()))

@@ -73,8 +73,13 @@ def plan(
         )
         found: list[LanePlan] = []
         ahead: set[str] = set()
+        compiled = prepared.compiled
+        skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
+        latest = warnings.latest_known(compiled.datamap, compiled.catalog, now, skew)
         for file in _in_order(chosen, states):
-            found += _Tenant(worker, conn, prepared, file, now, states, work, judge, ahead).plans()
+            found += _Tenant(
+                worker, conn, prepared, file, now, states, work, judge, ahead, latest
+            ).plans()
         broken = [
             LanePlan(
                 tenant=name,
@@ -88,7 +93,6 @@ def plan(
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
             told = _warnings(session, worker, prepared, chosen, now)
-            latest = now + timedelta(seconds=worker.settings.max_clock_skew_seconds)
             told += warnings.made_in_the_future(session, chosen, latest, ahead)
             astray = holds.astray(session, prepared.compiled, now)
     return PlanReport(
@@ -166,6 +170,7 @@ class _Tenant:
     work: dict[_LaneKey, Reach]
     judge: guard.Judge
     ahead: set[str]
+    latest: datetime
     _gone: set[str] = field(default_factory=set)
 
     def plans(self) -> list[LanePlan]:
@@ -193,8 +198,7 @@ class _Tenant:
             counted = self._count(session, survey)
             blocked = deferred.counts(session, [policy.tenant_id])
             failed = self._failed(session, scope, survey.lost)
-        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
-        if any(is_later(at, stamp(self.now + skew)) for at in survey.kept_until):
+        if any(is_later(at, stamp(self.latest)) for at in survey.kept_until):
             self.ahead.add(policy.tenant_id)
         if stop is None and scope is Scope.BIOMETRICS:
             self._gone = counted.overlap

@@ -286,7 +286,9 @@ class _Sweep:
             tenants = {tenant for tenant, _ in endings}
             blocked = deferred.counts(session, tenants)
             failed = deferred.errors(session, tenants)
-            self.warnings += warnings.made_in_the_future(session, chosen, self.now + self.skew)
+            compiled = self.prepared.compiled
+            latest = warnings.latest_known(compiled.datamap, compiled.catalog, self.now, self.skew)
+            self.warnings += warnings.made_in_the_future(session, chosen, latest)
         files = {file.policy.tenant_id: file for file in chosen}
         reports = []
         for (tenant, scope), ending in endings.items():

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from retention_worker.configfiles.policies import PolicyFile, PolicySet
+from retention_worker.domain.datamap import DataMap
 from retention_worker.domain.report import ReportWarning
 from retention_worker.store import accounts, deferred
 from retention_worker.store import policies as log
+from retention_worker.store.catalog import Catalog, has_dates
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.session import Session
 
 __all__ = [
+    "latest_known",
     "left_out_words",
     "made_in_the_future",
     "of_policies",
@@ -26,6 +29,11 @@ __all__ = [
 # More tenants than this are not gone through for one that looks alike.
 _TENANTS = 2_000
 _NO_TENANT = ""
+
+
+def latest_known(datamap: DataMap, catalog: Catalog, now: datetime, skew: timedelta) -> datetime:
+    """The latest time that is not in the future, as clocks agree; a date is its day's end."""
+    return now + skew + (timedelta(days=1) if has_dates(datamap, catalog) else timedelta())
 
 
 def told(
@@ -57,7 +65,8 @@ def told(
         )
         for file, words in unmatched(session, compiled, files, empty)
     )
-    found = [*nobody, *_of_activity(session, compiled, files, now + skew)]
+    latest = latest_known(compiled.datamap, compiled.catalog, now, skew)
+    found = [*nobody, *_of_activity(session, compiled, files, latest)]
     if len(files) == len(policies.files):  # of the whole database, where all of it is swept
         found += of_policies(session, compiled, policies)
         found += of_tenants(session, compiled, policies)
@@ -89,11 +98,15 @@ def of_policies(
             message="there is no policy file: nothing is erased by retention: write "
             "tenants/<tenant>.yaml, or mend RETENTION_CONFIG_DIR",
         )
-    known = {file.policy.tenant_id for file in policies.files.values()}
+    known = [file.policy.tenant_id for file in policies.files.values()]
+    if known and compiled.datamap.accounts.tenant is None:
+        return  # the one tenant, whatever its file is called
     gone = {
         tenant_id: name
         for tenant_id, name in log.applied(session).items()
-        if tenant_id not in known and name not in policies.broken
+        if tenant_id not in known
+        and name not in policies.broken
+        and _as_known(session, compiled, tenant_id, known) not in known
     }
     for tenant_id in _with_accounts(session, compiled, gone):
         yield ReportWarning(
@@ -102,6 +115,13 @@ def of_policies(
             message=f"tenants/{gone[tenant_id]}.yaml is gone, and its tenant has accounts: nothing "
             "of them is erased by retention: bring it back (`all_credentials: never` says so)",
         )
+
+
+def _as_known(session: Session, compiled: CompiledMap, tenant_id: str, known: Sequence[str]) -> str:
+    """As a policy writes it where the column's type takes both for one, such as uuids."""
+    if accounts.refused_tenants(session, compiled, [tenant_id]):
+        return tenant_id
+    return accounts.same_tenant(session, compiled, tenant_id, known)
 
 
 def _with_accounts(session: Session, compiled: CompiledMap, tenant_ids: Iterable[str]) -> list[str]:
@@ -119,7 +139,8 @@ def of_tenants(
     if compiled.datamap.accounts.tenant is None:
         return
     name = f"{compiled.datamap.accounts.table}.{compiled.datamap.accounts.tenant}"
-    if accounts.any_without_tenant(session, compiled):
+    there = accounts.known_tenants(session, compiled, _TENANTS)
+    if accounts.any_without_tenant(session, compiled) or any(not each.strip() for each in there):
         yield ReportWarning(
             code="no_tenant",
             tenant=_NO_TENANT,
@@ -128,9 +149,11 @@ def of_tenants(
         )
     ids = {file.policy.tenant_id: file for file in policies.files.values()}
     alike = {_folded(tenant_id): file for tenant_id, file in ids.items()}
-    for tenant in accounts.known_tenants(session, compiled, _TENANTS):
+    for tenant in there:
         file = alike.get(_folded(tenant))
-        if tenant not in ids and file is not None and file.policy.tenant_id != tenant:
+        if tenant in ids or file is None or file.policy.tenant_id == tenant:
+            continue
+        if accounts.same_tenant(session, compiled, tenant, list(ids)) not in ids:
             yield ReportWarning(
                 code="tenant_nearly_the_same",
                 tenant=file.policy.tenant,
@@ -175,7 +198,7 @@ def made_in_the_future(
             tenant=by_id[tenant_id].policy.tenant,
             message=f"accounts of {by_id[tenant_id].policy.tenant} are kept by an activity or a "
             "credential that says it is from the future: mend the times, or the unit in the data "
-            "map; `verify` counts them",
+            "map",
         )
         for tenant_id in sorted(kept)
     )

@@ -77,9 +77,31 @@ class Table:
         wanted = frozenset(columns)
         return any(key <= wanted for key in self.unique_keys)
 
+    def own_key(self, parent: Iterable[str]) -> tuple[str, ...] | None:
+        """A key that stays the row's when it is given to another parent; None: there is none.
+
+        The primary key, else another unique key without NULLs; never one with the parent's columns
+        in it.
+        """
+        theirs = frozenset(parent)
+        primary = frozenset(self.primary_key or ())
+        for key in sorted(self.unique_keys, key=lambda each: (each != primary, sorted(each))):
+            if key and not key & theirs and all(self.column(name).not_null for name in key):
+                return self.primary_key if key == primary else tuple(sorted(key))
+        return None
+
     def stands_alone(self, key: Iterable[str], tenant: str | None) -> bool:
         """Whether a key tells its row from all others without the tenant; None: there is none."""
         return tenant is None or self.proves_unique(key)
+
+
+def has_dates(datamap: DataMap, catalog: Catalog) -> bool:
+    """Whether a time that counts as activity is a date: it counts as its day's end."""
+    accounts = datamap.accounts
+    named = [(accounts.table, time) for time in accounts.last_activity]
+    named += [(source.table, source.at) for source in accounts.activity]
+    named += [(each.table, each.created_at) for each in datamap.credentials if each.created_at]
+    return any(catalog.table(name).column(time.column).type_name == "date" for name, time in named)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,7 +149,8 @@ def made_in_the_future(session: Session, case: Case, now: datetime) -> Iterator[
         subject = f"credentials[{entry.name}]"
         try:
             looks = Looks(case.datamap, case.facts.catalog, session.schema_name)
-            found = ahead(session, looks, entry, now + skew)
+            latest = warnings.latest_known(case.datamap, case.facts.catalog, now, skew)
+            found = ahead(session, looks, entry, latest)
         except TooSlow:
             yield warn("look", subject, "was too large to look for times in the future")
             continue

@@ -108,7 +108,7 @@ def needs(datamap: DataMap, catalog: Catalog) -> tuple[TableNeeds, ...]:
         table = catalog.tables.get(entry.table)
         if table is None:
             continue
-        by_table[entry.table].reads(*(table.primary_key or ()))
+        by_table[entry.table].reads(*(table.primary_key or ()), *(table.own_key(entry.key) or ()))
     return found
 
 

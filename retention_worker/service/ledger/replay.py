@@ -81,6 +81,10 @@ def _lost_holds(
     with writing(conn):
         session = Session(conn, worker.settings.schema_name)
         found = holdfile.lost(session, location, worker.clock())
+        configured = worker.settings.ledger_export
+        if configured is not None and str(configured) != location:  # of a copy it is the original's
+            more = holdfile.lost(session, str(configured), worker.clock())
+            found += [each for each in more if each not in found]
         for each in found if place else ():
             holds.place_again(session, each)
             _log.warning("hold_placed_again", tenant_id=each.tenant_id, account=each.account_id)

@@ -25,6 +25,7 @@ __all__ = ["RequestReplay"]
 
 # As for every request: the law's month.
 _TIME_TO_ANSWER = Period(months=1)
+_PART = "only a part of it was erased: look at it, and erase the rest by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,10 @@ class RequestReplay:
     def run(self, authority: Authority | None, file: str) -> None:
         """Look at the subjects; with an authority, erase those that may go."""
         for row in self.line.erasures:
+            if not row.complete:  # until a line comes in which it was
+                self.result.keep(row, _PART)
+                continue
+            self.result.settle(row, _PART)
             if self.result.is_going(row):
                 continue
             with writing(self.conn):

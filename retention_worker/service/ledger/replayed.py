@@ -116,6 +116,12 @@ class Replay:
             reason=reason,
         )
 
+    def settle(self, row: Erasure, reason: str) -> None:
+        """What it was kept for is over."""
+        kept = self._kept.get(_key(row))
+        if kept is not None and kept.reason == reason:
+            del self._kept[_key(row)]
+
     def to_json(self) -> dict[str, Any]:
         """The outcome as `ledger replay --json` prints it."""
         return {

@@ -10,11 +10,12 @@ from retention_worker.domain.chain import LANE_SOURCES, REPLAY, SWEEP
 from retention_worker.domain.datamap import Credential
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.verification import Observation
+from retention_worker.service import holdfile
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import ErasedBatch, Periods, book
 
-__all__ = ["Early", "back", "held", "holds_astray", "strangers"]
+__all__ = ["Early", "back", "held", "holds_astray", "holds_lost", "strangers"]
 
 _PAGE = 5_000
 _EXAMPLES = 5
@@ -81,6 +82,26 @@ def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
             examples=tuple(accounts[:_EXAMPLES]),
             message=f"{len(accounts)} hold(s) lost their account, or a part of what they held: see "
             "`hold list`, then `hold move` or `hold release`",
+        )
+
+
+def holds_lost(session: Session, scene: Scene) -> Iterator[Observation]:
+    """Holds that the last export has and this database has not: a backup is older than they."""
+    location = scene.worker.settings.ledger_export
+    if location is None:
+        return
+    found = [
+        each
+        for each in holdfile.lost(session, str(location), scene.now)
+        if scene.only in {None, each.tenant_id}
+    ]
+    if found:
+        yield Observation(
+            check="hold-lost",
+            wrong=True,
+            count=len(found),
+            examples=tuple(each.account_id for each in found[:_EXAMPLES]),
+            message=holdfile.told(found, str(location)),
         )
 
 

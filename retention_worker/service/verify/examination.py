@@ -124,6 +124,7 @@ class _Examination:
         yield _Step("erased too early", self._early.look)
         yield _Step("erased while on hold", erased.held)
         yield _Step("holds without their account", erased.holds_astray)
+        yield _Step("holds that were lost", erased.holds_lost)
         yield _Step("erased for another tenant", erased.strangers)
         yield _Step("objects", objects.left)
         yield _Step("objects astray", objects.astray)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from retention_worker.domain.datamap import Credential, TableName
 from retention_worker.domain.verification import Observation
 from retention_worker.service.verify.scene import Scene
-from retention_worker.service.warnings import left_out_words
+from retention_worker.service.warnings import latest_known, left_out_words
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
@@ -53,9 +53,9 @@ class Population:
 
 
 def _ahead(scene: Scene) -> dict[str, datetime]:
-    """What is later is in the future, by more than clocks may differ."""
+    """What is later is in the future, by more than clocks may differ; a date is its day's end."""
     skew = timedelta(seconds=scene.worker.settings.max_clock_skew_seconds)
-    return {"ahead": scene.now + skew}
+    return {"ahead": latest_known(scene.datamap, scene.catalog, scene.now, skew)}
 
 
 def made_in_the_future(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:

@@ -14,6 +14,7 @@ from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.policy import Policy
 from retention_worker.service.worker import Worker
 from retention_worker.store import catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.migrations import check
 from retention_worker.store.session import Session
 from retention_worker.store.verify import Looks, book, values_of
@@ -32,6 +33,7 @@ class Scene:
     worker: Worker
     now: datetime
     datamap: DataMap
+    catalog: Catalog
     looks: Looks
     policies: PolicySet
     values: Mapping[str, str]
@@ -75,6 +77,7 @@ def read_scene(worker: Worker, session: Session, tenant: str | None) -> Scene:
         worker=worker,
         now=worker.clock(),
         datamap=datamap,
+        catalog=found,
         looks=looks,
         policies=policies,
         values=values_of(session, looks, wanted),

@@ -128,7 +128,7 @@ class _Builder:
                 yield self._seen_by(name, path, hop.id)
         for each in entries:
             # Of several entries in a table each sees its own rows; those of a hop are seen as such.
-            key = self._catalog.table(each.entry.table).primary_key
+            key = self._catalog.table(each.entry.table).own_key(each.entry.key)
             if key is not None and each.entry.table not in seen | {self._accounts.table}:
                 path = path_to(self._datamap, self._catalog, each.entry, by_keys=True)
                 yield self._seen_by(str(each.entry.table), path, key)
@@ -153,12 +153,11 @@ class _Builder:
 
     def _found(self, seen: Sequence[_Seen]) -> Composable:
         """The holds that speak of accounts of `k`: `id`, `hold_id`; among them ended ones."""
-        tenant = SQL("TRUE") if self._alone else SQL("h.tenant_id = %(tenant)s")
         parts: list[Composable] = [
             SQL(
-                "SELECT k.id, h.id AS hold_id FROM {}, {}.hold h WHERE h.account_id = k.id AND {} "
+                "SELECT k.id, h.id AS hold_id FROM {}, {}.hold h WHERE {} AND {} "
                 "AND h.released_at IS NULL"
-            ).format(self._keys, self._schema, tenant)
+            ).format(self._keys, self._schema, self._is_account(), self._is_tenant())
         ]
         if self._alone:
             parts.append(self._by_subject(SQL("k.id"), ACCOUNT, self._keys, SQL("TRUE")))
@@ -172,6 +171,25 @@ class _Builder:
             for each in seen
         ]
         return listed(parts, " UNION ALL ")
+
+    def _is_account(self) -> Composable:
+        """Whether the hold `h` is on the account of `k`: by the text, or as a citext compares."""
+        same = SQL("h.account_id = k.id")
+        if len(self._accounts.id) > 1:
+            return same
+        info = self._info.column(self._accounts.id[0])
+        if info.type_name != "citext":
+            return same
+        value = SQL("h.account_id::{}").format(type_of(info))
+        return SQL("({} OR {})").format(same, equal(SQL("k.k0"), value, info.operators))
+
+    def _is_tenant(self) -> Composable:
+        """Whether the hold `h` is of the tenant, however its policy writes that."""
+        if self._alone or self._accounts.tenant is None:
+            return SQL("TRUE")
+        info = self._info.column(self._accounts.tenant)
+        given, held = (value_of(info, SQL(text)) for text in ("%(tenant)s::text", "h.tenant_id"))
+        return SQL("(h.tenant_id = %(tenant)s OR {})").format(equal(held, given, info.operators))
 
     def _by_subject(
         self, subject: Composable, kind: str, sources: Composable, conditions: Composable

@@ -152,8 +152,14 @@ def _newest(datamap: DataMap, catalog: Catalog) -> Composed | None:
         return None
     path = hop_path(datamap, catalog, TRANSACTION, by_keys=True)
     info, name = catalog.table(path.target), datamap.transactions.created_at
-    return SQL("SELECT k.id, max({})::text AS at FROM {} WHERE {} GROUP BY k.id").format(
-        time_sql(info, (name,), "transactions.created_at").instant("c"),
+    began = time_sql(info, (name,), "transactions.created_at").instant("c")
+    # One that does not say when it began may be the newest; and so may one that `where` leaves out.
+    left_out = len(are_ones_of(info, "c", datamap.transactions.where))
+    ties = path.conditions[: len(path.conditions) - left_out]
+    return SQL(
+        "SELECT k.id, max(COALESCE({}, 'infinity'))::text AS at FROM {} WHERE {} GROUP BY k.id"
+    ).format(
+        began,
         listed(
             [
                 *path.others(),
@@ -161,7 +167,7 @@ def _newest(datamap: DataMap, catalog: Catalog) -> Composed | None:
                 account_keys(catalog.table(datamap.accounts.table), datamap.accounts.id),
             ]
         ),
-        all_of(path.conditions),
+        all_of(ties),
     )
 
 

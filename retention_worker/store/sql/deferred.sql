@@ -95,6 +95,5 @@ DELETE FROM {schema}.deferred
  WHERE tenant_id = %(tenant)s AND scope = %(scope)s AND account_id = ANY (%(ids)s::text[]);
 
 -- name: wake
--- Look at an account again in the next sweep, whatever blocked it.
-UPDATE {schema}.deferred SET retry_at = %(now)s, looked_at = NULL
- WHERE tenant_id = %(tenant)s AND account_id = %(account)s AND reason = 'hold';
+-- Look in the next sweep at what was on hold, too where a hold kept something of another's account.
+UPDATE {schema}.deferred SET retry_at = %(now)s, looked_at = NULL WHERE reason = 'hold';

@@ -104,7 +104,7 @@ class Climb:
 def climb(
     datamap: DataMap,
     catalog: Catalog,
-    child: Credential,
+    child: Credential | Link,
     bottom: LiteralString = "c",
     *,
     by_keys: bool = False,

@@ -176,10 +176,14 @@ class Looks:
                 table(self._accounts.table), conjunction(key_equality(above, below))
             )
             yield TRANSACTION, found.table, self._is_subject(found.table, found.id), joins
-        hops = {each.table for each in self._datamap.links.values()} | {self._accounts.table}
-        hops |= {found.table} if found is not None else set()
+        hops = {self._accounts.table} | ({found.table} if found is not None else set())
+        for name, link in self._datamap.links.items():
+            hops.add(link.table)
+            if self._catalog.table(link.table).proves_unique(link.id):
+                up = climb(self._datamap, self._catalog, link).joins()
+                yield name, link.table, self._is_subject(link.table, link.id), up
         for entry in self._datamap.credentials:
-            key = self._catalog.table(entry.table).primary_key
+            key = self._catalog.table(entry.table).own_key(entry.key)
             if key is not None and entry.table not in hops:
                 up = climb(self._datamap, self._catalog, entry).joins()
                 yield str(entry.table), entry.table, self._is_subject(entry.table, key), up

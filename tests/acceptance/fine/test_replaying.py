@@ -1,6 +1,7 @@
 """A replay does not say that nothing is left of what no erasing statement reaches."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -171,3 +172,48 @@ def test_what_is_anothers_by_now_is_listed(
         assert done.code == 1, done.out
         assert "by hand" in " ".join((done.out + " ".join(done.complaints)).split())
         assert world.rows() == (kept[0] + 1, kept[1])
+
+
+def test_a_copy_of_the_export_knows_no_holds(restored: tuple[Small, str]) -> None:
+    """The holds of the export that is configured count for the replay of a copy, too."""
+    world, export = restored
+    world.execute(RESTORED)
+    copy = export.replace("ledger.jsonl", "copy.jsonl")
+    Path(copy).write_bytes(Path(export).read_bytes())
+    again = ("ledger", "replay", copy, "--yes", "--reason", "restored")
+    world.run(*again, RETENTION_LEDGER_EXPORT=export)
+    assert "ann" in world.run("hold", "list").out
+    assert world.rows()[0] >= 1
+
+
+@pytest.mark.parametrize("command", [("verify",), ("hold", "list")])
+def test_lost_holds_are_told(restored: tuple[Small, str], command: tuple[str, ...]) -> None:
+    """Not only by what would erase."""
+    world, export = restored
+    done = world.run(*command, RETENTION_LEDGER_EXPORT=export)
+    assert done.code != 0
+    assert "account ann" in " ".join((done.out + " ".join(done.complaints)).split())
+
+
+@pytest.mark.parametrize("began", ["NULL", "now() - interval '600 days'"])
+def test_what_may_have_begun_since_is_listed(world: Small, began: str) -> None:
+    """It does not say when it began, or is none of the map's by its `where`."""
+    world.datamap(
+        DATAMAP.replace("  id: id\n  account", "  id: id\n  where: {status: [DONE]}\n  account")
+    )
+    asked(world)
+    export = world.config.path.parent / "ledger.jsonl"
+    assert world.run("ledger", "export", "--to", str(export)).code == 0
+    world.execute(RESTORED)
+    status = "DONE" if began == "NULL" else "PENDING"
+    when = began if began == "NULL" else "now() + interval '1 second'"
+    world.execute(
+        "INSERT INTO transactions (id, account_id, tenant_id, created_at, status) "
+        f"VALUES ('new', 'ann', 'acme', {when}, '{status}')"
+    )
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('new', 'acme')")
+    world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('ann', 'acme')")
+    before = world.rows()
+    for options in ((), ("--yes", "--reason", "restored")):
+        assert world.run("ledger", "replay", str(export), *options).code == 1
+    assert world.rows() == before

@@ -19,6 +19,14 @@ def waiting(scene: PortalScene) -> PortalScene:
     return scene
 
 
+def test_a_form_that_says_others(waiting: PortalScene) -> None:
+    """Other accounts than those that are due now: nothing is approved."""
+    browser = waiting.signed_in("approver")
+    filled = shown(browser) | {"typed": "acme", "reason": "x", "accounts": "0" * 64}
+    assert browser.post("approve", **filled).status_code == 409
+    assert waiting.stage.count("SELECT count(*) FROM retention.approval") == 0
+
+
 def shown(browser: Browser) -> dict[str, str]:
     """The hidden fields of the first form."""
     return dict(_FIELD.findall(browser.get("approve").text.split("</form>")[1]))

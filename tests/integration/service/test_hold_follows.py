@@ -343,3 +343,24 @@ def test_a_single_credential_stays_held(stage: Stage, table: str, way: str) -> N
     if way == "sweep":
         assert stage.sweep().exit_code == 1
         assert [each for each in verify(stage.worker).wrong if each.check == "hold-astray"]
+
+
+@pytest.mark.parametrize("key", ["UNIQUE (id)", "PRIMARY KEY (transaction_id, id)"])
+def test_a_row_without_a_primary_key_of_its_own(stage: Stage, key: str) -> None:
+    """Another unique key tells it; the parent's is none, because it changes with the move."""
+    stage.conn.execute(
+        "ALTER TABLE face_vectors DROP CONSTRAINT face_vectors_pkey; "
+        f"ALTER TABLE face_vectors ADD {key}; "
+        "ALTER TABLE face_vectors ALTER id SET NOT NULL".encode()
+    )
+    if "PRIMARY" in key:
+        stage.conn.execute("CREATE UNIQUE INDEX ON face_vectors (id)")
+    held = stage.account(idle_days=500, transactions=1)
+    place(stage, held)
+    other = stage.account(idle_days=500, transactions=1)
+    keys = rows_moved(
+        stage, "face_vectors", "transaction_id", held.transactions[0], other.transactions[0]
+    )
+    sweeps(stage, other)
+    left = stage.count("SELECT count(*) FROM face_vectors WHERE id = ANY (%s)", keys)
+    assert left == len(keys) > 0

@@ -316,3 +316,34 @@ def test_nothing_was_lost(stage: Stage, tmp_path: Path) -> None:
 def test_when_an_activity_counts_as_later(now: str | None, then: str | None, later: bool) -> None:
     """In doubt it does: then it is kept and listed."""
     assert is_later(now, then) is later
+
+
+def test_an_account_that_was_erased_in_part_is_listed(stage: Stage, tmp_path: Path) -> None:
+    """Its person came back between two parts: the ledger has no row that says it is complete."""
+    stage.set(batch_max_transactions=1)
+    account = stage.account(idle_days=100, transactions=2)
+    old = stage.conn.execute(
+        "SELECT last_activity_at FROM accounts WHERE id = %s", [account.account]
+    ).fetchone()
+    assert old is not None
+
+    def is_back(*_: object) -> None:
+        stage.conn.execute(
+            "UPDATE accounts SET last_activity_at = %s WHERE id = %s",
+            [stage.clock.now, account.account],
+        )
+
+    stage.sweep(progress=is_back)
+    to = tmp_path / "ledger.jsonl"
+    export(stage.worker, to)
+    stage.conn.execute(
+        "TRUNCATE retention.batch, retention.erasure, retention.lane, retention.deferred"
+    )
+    stage.conn.execute(
+        "UPDATE accounts SET last_activity_at = %s WHERE id = %s", [old[0], account.account]
+    )
+    left = stage.biometrics(account)
+    assert left > 0
+    found = replay(stage.worker, to, authority=Authority(actor="kim", reason="restore"))
+    assert (found.total, [each.subject for each in found.kept]) == (0, [str(account.account)])
+    assert stage.biometrics(account) == left
