@@ -10,6 +10,7 @@ __all__ = [
     "CONTENT_TYPE",
     "DELETIONS",
     "DELETIONS_IN_HAND",
+    "HOLDS_ASTRAY",
     "HTTP_IN_HAND",
     "HTTP_REQUESTS",
     "HTTP_SECONDS",
@@ -24,6 +25,7 @@ __all__ = [
     "ROWS_ERASED",
     "SWEEPS",
     "TOKENS",
+    "WARNINGS",
     "exposition",
     "stores_down",
 ]
@@ -89,6 +91,17 @@ NOT_ERASED = Gauge(
 REQUESTS_UNFINISHED = Gauge(
     "retention_requests_unfinished",
     "Requests that the last sweep could not finish.",
+    registry=REGISTRY,
+)
+HOLDS_ASTRAY = Gauge(
+    "retention_holds_astray",
+    "Holds that lost their account or a part of it, as of the last sweep: a person decides.",
+    registry=REGISTRY,
+)
+WARNINGS = Gauge(
+    "retention_warnings",
+    "Warnings of the last sweep, by code: what is not as it seems though nothing has failed.",
+    ("code",),
     registry=REGISTRY,
 )
 ROWS_ERASED = Counter(

@@ -18,7 +18,7 @@ from retention_worker import __version__, health, metrics, stopping
 from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
 from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import SweepReport
+from retention_worker.domain.report import SweepReport, WarningCode
 from retention_worker.domain.scope import Scope
 from retention_worker.service.drain import drain
 from retention_worker.service.ledger import export_after_sweep
@@ -173,6 +173,10 @@ class _Service:
             failed = sum(lane.errors for lane in report.lanes if lane.scope is scope)
             metrics.NOT_ERASED.labels(scope).set(failed)
         metrics.REQUESTS_UNFINISHED.set(len(report.unfinished))
+        metrics.HOLDS_ASTRAY.set(len(report.holds_astray))
+        codes = Counter(each.code for each in report.warnings)
+        for code in WarningCode:
+            metrics.WARNINGS.labels(code).set(codes[code])
         for lane in report.lanes:
             if lane.scope is not None:
                 metrics.ROWS_ERASED.labels(lane.scope).inc(sum(lane.rows.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from retention_worker.domain.chain import stamp
@@ -13,14 +14,33 @@ from retention_worker.domain.object import DrainReport
 from retention_worker.domain.scope import Scope
 from retention_worker.domain.shown import Shown
 
-__all__ = ["LanePlan", "LaneReport", "PlanReport", "ReportWarning", "SweepReport"]
+__all__ = [
+    "LanePlan",
+    "LaneReport",
+    "PlanReport",
+    "ReportWarning",
+    "SweepReport",
+    "WarningCode",
+]
+
+
+class WarningCode(StrEnum):
+    """What is not as it seems though nothing has failed; these names are stable."""
+
+    NO_POLICY = "no_policy"
+    POLICY_GONE = "policy_gone"
+    POLICY_MATCHES_NO_ACCOUNT = "policy_matches_no_account"
+    NO_TENANT = "no_tenant"
+    TENANT_NEARLY_THE_SAME = "tenant_nearly_the_same"
+    ACTIVITY_IN_THE_FUTURE = "activity_in_the_future"
+    CREDENTIAL_IN_THE_FUTURE = "credential_in_the_future"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportWarning:
-    """Something that is not as it seems; `code` is stable, `tenant` the name of a policy's file."""
+    """A warning; `tenant` is the name of a policy's file, empty where it is of the database."""
 
-    code: str
+    code: WarningCode
     tenant: str
     message: str
 

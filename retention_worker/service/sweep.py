@@ -288,7 +288,10 @@ class _Sweep:
             failed = deferred.errors(session, tenants)
             compiled = self.prepared.compiled
             latest = warnings.latest_known(compiled.datamap, compiled.catalog, self.now, self.skew)
-            self.warnings += warnings.made_in_the_future(session, chosen, latest)
+            kept = warnings.made_in_the_future(session, chosen, latest)
+        for each in kept:
+            _log.warning(each.code, tenant=each.tenant, message=each.message)
+        self.warnings += kept
         files = {file.policy.tenant_id: file for file in chosen}
         reports = []
         for (tenant, scope), ending in endings.items():

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from retention_worker.configfiles.policies import PolicyFile, PolicySet
 from retention_worker.domain.datamap import DataMap
-from retention_worker.domain.report import ReportWarning
+from retention_worker.domain.report import ReportWarning, WarningCode
 from retention_worker.store import accounts, deferred
 from retention_worker.store import policies as log
 from retention_worker.store.catalog import Catalog, has_dates
@@ -59,7 +59,7 @@ def told(
     """
     nobody = (
         ReportWarning(
-            code="policy_matches_no_account",
+            code=WarningCode.POLICY_MATCHES_NO_ACCOUNT,
             tenant=file.policy.tenant,
             message=f"{file.path}: {words}",
         )
@@ -93,7 +93,7 @@ def of_policies(
     """No file at all, or one that is gone though its tenant has accounts: nothing goes by it."""
     if not policies.files and not policies.broken:
         yield ReportWarning(
-            code="no_policy",
+            code=WarningCode.NO_POLICY,
             tenant=_NO_TENANT,
             message="there is no policy file: nothing is erased by retention: write "
             "tenants/<tenant>.yaml, or mend RETENTION_CONFIG_DIR",
@@ -110,7 +110,7 @@ def of_policies(
     }
     for tenant_id in _with_accounts(session, compiled, gone):
         yield ReportWarning(
-            code="policy_gone",
+            code=WarningCode.POLICY_GONE,
             tenant=gone[tenant_id],
             message=f"tenants/{gone[tenant_id]}.yaml is gone, and its tenant has accounts: nothing "
             "of them is erased by retention: bring it back (`all_credentials: never` says so)",
@@ -142,7 +142,7 @@ def of_tenants(
     there = accounts.known_tenants(session, compiled, _TENANTS)
     if accounts.any_without_tenant(session, compiled) or any(not each.strip() for each in there):
         yield ReportWarning(
-            code="no_tenant",
+            code=WarningCode.NO_TENANT,
             tenant=_NO_TENANT,
             message=f"accounts have no tenant ({name} is NULL or blank), so that no policy is "
             "theirs and nothing of them is erased by retention: `verify` counts them",
@@ -155,7 +155,7 @@ def of_tenants(
             continue
         if accounts.same_tenant(session, compiled, tenant, list(ids)) not in ids:
             yield ReportWarning(
-                code="tenant_nearly_the_same",
+                code=WarningCode.TENANT_NEARLY_THE_SAME,
                 tenant=file.policy.tenant,
                 message=f"accounts have the tenant {tenant!r}, which is not "
                 f"{file.policy.tenant_id!r} of {file.path}: nothing of them is erased by "
@@ -175,7 +175,7 @@ def _of_activity(
     names = [time.column for time in compiled.datamap.accounts.last_activity]
     for tenant_id in sorted(accounts.ahead(session, compiled, list(by_id), latest)):
         yield ReportWarning(
-            code="activity_in_the_future",
+            code=WarningCode.ACTIVITY_IN_THE_FUTURE,
             tenant=by_id[tenant_id].policy.tenant,
             message=f"accounts of {by_id[tenant_id].policy.tenant} have an activity in the future "
             f"({', '.join(names)}), and are not due until its period is over: is the unit right; "
@@ -194,7 +194,7 @@ def made_in_the_future(
     kept = {*deferred.kept_beyond(session, list(by_id), latest), *seen}
     return tuple(
         ReportWarning(
-            code="credential_in_the_future",
+            code=WarningCode.CREDENTIAL_IN_THE_FUTURE,
             tenant=by_id[tenant_id].policy.tenant,
             message=f"accounts of {by_id[tenant_id].policy.tenant} are kept by an activity or a "
             "credential that says it is from the future: mend the times, or the unit in the data "

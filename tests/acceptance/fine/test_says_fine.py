@@ -1,7 +1,9 @@
 """For every command that can say that all is well: the states in which it must not."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.request import urlopen
 
 import pytest
 
@@ -59,8 +61,8 @@ def a_face_of_another_tenant(world: Small) -> None:
 
 def a_policy_for_nobody(world: Small) -> None:
     """A file whose tenant the database spells otherwise."""
-    world.person("ann", tenant="cus_northwind")
-    world.person("ben", idle=5)
+    world.person("nora", tenant="cus_northwind")
+    world.person("otto", idle=5)
     world.config.write_policy("northwind", all_credentials="360 days")
 
 
@@ -343,3 +345,24 @@ def test_a_neighbours_rows_are_nobody_elses_business(world: Small) -> None:
     world.execute("INSERT INTO transactions VALUES ('lost', 'ann', 'cedar', now())")
     world.execute("INSERT INTO face (transaction_id, tenant_id) VALUES ('lost', 'acme')")
     assert world.run(*erase("ann")).code == 1
+
+
+def test_run_counts_what_is_not_as_it_seems(world: Small) -> None:
+    """Each code is a metric from the start, at 0 where there is nothing of it."""
+    a_hold_that_lost_its_account(world)
+    a_policy_for_nobody(world)
+    wanted = {
+        'retention_warnings{code="policy_matches_no_account"} 1.0',
+        'retention_warnings{code="no_policy"} 0.0',
+        "retention_holds_astray 1.0",
+    }
+    with world.program.start("run") as running:
+        [started] = running.await_events("worker_started")
+        end = time.monotonic() + 30
+        shown: set[str] = set()
+        while not wanted <= shown and time.monotonic() < end:
+            with urlopen(f"http://127.0.0.1:{started['health_port']}/metrics") as answer:
+                shown = set(answer.read().decode().splitlines())
+            time.sleep(0.1)
+        assert running.end().code == 0
+    assert wanted <= shown
