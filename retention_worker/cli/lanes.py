@@ -113,8 +113,7 @@ def _kept_back(lane: LaneReport | LanePlan) -> Text:
 
 def _passing(lane: LaneReport | LanePlan) -> int:
     """Deferred accounts that go by themselves, later."""
-    deferred = lane.deferred - lane.errors if isinstance(lane, LaneReport) else lane.deferred
-    return max(0, deferred)
+    return max(0, lane.deferred - lane.errors)
 
 
 def _stop(stop: StopReason) -> Text:

@@ -94,10 +94,11 @@ def stopped(reason: StopReason, text: str | None) -> Obstacle:
 
 
 def out_of_reach(detail: str) -> Obstacle:
-    """Rows hang on the account that say another tenant, or none."""
+    """Rows hang on the account that say another tenant, or none, or are another account's, too."""
     return Obstacle(
         state=State.STOPPED,
-        text="some of it is filed under another tenant, so that nobody may erase it",
+        text="some of it is filed under another tenant, or is another account's, too, so that "
+        "nobody may erase it",
         detail=detail,
     )
 

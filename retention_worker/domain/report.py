@@ -138,7 +138,7 @@ class SweepReport:
 class LanePlan:
     """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
 
-    `errors`: accounts that are due and that a sweep could not erase. `place`: where the lane stood,
+    `errors` of the deferred accounts a sweep could not erase. `place`: where the lane stood,
     so that an approval is of what was shown; None: not known. `shown`: which accounts are due, of a
     lane that waits for a person.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -189,38 +189,46 @@ class _Tenant:
         )
         if reach is None or cutoff is None:
             with reading(self.conn):
-                failed = self._failed(Session(self.conn, self.worker.settings.schema_name), scope)
-            return replace(empty, errors=failed.accounts, reason=failed.detail)
+                session = Session(self.conn, self.worker.settings.schema_name)
+                return self._kept_back(session, empty, scope, {})
         survey = self._survey(scope, cutoff, reach)
         with reading(self.conn):
             session = Session(self.conn, self.worker.settings.schema_name)
             stop, reason = self._stop(session, self._as_applied(session, survey))
             counted = self._count(session, survey)
-            blocked = deferred.counts(session, [policy.tenant_id])
-            failed = self._failed(session, scope, survey.lost)
+            kept = self._kept_back(session, empty, scope, survey.lost)
         if any(is_later(at, stamp(self.latest)) for at in survey.kept_until):
             self.ahead.add(policy.tenant_id)
         if stop is None and scope is Scope.BIOMETRICS:
             self._gone = counted.overlap
-        reasons = dict(blocked.get((policy.tenant_id, scope), {}))
-        on_hold = reasons.pop(DeferReason.HOLD, 0)
         return replace(
-            empty,
+            kept,
             due=counted.due,
             rows=counted.rows,
             objects_queued=counted.objects,
             shown=Shown.of(counted.accounts) if stop is StopReason.WAITING else None,
-            deferred=sum(reasons.values()),
-            errors=failed.accounts + len(survey.lost),
-            on_hold=on_hold,
             stop_reason=stop,
-            reason=reason or next(iter(survey.lost.values()), failed.detail),
+            reason=reason or kept.reason,
         )
 
-    def _failed(self, session: Session, scope: Scope, known: Iterable[str] = ()) -> deferred.Errors:
-        """What an earlier sweep could not erase."""
+    def _kept_back(
+        self, session: Session, lane: LanePlan, scope: Scope, lost: Mapping[str, str]
+    ) -> LanePlan:
+        """What a sweep would say is deferred, failed and on hold; `lost` it has not noted yet."""
         tenant = self.file.policy.tenant_id
-        return deferred.errors(session, [tenant], known).get((tenant, scope), deferred.Errors())
+        reasons = dict(deferred.counts(session, [tenant]).get((tenant, scope), {}))
+        on_hold = reasons.pop(DeferReason.HOLD, 0)
+        none = deferred.Errors()
+        noted = deferred.errors(session, [tenant]).get((tenant, scope), none)
+        others = deferred.errors(session, [tenant], lost).get((tenant, scope), none)
+        errors = others.accounts + len(lost)
+        return replace(
+            lane,
+            deferred=sum(reasons.values()) - noted.accounts + errors,
+            errors=errors,
+            on_hold=on_hold,
+            reason=next(iter(lost.values()), noted.detail),
+        )
 
     def _survey(self, scope: Scope, cutoff: datetime, reach: Reach) -> Survey:
         """The lane, with what a sweep would find behind the watermark."""
