@@ -146,6 +146,7 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 
 def _whereabouts(each: Listed) -> str:
     lines = ["there"] if each.in_place else ["not there any more"]
+    lines += ["rows of tables that the map has no more"] if each.forgotten else []
     lines += [
         f"see account {account}" + (f" of {tenant}" if tenant else "")
         for tenant, account in each.elsewhere

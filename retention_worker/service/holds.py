@@ -205,16 +205,19 @@ class Listed:
     """An active hold, whether its account is there, and where else what it has seen is.
 
     `elsewhere` (tenant, account) is empty where all is as it was when the hold was placed.
+    `forgotten`: it has seen rows of tables that the data map does not have any more, and nobody
+    knows where those are.
     """
 
     hold: Hold
     in_place: bool
     elsewhere: tuple[tuple[str | None, str], ...] = ()
+    forgotten: bool = False
 
     @property
     def astray(self) -> bool:
         """Whether a person has to say what becomes of it."""
-        return not self.in_place or bool(self.elsewhere)
+        return not self.in_place or bool(self.elsewhere) or self.forgotten
 
 
 def listed(worker: Worker, tenant: str | None) -> list[Listed]:
@@ -275,9 +278,11 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
         for name in holds.in_place(session, compiled, tenant_id, keys)
     }
     seen: dict[int, list[holds.Sighting]] = {}
+    forgotten: set[int] = set()
     for start in range(0, len(found), _PAGE):
         page = [each.id for each in found[start : start + _PAGE]]
         seen |= holds.whereabouts(session, compiled, page)
+        forgotten |= holds.forgotten(session, compiled, page)
     located = []
     for each in found:
         in_place = (each.tenant_id, each.account_id) in there
@@ -287,7 +292,14 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
             for sighting in seen.get(each.id, [])
             if sighting.kind != ACCOUNT or not in_place
         )
-        located.append(Listed(hold=each, in_place=in_place, elsewhere=tuple(elsewhere)))
+        located.append(
+            Listed(
+                hold=each,
+                in_place=in_place,
+                elsewhere=tuple(elsewhere),
+                forgotten=each.id in forgotten,
+            )
+        )
     return located
 
 
@@ -314,6 +326,11 @@ def in_words(found: Listed) -> str:
     """What a person has to decide of a hold that is astray."""
     hold = found.hold
     what = "holds what is another account's by now" if found.in_place else "lost its account"
+    if found.forgotten and found.in_place and not found.elsewhere:
+        return (
+            f"hold {hold.id} of account {hold.account_id} of tenant {hold.tenant_id} has seen rows "
+            "of tables that the data map does not have any more: `hold release`, and place it again"
+        )
     return (
         f"hold {hold.id} of account {hold.account_id} of tenant {hold.tenant_id} {what}: "
         "see `hold list`, then `hold move` or `hold release`"

@@ -16,6 +16,7 @@ __all__ = [
     "Hold",
     "Remembered",
     "Sighting",
+    "forgotten",
     "in_place",
     "listed",
     "missing",
@@ -211,6 +212,12 @@ def whereabouts(
     for row in session.rows(compiled.holds.whereabouts, parameters):
         found.setdefault(row["hold_id"], []).append(Sighting(**row))
     return found
+
+
+def forgotten(session: Session, compiled: CompiledMap, holds: Sequence[int]) -> set[int]:
+    """Those that have seen rows of kinds that the map does not have (any more)."""
+    parameters = {"holds": list(holds), "kinds": list(compiled.holds.kinds)}
+    return {row["hold_id"] for row in session.rows("holds.forgotten", parameters)}
 
 
 def succeed(

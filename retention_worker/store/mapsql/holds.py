@@ -52,7 +52,7 @@ class HoldSql:
     accounts that are where their active holds were placed; parameter `hold` (NULL: every hold).
     `in_place` returns the ids (`id`) of those accounts that are there. `whereabouts` returns, for
     the holds of `holds`, the accounts beside the hold's own that have rows that a hold has seen:
-    `hold_id`, `kind`, `tenant`, `account`.
+    `hold_id`, `kind`, `tenant`, `account`. `kinds` are those of all that is seen.
     """
 
     held: Composable
@@ -61,6 +61,7 @@ class HoldSql:
     see: Composed
     in_place: Composed
     whereabouts: Composed
+    kinds: tuple[str, ...]
 
 
 def hold_sql(
@@ -108,6 +109,7 @@ class _Builder:
             see=self._see(),
             in_place=self._in_place(),
             whereabouts=self._whereabouts(),
+            kinds=tuple(dict.fromkeys([ACCOUNT, *(each.kind for each in self._seen)])),
         )
 
     def _rows_seen(self, entries: Sequence[EntrySql]) -> Iterator[_Seen]:
@@ -125,7 +127,9 @@ class _Builder:
             hop = path.hops[-1]
             seen.add(hop.name)
             if self._catalog.table(hop.name).proves_unique(hop.id):
-                yield self._seen_by(name, path, hop.id)
+                # By its table: what a map calls a link may change.
+                kind = TRANSACTION if name == TRANSACTION else str(hop.name)
+                yield self._seen_by(kind, path, hop.id)
         for each in entries:
             # Of several entries in a table each sees its own rows; those of a hop are seen as such.
             key = self._catalog.table(each.entry.table).own_key(each.entry.key)

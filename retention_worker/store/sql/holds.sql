@@ -61,3 +61,8 @@ INSERT INTO {schema}.hold_subject (hold_id, kind, subject_id)
 SELECT %(hold)s::bigint, u.kind, u.subject_id
   FROM unnest(%(kinds)s::text[], %(subjects)s::text[]) AS u (kind, subject_id)
 ON CONFLICT DO NOTHING;
+
+-- name: forgotten
+-- Those of these holds that have seen rows of kinds that the map does not have any more.
+SELECT DISTINCT hold_id FROM {schema}.hold_subject
+ WHERE hold_id = ANY (%(holds)s::bigint[]) AND kind <> ALL (%(kinds)s::text[]);

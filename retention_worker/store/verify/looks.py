@@ -132,6 +132,14 @@ class Looks:
             )
             for kind, found, same, joins in self._seen()
         ]
+        # Where rows of a table are that the map does not have any more, nobody knows.
+        kinds = ["account", *(kind for kind, *_ in self._seen())]
+        lost.append(
+            SQL(
+                "EXISTS (SELECT 1 FROM {}.hold_subject s WHERE s.hold_id = h.id "
+                "AND s.kind NOT IN ({}))"
+            ).format(self._own, joined(literal(kind) for kind in kinds))
+        )
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
             "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id, "
@@ -177,11 +185,11 @@ class Looks:
             )
             yield TRANSACTION, found.table, self._is_subject(found.table, found.id), joins
         hops = {self._accounts.table} | ({found.table} if found is not None else set())
-        for name, link in self._datamap.links.items():
+        for link in self._datamap.links.values():
             hops.add(link.table)
             if self._catalog.table(link.table).proves_unique(link.id):
                 up = climb(self._datamap, self._catalog, link).joins()
-                yield name, link.table, self._is_subject(link.table, link.id), up
+                yield str(link.table), link.table, self._is_subject(link.table, link.id), up
         for entry in self._datamap.credentials:
             key = self._catalog.table(entry.table).own_key(entry.key)
             if key is not None and entry.table not in hops:

@@ -166,6 +166,15 @@ def a_credential_from_the_future(world: Small) -> None:
     world.execute("UPDATE face SET created_at = '2999-01-01'")
 
 
+def a_hold_on_a_table_that_the_map_calls_otherwise(world: Small) -> None:
+    """The table was renamed, and the data map with it: where a held row is nobody knows."""
+    world.person("ann")
+    world.person("ben", idle=5)
+    assert world.run(*hold("ann")).code == 0
+    world.execute("ALTER TABLE face RENAME TO faces")
+    world.datamap(DATAMAP.replace("table: public.face\n", "table: public.faces\n"))
+
+
 def a_hold_that_lost_its_account(world: Small) -> None:
     """The account is another tenant's by now, which has a policy, too."""
     world.config.write_policy("birch", all_credentials="360 days")
@@ -259,6 +268,16 @@ STATES = {
             PLAN: "from the future",
             SWEEP: "from the future",
             VERIFY: "in the future",
+        },
+    ),
+    "a hold on a table of another name": State(
+        plant=a_hold_on_a_table_that_the_map_calls_otherwise,
+        told={
+            DOCTOR: "does not have any more",
+            PLAN: "does not have any more",
+            SWEEP: "does not have any more",
+            ("hold", "list"): "has no more",
+            VERIFY: "lost their account",
         },
     ),
     "a hold that lost its account": State(
