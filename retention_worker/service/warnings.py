@@ -139,7 +139,9 @@ def of_tenants(
     if compiled.datamap.accounts.tenant is None:
         return
     name = f"{compiled.datamap.accounts.table}.{compiled.datamap.accounts.tenant}"
-    there = accounts.known_tenants(session, compiled, _TENANTS)
+    there: list[str] = []
+    if compiled.accounts.has_text_tenants:
+        there = accounts.known_tenants(session, compiled, _TENANTS)
     if accounts.any_without_tenant(session, compiled) or any(not each.strip() for each in there):
         yield ReportWarning(
             code=WarningCode.NO_TENANT,

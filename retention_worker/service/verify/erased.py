@@ -15,7 +15,7 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.session import Session
 from retention_worker.store.verify import ErasedBatch, Periods, book
 
-__all__ = ["Early", "back", "held", "holds_astray", "holds_lost", "strangers"]
+__all__ = ["Early", "back", "held", "holds_astray", "strangers"]
 
 _PAGE = 5_000
 _EXAMPLES = 5
@@ -66,7 +66,8 @@ def held(session: Session, scene: Scene) -> Iterator[Observation]:
 
 
 def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
-    """Holds that lost their account or a part of it, until a person says what becomes of them."""
+    """Holds that lost their account or a part of it, or were lost themselves with a restore."""
+    yield from _holds_lost(session, scene)
     parameters = scene.tenants() | {"now": scene.now}
     by_tenant: dict[str, list[str]] = defaultdict(list)
     for row in session.rows(scene.looks.holds_astray(), parameters):
@@ -85,7 +86,7 @@ def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def holds_lost(session: Session, scene: Scene) -> Iterator[Observation]:
+def _holds_lost(session: Session, scene: Scene) -> Iterator[Observation]:
     """Holds that the last export has and this database has not: a backup is older than they."""
     location = scene.worker.settings.ledger_export
     if location is None:

@@ -124,7 +124,6 @@ class _Examination:
         yield _Step("erased too early", self._early.look)
         yield _Step("erased while on hold", erased.held)
         yield _Step("holds without their account", erased.holds_astray)
-        yield _Step("holds that were lost", erased.holds_lost)
         yield _Step("erased for another tenant", erased.strangers)
         yield _Step("objects", objects.left)
         yield _Step("objects astray", objects.astray)
@@ -137,7 +136,6 @@ class _Examination:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
                 yield _Step(f"orphans: {name}", partial(rows.orphans, name=name))
-                yield _Step(f"rows of two: {name}", partial(rows.shared, name=name))
             for entry in scene.datamap.credentials:
                 look = partial(rows.unreachable, entry=entry)
                 yield _Step(f"other tenants: {entry.name}", look)

@@ -12,7 +12,7 @@ from retention_worker.service.warnings import latest_known, left_out_words
 from retention_worker.store.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["Population", "made_in_the_future", "orphans", "shared", "unclaimed", "unreachable"]
+__all__ = ["Population", "made_in_the_future", "orphans", "unclaimed", "unreachable"]
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50
@@ -185,7 +185,7 @@ def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Obser
             )
 
 
-def shared(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+def _shared(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
     """Rows that lead up to two accounts: they go with neither."""
     statement = scene.looks.shared(name)
     rows = session.value(statement, {}) if statement is not None else 0
@@ -216,7 +216,8 @@ def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[O
 
 
 def orphans(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
-    """Credentials that lead up to no account: nothing will ever erase them."""
+    """Credentials that lead up to no account, or to two: nothing will ever erase them."""
+    yield from _shared(session, scene, name)
     dated = any(
         each.created_at is not None for each in scene.datamap.credentials if each.table == name
     )

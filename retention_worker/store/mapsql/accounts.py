@@ -61,6 +61,7 @@ class AccountSql:
     refused_tenants: Composed | None
     known_tenants: Composed | None
     without_tenant: Composed | None
+    has_text_tenants: bool
     ahead: Composed
 
 
@@ -99,6 +100,7 @@ def account_sql(
         refused_tenants=many_lanes.refused(datamap, catalog),
         known_tenants=many_lanes.known(datamap, catalog),
         without_tenant=many_lanes.without_tenant(datamap, catalog),
+        has_text_tenants=many_lanes.has_text_tenants(datamap, catalog),
         ahead=many_lanes.ahead(datamap, catalog, builder.activity),
     )
 

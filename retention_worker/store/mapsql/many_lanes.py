@@ -26,6 +26,7 @@ from retention_worker.store.mapsql.timecolumn import TimeSql
 __all__ = [
     "ahead",
     "due",
+    "has_text_tenants",
     "known",
     "live",
     "one_tenant",
@@ -96,14 +97,21 @@ def known(datamap: DataMap, catalog: Catalog) -> Composed | None:
     info = catalog.table(accounts.table).column(accounts.tenant)
     tenant = column("a", accounts.tenant)
     after = SQL("{} {} {}").format(tenant, operator(info.operators, ">"), column("t", "tenant"))
+    first = SQL("{} IS NOT NULL").format(tenant)
+    if has_text_tenants(
+        datamap, catalog
+    ):  # a condition that the index has, so that it begins there
+        first = SQL("{} {} {}").format(
+            tenant, operator(info.operators, ">="), value_of(info, SQL("''::text"))
+        )
     return SQL(
         "WITH RECURSIVE t (tenant, n) AS ("
-        "(SELECT {tenant}, 1 FROM {accounts} WHERE {tenant} IS NOT NULL ORDER BY {tenant} LIMIT 1) "
+        "(SELECT {tenant}, 1 FROM {accounts} WHERE {first} ORDER BY {tenant} LIMIT 1) "
         "UNION ALL "
         "SELECT (SELECT {tenant} FROM {accounts} WHERE {after} ORDER BY {tenant} LIMIT 1), t.n + 1 "
         "FROM t WHERE t.tenant IS NOT NULL AND t.n < %(limit)s) "
         "SELECT tenant::text AS tenant FROM t WHERE tenant IS NOT NULL"
-    ).format(tenant=tenant, accounts=_accounts(datamap), after=after)
+    ).format(tenant=tenant, accounts=_accounts(datamap), after=after, first=first)
 
 
 def without_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
@@ -115,7 +123,7 @@ def without_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
     tenant = column("a", accounts.tenant)
     blank = value_of(info, SQL("''::text"))
     wanted: list[Composable] = [SQL("{} IS NULL").format(tenant)]
-    if info.type_name in _TEXTS:  # no other type has a blank value
+    if has_text_tenants(datamap, catalog):  # no other type has a blank value
         wanted.append(equal(tenant, blank, info.operators))
     return SQL("SELECT {} AS found").format(
         listed(
@@ -126,6 +134,14 @@ def without_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
             " OR ",
         )
     )
+
+
+def has_text_tenants(datamap: DataMap, catalog: Catalog) -> bool:
+    """Whether tenants are texts, which may be blank, or differ by a blank or a capital."""
+    accounts = datamap.accounts
+    if accounts.tenant is None:
+        return False
+    return catalog.table(accounts.table).column(accounts.tenant).type_name in _TEXTS
 
 
 _TEXTS = {"text", "varchar", "bpchar", "citext"}
