@@ -9,7 +9,7 @@ from itertools import groupby
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
 from retention_worker.service import warnings
-from retention_worker.service.doctor.case import Case
+from retention_worker.service.doctor.case import Case, blanked
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
 from retention_worker.service.warnings import left_out_words, refused_words, unmatched
@@ -20,6 +20,7 @@ from retention_worker.store.examine import (
     explain,
     left_out,
     odd_activity,
+    refused_blanks,
     unclaimed,
     unreachable,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "never_analyzed",
     "other_tenants",
     "own_schema",
+    "refused",
     "statements",
     "tenants",
     "unclaimed_rows",
@@ -67,6 +69,23 @@ def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
                 name,
                 f"has rows that no entry claims ({comma(sorted(kinds))}): add them to the where of "
                 "an entry, or write that part under retained",
+            )
+
+
+def refused(session: Session, case: Case) -> Iterator[Finding]:
+    """Blanks that the database would refuse whatever else is in the row."""
+    for entry, erase in blanked(case.datamap):
+        oids = [relation.oid for relation in case.facts.of(entry.table)]
+        try:
+            found = refused_blanks(session, case.facts.catalog, entry, oids)
+        except (TooSlow, DriftError, StatementFailed):
+            continue  # other checks tell why: columns, privileges, statements
+        if found:
+            yield wrong(
+                "refused-blank",
+                f"credentials[{entry.name}]",
+                f"{entry.table} would not take its blanks ({comma(sorted(erase.columns))}): "
+                f"{'; '.join(found)}: write values that it takes",
             )
 
 

@@ -131,6 +131,7 @@ def examine(
         found += contents.statements(session, case.compiled)
         found += contents.other_tenants(session, case)
         found += contents.left_out_rows(session, case)
+        found += contents.refused(session, case)
         if files is not None:
             found += contents.tenants(session, case, files)
         if now is not None:

@@ -19,6 +19,7 @@ from retention_worker.store.examine.looks import (
     explain,
     left_out,
     odd_activity,
+    refused_blanks,
     unclaimed,
     unreachable,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "look_around",
     "odd_activity",
     "read",
+    "refused_blanks",
     "unclaimed",
     "unreachable",
 ]

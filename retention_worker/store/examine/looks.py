@@ -11,10 +11,17 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap import Credential, DataMap, Retained, TableName
+from retention_worker.domain.datamap import (
+    Credential,
+    DataMap,
+    Retained,
+    SetAndRemove,
+    TableName,
+)
 from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.blanks import Blanks
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql
@@ -29,6 +36,7 @@ __all__ = [
     "explain",
     "left_out",
     "odd_activity",
+    "refused_blanks",
     "unclaimed",
     "unreachable",
 ]
@@ -127,6 +135,44 @@ def unreachable(session: Session, looks: Looks, entry: Credential) -> Unreachabl
         with suppress(TooSlow), _bounded(session):
             return Unreachable(rows=session.value(statement), sampled=sampled)
     return Unreachable(rows=None)
+
+
+def refused_blanks(
+    session: Session, catalog: Catalog, entry: Credential, oids: Sequence[int]
+) -> list[str]:
+    """Why the database would refuse an entry's blanks, as far as it can be told without a row.
+
+    By the types of the columns (domains too), and the CHECK constraints that are about blanked
+    columns alone. Their lengths the server minds when it plans the statement. Nothing is written.
+    """
+    assert isinstance(entry.erase, SetAndRemove)
+    table_of = catalog.table(entry.table)
+    blanks = Blanks(entry.erase, table_of, entry.key, f"credentials[{entry.name}]")
+    values = blanks.constants()
+    found = []
+    for name, value in list(values.items()):
+        try:
+            with _bounded(session):
+                session.value(SQL("SELECT {}").format(value))
+        except StatementFailed as exc:
+            found.append(f"{name} is refused by its type ({exc.sqlstate})")
+            del values[name]
+    for row in session.rows("examine.checks", {"oids": list(oids)}):
+        if not row["columns"] or not set(row["columns"]) <= values.keys():
+            continue  # what else is in the row decides, too
+        blanked = listed(
+            [SQL("{} AS {}").format(values[name], Identifier(name)) for name in row["columns"]]
+        )
+        # The server's own words: it runs them whenever a row is written.
+        expression = SQL(row["expression"].replace("%", "%%").replace("{", "{{").replace("}", "}}"))
+        with suppress(StatementFailed), _bounded(session):
+            if session.value(
+                SQL("SELECT ({}) IS FALSE FROM (SELECT {}) AS blanked").format(
+                    expression.format(), blanked
+                )
+            ):
+                found.append(f"CHECK {row['name']} refuses it")
+    return list(dict.fromkeys(found))
 
 
 def left_out(session: Session, looks: Looks, name: TableName) -> tuple[str, int] | None:

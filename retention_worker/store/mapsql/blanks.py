@@ -59,6 +59,14 @@ class Blanks:
             found.append(SQL("{} = {}").format(identifier(name), value))
         return listed(found)
 
+    def constants(self) -> dict[str, Composable]:
+        """The blanks that are the same for every row, by column."""
+        return {
+            name: self._value(self._info.column(name), value)
+            for name, value in self._erase.set.items()
+            if not (isinstance(value, str) and "{id}" in value)
+        }
+
     def _json(self, name: str) -> Column:
         info = self._info.column(name)
         if info.type_name not in JSON_TYPES:

@@ -264,3 +264,13 @@ SELECT n.nspname FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relname = 'pg_dist_partition' AND c.relkind = 'r'
  ORDER BY n.nspname = 'pg_catalog' DESC LIMIT 1;
+
+-- name: checks
+-- The CHECK constraints of tables, each with the columns that it is about.
+SELECT c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
+       ARRAY(SELECT a.attname::text FROM unnest(c.conkey) AS k (attnum)
+               JOIN pg_catalog.pg_attribute a
+                 ON a.attrelid = c.conrelid AND a.attnum = k.attnum) AS columns
+  FROM pg_catalog.pg_constraint c
+ WHERE c.contype = 'c' AND c.conrelid = ANY (%(oids)s::bigint[]::oid[])
+ ORDER BY c.conrelid, c.conname;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.fine.small import DATAMAP, Small
+from tests.acceptance.fine.small import DATAMAP, NAMES, Small
 
 POLYMORPHIC = """
 CREATE TABLE attachments (
@@ -218,3 +218,29 @@ def test_sentences_that_were_not_true(world: Small) -> None:
     assert world.run("hold", "list", "--tenant", "nobody").code == 2
     assert world.run("report", "2026-01", "--tenant", "nobody").code == 2
     assert world.run("hold", "list", "--tenant", "acme").code == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "blank", "words"),
+    [
+        ("note varchar(3) NOT NULL DEFAULT 'x'", "'gone'", "22001"),
+        ("note word DEFAULT 'x'", "''", "note is refused by its type (23514)"),
+        ("note text CHECK (note LIKE 'a%')", "'b'", "CHECK transactions_note_check refuses it"),
+        ("note text CHECK (note LIKE 'a%')", "'a'", None),
+        ("note text CHECK (note <> 'b' OR id = 'ann')", "'b'", None),
+        ("note varchar(4)", "'gone'", None),
+    ],
+)
+def test_a_blank_is_held_against_the_column(
+    world: Small, column: str, blank: str, words: str | None
+) -> None:
+    """Type, domain, length and CHECK, before anything was tried."""
+    world.execute("CREATE DOMAIN word AS text CHECK (length(VALUE) > 0)")
+    world.execute(f"ALTER TABLE transactions ADD {column}")
+    world.execute("GRANT ALL ON transactions TO retention_worker")
+    world.datamap(DATAMAP + NAMES.replace("{name: ''}", f"{{note: {blank}}}"))
+    world.person("ann", idle=5)
+    done = world.run("doctor")
+    said = " ".join(done.out.split())
+    assert (done.code != 0) == (words is not None), said
+    assert words is None or words in said

@@ -293,6 +293,7 @@ STATES = {
     "a blank that the database refuses": State(
         plant=a_blank_that_the_database_refuses,
         told={
+            DOCTOR: "CHECK transactions_name_check refuses it",
             ("doctor", "--try"): "23514",
             SWEEP: "23514",
             PLAN: "23514",
