@@ -58,7 +58,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", list(REFUSED))
 def test_what_would_be_refused_is_found(world: Small, name: str) -> None:
-    """A try names the entry, ends with 1 and leaves all as it was; a look tells of a CHECK alone."""
+    """A try names the entry, ends with 1 and changes nothing; a look tells of a CHECK alone."""
     plant, entry, words = REFUSED[name]
     for person in ("ann", "ben"):
         world.person(person, idle=5)
