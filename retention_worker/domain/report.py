@@ -12,7 +12,7 @@ from retention_worker.domain.chain import stamp
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.object import DrainReport
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.shown import Shown
+from retention_worker.domain.shown import ShownAccounts
 
 __all__ = [
     "LanePlan",
@@ -156,7 +156,7 @@ class LanePlan:
     stop_reason: StopReason | None = None
     reason: str | None = None
     place: str | None = None
-    shown: Shown | None = None
+    shown: ShownAccounts | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -186,7 +186,7 @@ class LanePlan:
             stop_reason=StopReason(lane["stop_reason"]) if lane["stop_reason"] else None,
             reason=lane["reason"],
             place=lane.get("place"),
-            shown=Shown.from_text(lane["shown"]) if lane.get("shown") is not None else None,
+            shown=ShownAccounts.from_text(lane["shown"]) if lane.get("shown") is not None else None,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Self
 
-__all__ = ["Shown"]
+__all__ = ["ShownAccounts"]
 
 _BYTES = 8
 
 
-class Shown:
+class ShownAccounts:
     """A set of accounts by the marks of their ids.
 
     Args:
@@ -77,7 +77,7 @@ class Shown:
         return at < len(self._marks) and self._marks[at] == mark
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Shown) and self._marks == other._marks
+        return isinstance(other, ShownAccounts) and self._marks == other._marks
 
     def __hash__(self) -> int:
         return hash(self.digest)

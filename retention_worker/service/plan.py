@@ -14,7 +14,7 @@ from retention_worker.domain.erasure import is_later
 from retention_worker.domain.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.report import LanePlan, PlanReport, ReportWarning
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.domain.shown import Shown
+from retention_worker.domain.shown import ShownAccounts
 from retention_worker.service import guard, holds, reconcile, warnings
 from retention_worker.service.applied import due_sooner
 from retention_worker.service.holdfile import require_holds
@@ -92,7 +92,7 @@ def plan(
         ]
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            told = _warnings(session, worker, prepared, chosen, now)
+            told = _warnings(session, prepared, chosen, latest)
             told += warnings.made_in_the_future(session, chosen, latest, ahead)
             astray = holds.astray(session, prepared.compiled, now)
     return PlanReport(
@@ -104,18 +104,11 @@ def plan(
 
 
 def _warnings(
-    session: Session,
-    worker: Worker,
-    prepared: Prepared,
-    chosen: Sequence[PolicyFile],
-    now: datetime,
+    session: Session, prepared: Prepared, chosen: Sequence[PolicyFile], latest: datetime
 ) -> tuple[ReportWarning, ...]:
     compiled, ids = prepared.compiled, [file.policy.tenant_id for file in chosen]
     empty = accounts.without_accounts(session, compiled, ids)
-    skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
-    return warnings.told(
-        session, compiled, prepared.policies, chosen, empty=empty, now=now, skew=skew
-    )
+    return warnings.told(session, compiled, prepared.policies, chosen, empty=empty, latest=latest)
 
 
 def _work(
@@ -206,7 +199,7 @@ class _Tenant:
             due=counted.due,
             rows=counted.rows,
             objects_queued=counted.objects,
-            shown=Shown.of(counted.accounts) if stop is StopReason.WAITING else None,
+            shown=ShownAccounts.of(counted.accounts) if stop is StopReason.WAITING else None,
             stop_reason=stop,
             reason=reason or kept.reason,
         )

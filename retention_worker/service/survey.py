@@ -8,7 +8,7 @@ from datetime import datetime
 
 from retention_worker.domain.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.shown import Shown
+from retention_worker.domain.shown import ShownAccounts
 from retention_worker.service.decide import block, has_credentials
 from retention_worker.store import accounts, deferred, holds, remains
 from retention_worker.store.accounts import Found
@@ -42,7 +42,7 @@ class Survey:
     cutoff: datetime
     now: datetime
     behind: tuple[Key, ...] = ()
-    shown: Shown | None = None
+    shown: ShownAccounts | None = None
     lost: dict[str, str] = field(default_factory=dict)
     kept_until: list[str] = field(default_factory=list)
 

@@ -110,9 +110,11 @@ class _Sweep:
         return report
 
     @property
-    def skew(self) -> timedelta:
-        """How far clocks may differ."""
-        return timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+    def latest(self) -> datetime:
+        """What is later is in the future."""
+        compiled = self.prepared.compiled
+        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        return warnings.latest_known(compiled.datamap, compiled.catalog, self.now, skew)
 
     def _work(
         self, order: list[tuple[PolicyFile, dict[Scope, Reach]]]
@@ -165,8 +167,7 @@ class _Sweep:
                 self.prepared.policies,
                 list(files.values()),
                 empty=self.empty,
-                now=self.now,
-                skew=self.skew,
+                latest=self.latest,
             )
         for each in self.warnings:
             _log.warning(each.code, tenant=each.tenant, message=each.message)
@@ -286,9 +287,7 @@ class _Sweep:
             tenants = {tenant for tenant, _ in endings}
             blocked = deferred.counts(session, tenants)
             failed = deferred.errors(session, tenants)
-            compiled = self.prepared.compiled
-            latest = warnings.latest_known(compiled.datamap, compiled.catalog, self.now, self.skew)
-            kept = warnings.made_in_the_future(session, chosen, latest)
+            kept = warnings.made_in_the_future(session, chosen, self.latest)
         for each in kept:
             _log.warning(each.code, tenant=each.tenant, message=each.message)
         self.warnings += kept

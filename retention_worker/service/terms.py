@@ -9,7 +9,7 @@ from datetime import datetime
 from retention_worker.domain.chain import SWEEP
 from retention_worker.domain.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.shown import Shown
+from retention_worker.domain.shown import ShownAccounts
 from retention_worker.store.keys import Key
 
 __all__ = ["Outcome", "Source", "Terms"]
@@ -35,7 +35,7 @@ class Terms:
     policy_digest: str
     map_digest: str
     approval: int | None = None
-    shown: Shown | None = None
+    shown: ShownAccounts | None = None
     spends: bool = False
     held: Mapping[str, str] = field(default_factory=dict)
     source: str = SWEEP

@@ -43,8 +43,7 @@ def told(
     files: Sequence[PolicyFile],
     *,
     empty: set[str],
-    now: datetime,
-    skew: timedelta,
+    latest: datetime,
 ) -> tuple[ReportWarning, ...]:
     """What a sweep or a plan of these files says before it begins.
 
@@ -54,8 +53,7 @@ def told(
         policies: all of them, right and wrong.
         files: those of the tenants that are swept.
         empty: tenants without an account.
-        now: the start.
-        skew: how far clocks may differ.
+        latest: what is later is in the future: see `latest_known`.
     """
     nobody = (
         ReportWarning(
@@ -65,7 +63,6 @@ def told(
         )
         for file, words in unmatched(session, compiled, files, empty)
     )
-    latest = latest_known(compiled.datamap, compiled.catalog, now, skew)
     found = [*nobody, *_of_activity(session, compiled, files, latest)]
     if len(files) == len(policies.files):  # of the whole database, where all of it is swept
         found += of_policies(session, compiled, policies)

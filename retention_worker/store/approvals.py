@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.shown import Shown
+from retention_worker.domain.shown import ShownAccounts
 from retention_worker.store.session import Session
 
 __all__ = [
@@ -30,7 +30,7 @@ class Approval:
     id: int
     cutoff: datetime
     remaining: int
-    shown: Shown
+    shown: ShownAccounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Grant:
     reason: str
     now: datetime
     expires_at: datetime
-    shown: Shown | None = None
+    shown: ShownAccounts | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The columns of its row."""
@@ -126,7 +126,7 @@ def current(
     )
     if row is None:
         return None
-    return Approval(shown=Shown.from_bytes(row.pop("accounts")), **row)
+    return Approval(shown=ShownAccounts.from_bytes(row.pop("accounts")), **row)
 
 
 def remaining(session: Session, approval: int, at: datetime | None) -> int:

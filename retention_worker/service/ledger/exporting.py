@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,8 +156,7 @@ def _append(  # noqa: PLR0917
             _require_same(session, path, resume)
             oldest, newest = ledger_read.under_way(session)
             for row in _new(session, resume, progress):
-                transactions = ledger_read.transactions(session, row.id)
-                _write(file, path, resume, row, transactions)
+                _write(session, file, path, resume, row)
             _settle(resume, Pending(given=given, transaction=newest), oldest)
     finally:  # what was read is right whatever came after it
         file.flush()
@@ -192,7 +191,7 @@ def _new(session: Session, resume: Resume, progress: Progress | None) -> Iterato
 
 
 def _write(
-    file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow, transactions: Sequence[str]
+    session: Session, file: BinaryIO, path: Path | str, resume: Resume, row: BatchRow
 ) -> None:
     body = body_of(row.body)
     if body is None or hash_of(row.body) != row.hash or body["batch"] != row.id:
@@ -203,7 +202,7 @@ def _write(
         return
     if body["previous"] != (head.hash if head else None):
         raise NeedsPerson(f"{path}: the chain is broken at batch {row.id}: run ledger verify")
-    text = line_of(row, chain, transactions).encode()
+    text = line_of(row, chain, ledger_read.transactions(session, row.id)).encode()
     file.write(text)
     resume.add(chain, row.id, row.hash, start=resume.end, end=resume.end + len(text))
 

@@ -27,7 +27,6 @@ __all__ = ["LaneReplay"]
 # There is no traffic yet that a long transaction could hurt, and a large account goes at once.
 _DEADLINE_MS = 600_000
 _MOST_UNITS = 1_000_000_000
-_PART = "only a part of it was erased: look at it, and erase the rest by hand"
 
 
 @dataclass
@@ -53,13 +52,8 @@ class LaneReplay:
         rows = {
             parse_id(row.subject, len(self.prepared.compiled.accounts.id_columns)): row
             for row in self.line.erasures
-            if row.complete and not self.result.is_going(row)
+            if not self.result.is_part(row) and not self.result.is_going(row)
         }
-        for row in self.line.erasures:
-            if not row.complete:  # until a line comes in which it was
-                self.result.keep(row, _PART)
-            else:
-                self.result.settle(row, _PART)
         keys = self._eligible(rows)
         for key in keys:
             self.result.go(rows[key])

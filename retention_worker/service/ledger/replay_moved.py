@@ -44,31 +44,31 @@ class Moved:
 
     def _accounts(self, session: Session) -> None:
         """Accounts that the tenant has no more, though rows hang on their ids."""
-        compiled = self.prepared.compiled
+        compiled, body = self.prepared.compiled, self.line.body
+        rows = {row.subject: row for row in self.line.erasures if row.kind == ACCOUNT}
+        if not rows:
+            return
         width = len(compiled.accounts.id_columns)
+        keys = {name: parse_id(name, width) for name in rows}
+        known = (session, compiled, body["tenant"])
         bound = compiled.accounts.activity.bound(self.worker.clock())
-        for row in self.line.erasures:
-            if row.kind != ACCOUNT:
-                continue
-            key, scope = parse_id(row.subject, width), Scope(row.scope)
-            if accounts.present(session, compiled, row.tenant, [key], bound):
-                continue
-            if remains.of_accounts(session, compiled, row.tenant, scope, [key]):
-                self.result.keep(row, f"no account of this tenant, and has rows: {_SINCE}")
+        there = accounts.present(*known, list(keys.values()), bound)
+        absent = [key for name, key in keys.items() if name not in there]
+        left = remains.of_accounts(*known, Scope(body["scope"]), absent) if absent else []
+        for name in dict.fromkeys(each.account for each in left):
+            self.result.keep(rows[name], f"no account of this tenant, and has rows: {_SINCE}")
 
     def _transactions(self, session: Session) -> None:
         """Transactions of erased accounts that are another's, with credentials of the scope."""
-        compiled = self.prepared.compiled
-        mine = {row.subject: row for row in self.line.erasures if row.kind == ACCOUNT}
-        named = [row.subject for row in self.line.erasures if row.kind != ACCOUNT]
+        if not self.line.erasures:
+            return
+        compiled, row = self.prepared.compiled, self.line.erasures[0]
+        mine = {each.subject for each in self.line.erasures if each.kind == ACCOUNT}
+        named = [each.subject for each in self.line.erasures if each.kind != ACCOUNT]
         for found in transactions.owners(session, compiled, [*self.line.transactions, *named]):
             account, tenant = id_text(found.owned.account_key), found.tenant
-            if account in mine and tenant in {None, self.line.body["tenant"]}:
-                continue
-            if not self.line.erasures:
-                return
-            row = self.line.erasures[0]
-            if found.owned.id in named and tenant in {None, row.tenant}:
+            is_own = account in mine or found.owned.id in named
+            if is_own and tenant in {None, row.tenant}:
                 continue
             if remains.of_transaction(
                 session, compiled, tenant or row.tenant, Scope(row.scope), found.owned

@@ -25,7 +25,6 @@ __all__ = ["RequestReplay"]
 
 # As for every request: the law's month.
 _TIME_TO_ANSWER = Period(months=1)
-_PART = "only a part of it was erased: look at it, and erase the rest by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +50,7 @@ class RequestReplay:
     def run(self, authority: Authority | None, file: str) -> None:
         """Look at the subjects; with an authority, erase those that may go."""
         for row in self.line.erasures:
-            if not row.complete:  # until a line comes in which it was
-                self.result.keep(row, _PART)
-                continue
-            self.result.settle(row, _PART)
-            if self.result.is_going(row):
+            if self.result.is_part(row) or self.result.is_going(row):
                 continue
             with writing(self.conn):
                 session = Session(self.conn, self.worker.settings.schema_name)

@@ -14,6 +14,7 @@ from retention_worker.store.holds import Remembered
 __all__ = ["Authority", "Kept", "Replay", "Shown"]
 
 _Key = tuple[str, str, str, str]
+_PART = "only a part of it was erased: look at it, and erase the rest by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +117,15 @@ class Replay:
             reason=reason,
         )
 
-    def settle(self, row: Erasure, reason: str) -> None:
-        """What it was kept for is over."""
+    def is_part(self, row: Erasure) -> bool:
+        """Whether only a part was erased: kept, until a line comes in which the whole was."""
+        if not row.complete:
+            self.keep(row, _PART)
+            return True
         kept = self._kept.get(_key(row))
-        if kept is not None and kept.reason == reason:
+        if kept is not None and kept.reason == _PART:
             del self._kept[_key(row)]
+        return False
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as `ledger replay --json` prints it."""

@@ -98,9 +98,8 @@ def known(datamap: DataMap, catalog: Catalog) -> Composed | None:
     tenant = column("a", accounts.tenant)
     after = SQL("{} {} {}").format(tenant, operator(info.operators, ">"), column("t", "tenant"))
     first = SQL("{} IS NOT NULL").format(tenant)
-    if has_text_tenants(
-        datamap, catalog
-    ):  # a condition that the index has, so that it begins there
+    if has_text_tenants(datamap, catalog):
+        # A condition that the index has, so that the scan begins there whatever the plan.
         first = SQL("{} {} {}").format(
             tenant, operator(info.operators, ">="), value_of(info, SQL("''::text"))
         )
