@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from retention_worker import clock
+from retention_worker.service.context import Worker
 from retention_worker.service.memory import Memory
-from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
-from retention_worker.store.pool import Pool, database_now
+from retention_worker.store.connection.pool import Pool, database_now
 
 __all__ = ["worker_of"]
 

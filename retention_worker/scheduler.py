@@ -15,16 +15,16 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from retention_worker import __version__, health, metrics, stopping
-from retention_worker.domain.chain import stamp
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import SweepReport, WarningCode
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import SweepReport, WarningCode
+from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
-from retention_worker.service.drain import drain
+from retention_worker.service.config import prepare
+from retention_worker.service.context import Worker
 from retention_worker.service.ledger import export_after_sweep
-from retention_worker.service.prepare import prepare
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
+from retention_worker.service.objects.drain import drain
+from retention_worker.service.sweep.sweep import sweep
 
 __all__ = ["run", "trigger"]
 

@@ -19,12 +19,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from retention_worker.domain.duration import parse_duration
+from retention_worker.domain.access.role import Role
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import PolicyBounds
-from retention_worker.domain.role import Role
-from retention_worker.domain.window import Window
+from retention_worker.domain.policy.duration import parse_duration
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import PolicyBounds
+from retention_worker.domain.policy.window import Window
 
 __all__ = ["PREFIX", "Settings", "load"]
 

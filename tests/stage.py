@@ -6,11 +6,11 @@ from typing import Any
 
 import psycopg
 
-from retention_worker.domain.report import LanePlan, LaneReport, PlanReport, SweepReport
+from retention_worker.domain.lane.report import LanePlan, LaneReport, PlanReport, SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.factories import AccountIds, make_account

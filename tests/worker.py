@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from retention_worker import clock
+from retention_worker.service.context import Worker
 from retention_worker.service.memory import Memory
-from retention_worker.service.worker import Worker
 from retention_worker.settings import Settings
-from retention_worker.store.pool import Pool
+from retention_worker.store.connection.pool import Pool
 
 
 class MovingClock:

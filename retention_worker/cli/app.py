@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from retention_worker import __version__
-from retention_worker.cli import (
+from retention_worker.cli.commands import (
     approve,
     client,
     clock,
@@ -35,7 +35,7 @@ from retention_worker.cli import (
     user,
     verify,
 )
-from retention_worker.cli.output import clean, complain, say
+from retention_worker.cli.terminal.output import clean, complain, say
 from retention_worker.domain.errors import RetentionWorkerError
 
 __all__ = ["main"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from retention_worker.configfiles.problems import validated
 from retention_worker.configfiles.text import read
 from retention_worker.configfiles.yaml_nodes import parse
-from retention_worker.domain.datamap import DataMap
+from retention_worker.domain.datamap.datamap import DataMap
 
 __all__ = ["DataMapFile", "load_datamap"]
 

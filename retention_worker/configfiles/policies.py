@@ -17,7 +17,7 @@ from retention_worker.configfiles.policy_file import (
 from retention_worker.configfiles.problems import in_order
 from retention_worker.configfiles.text import content_hash, problem, refused, remedy
 from retention_worker.domain.errors import FileProblem
-from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.policy.policy import PolicyBounds
 
 __all__ = ["PolicyFile", "PolicySet", "content_hash", "load_policies", "load_policy_file"]
 

@@ -14,8 +14,8 @@ from retention_worker.configfiles.problems import in_order, problem_at, validate
 from retention_worker.configfiles.text import FileText, problem, read
 from retention_worker.configfiles.yaml_nodes import Document, parse
 from retention_worker.domain.errors import FileProblem, FileProblemsError
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import Policy, PolicyBounds
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import Policy, PolicyBounds
 
 __all__ = [
     "NEVER",

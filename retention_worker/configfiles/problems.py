@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from retention_worker.configfiles.text import problem
 from retention_worker.configfiles.yaml_nodes import Document, Loc, Mark, dotted
-from retention_worker.domain.datamap import KEY
+from retention_worker.domain.datamap.datamap import KEY
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
 __all__ = ["in_order", "problem_at", "validated"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retention_worker.demo.play import Play
-from retention_worker.domain.report import SweepReport
+from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 
 __all__ = ["show_guards"]

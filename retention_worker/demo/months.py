@@ -10,7 +10,7 @@ from random import Random
 from retention_worker.demo.play import Play
 from retention_worker.demo.tenants import START
 from retention_worker.demo.traffic import Traffic
-from retention_worker.domain.report import SweepReport
+from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.embedded.query import insert_rows
 

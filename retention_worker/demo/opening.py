@@ -10,12 +10,12 @@ from retention_worker.demo.play import Play, rows_of
 from retention_worker.demo.population import population, tenant_rows
 from retention_worker.demo.scene import ROLE
 from retention_worker.demo.tenants import START, TENANTS, groups
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.policy import Policy
-from retention_worker.domain.report import LanePlan
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import LanePlan
+from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
 from retention_worker.embedded.load import copy_rows
-from retention_worker.service.plan import plan
+from retention_worker.service.plan.plan import plan
 
 __all__ = ["introduce", "load", "show_plan", "show_policies"]
 

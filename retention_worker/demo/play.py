@@ -11,12 +11,12 @@ from retention_worker.demo.counts import holdings
 from retention_worker.demo.pictures import Pictures
 from retention_worker.demo.scene import Scene
 from retention_worker.demo.screen import Screen
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import LanePlan, SweepReport
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import LanePlan, SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.approve import approve, waiting
-from retention_worker.service.drain import drain
-from retention_worker.service.sweep import sweep
+from retention_worker.service.objects.drain import drain
+from retention_worker.service.plan.approve import approve, waiting
+from retention_worker.service.sweep.sweep import sweep
 
 __all__ = ["BIOMETRIC_ENTRIES", "Play", "rows_of"]
 

@@ -21,12 +21,12 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.demo import reference_schema
 from retention_worker.demo.tenants import START
 from retention_worker.embedded import EmbeddedServer, query
+from retention_worker.service.context import Worker
 from retention_worker.service.doctor import grants_sql
-from retention_worker.service.worker import Worker
 from retention_worker.settings import PREFIX, Settings
-from retention_worker.store import catalog
+from retention_worker.store.connection.pool import Pool
+from retention_worker.store.mapsql import catalog
 from retention_worker.store.migrations import migrate
-from retention_worker.store.pool import Pool
 
 __all__ = ["ROLE", "Scene", "SimulatedClock", "open_scene", "undisturbed"]
 

@@ -11,7 +11,7 @@ from retention_worker.demo.rows import COLUMNS, AccountSpec, account_rows
 from retention_worker.demo.tenants import START, TENANTS, TRIO_AGE
 from retention_worker.embedded.load import TableRows
 from retention_worker.embedded.query import insert_rows
-from retention_worker.service import holds
+from retention_worker.service.guard import holds
 
 __all__ = ["show_staying"]
 

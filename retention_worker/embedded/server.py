@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from retention_worker.embedded.account import Account, can_enter, can_run, choose_account
 from retention_worker.embedded.binaries import PROGRAMS, find_bindir, read_version
-from retention_worker.embedded.channel import Channel
 from retention_worker.embedded.errors import EmbeddedServerError
+from retention_worker.embedded.pipe import Channel
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed

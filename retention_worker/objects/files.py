@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.domain.objects.object import GONE, Result, Verdict
 from retention_worker.objects.address import address_of
 from retention_worker.objects.store import Deleted
 

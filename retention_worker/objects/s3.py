@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.object import GONE, Result, Verdict
+from retention_worker.domain.objects.object import GONE, Result, Verdict
 from retention_worker.objects.store import Deleted
 from retention_worker.objects.throttle import Throttle
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from retention_worker.domain.object import Verdict
+from retention_worker.domain.objects.object import Verdict
 
 __all__ = ["Deleted", "Store"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from retention_worker.service import memory
+from retention_worker.service.context import Worker
 from retention_worker.service.memory import Loaded
-from retention_worker.service.worker import Worker
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import Connection
 
 __all__ = ["Loaded", "check_schema", "load"]
 

@@ -18,9 +18,9 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import PolicySet, load_policies
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.settings import Settings
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import Connection
 
 __all__ = ["Loaded", "Memory", "read", "refusal_of"]
 

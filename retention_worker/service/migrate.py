@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.errors import ConfigurationError, DriftError
+from retention_worker.service.context import Worker
 from retention_worker.service.doctor.server import DISTRIBUTED
-from retention_worker.service.worker import Worker
 from retention_worker.store import migrations
-from retention_worker.store.catalog import mapped_tables
-from retention_worker.store.distributed import distributed
-from retention_worker.store.pool import Connection, refuse_standby
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import Connection, refuse_standby
+from retention_worker.store.connection.session import Session
+from retention_worker.store.examine.distributed import distributed
+from retention_worker.store.mapsql.catalog import mapped_tables
 
 __all__ = ["migrate"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
 from retention_worker.store.migrations import check
 
 __all__ = ["ready"]

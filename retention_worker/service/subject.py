@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
+from retention_worker.service.config import tenant_id_of
+from retention_worker.service.context import Worker
 from retention_worker.service.loaded import load
-from retention_worker.service.prepare import tenant_id_of
-from retention_worker.service.worker import Worker
-from retention_worker.store import accounts
-from retention_worker.store.accounts import Locked
-from retention_worker.store.keys import Key, id_text
+from retention_worker.store.connection.keys import Key, id_text
+from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.session import Deadline, Session
+from retention_worker.store.mapped import accounts
+from retention_worker.store.mapped.accounts import Locked
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.pool import Connection, reading
-from retention_worker.store.session import Deadline, Session
 
 __all__ = ["as_policies_write", "lock_account", "of_another_type", "patient", "tenant_of"]
 

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from retention_worker import __version__
-from retention_worker.service.errands import Errands
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.request.background import Errands
 from retention_worker.web import api, document, problems, status
 from retention_worker.web.boundary import Boundary
 from retention_worker.web.failures import Failures

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from retention_worker.service.errands import Errands
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.request.background import Errands
 from retention_worker.web.failures import Failures
 
 __all__ = ["Given", "Parts", "given"]

@@ -12,8 +12,8 @@ import uvicorn
 
 from retention_worker import __version__, stopping
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.service.prepare import prepare
-from retention_worker.service.worker import Worker
+from retention_worker.service.config import prepare
+from retention_worker.service.context import Worker
 from retention_worker.web.app import application
 
 __all__ = ["serve"]

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from retention_worker.embedded import EmbeddedServer
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
 from tests.benchmarks.population import CUTOFF_DAYS, NOW, Size, fill, tenants_of
 from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database

@@ -10,8 +10,8 @@ import psycopg
 from psycopg.sql import SQL, Composed
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.domain.lane import Position
-from retention_worker.store.keys import key_parameters
+from retention_worker.domain.lane.lane import Position
+from retention_worker.store.connection.keys import key_parameters
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.population import NOW

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from retention_worker.embedded.binaries import SYSTEM_ROOT, find_bindir
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bare import fair_giant
 from tests.benchmarks.bench import Bench, Ratio
 from tests.benchmarks.population import Size

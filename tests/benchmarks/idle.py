@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.population import NOW, Size
 

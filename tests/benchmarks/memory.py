@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bench import BENCH_SETTINGS, Bench
 from tests.benchmarks.population import CUTOFF_DAYS, NOW, Size, fill_small
 from tests.database import prepare_reference, temporary_database

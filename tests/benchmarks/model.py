@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bench import Bench, open_bench
 from tests.benchmarks.population import Size
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from retention_worker.service.drain import drain
+from retention_worker.service.objects.drain import drain
 from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database
 from tests.s3 import ENVIRONMENT

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bare import BARE, Contender
 from tests.benchmarks.bench import Bench, Ratio
 from tests.benchmarks.population import NOW, Size

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bare import CUTOFF, delete_of
 from tests.benchmarks.bench import BENCH_SETTINGS, Bench, Ratio
 from tests.benchmarks.population import NOW, Size

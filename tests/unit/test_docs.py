@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from retention_worker.cli.app import app
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.metrics import REGISTRY
 from retention_worker.settings import known_variables
 

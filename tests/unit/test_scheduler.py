@@ -23,9 +23,9 @@ from retention_worker.domain.errors import (
     RetentionWorkerError,
     SchemaError,
 )
-from retention_worker.domain.object import DrainReport
-from retention_worker.domain.report import SweepReport
-from retention_worker.service.worker import Worker
+from retention_worker.domain.lane.report import SweepReport
+from retention_worker.domain.objects.object import DrainReport
+from retention_worker.service.context import Worker
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

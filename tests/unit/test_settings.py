@@ -7,7 +7,7 @@ import pytest
 
 from retention_worker import settings
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.period import Period
+from retention_worker.domain.policy.period import Period
 
 
 @pytest.fixture(autouse=True)

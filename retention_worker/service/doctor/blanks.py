@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap import Credential, SetAndRemove
+from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
 from retention_worker.domain.scope import Scope
 from retention_worker.service.doctor.case import Case, blanked
 from retention_worker.service.doctor.finding import Finding, refuse, warn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap import Credential, DataMap, SetAndRemove, TableName
+from retention_worker.domain.datamap.datamap import Credential, DataMap, SetAndRemove, TableName
 from retention_worker.settings import Settings
 from retention_worker.store.examine import Comparison, Facts, Need, Surroundings
 from retention_worker.store.mapsql import CompiledMap

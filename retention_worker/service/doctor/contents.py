@@ -8,12 +8,12 @@ from itertools import groupby
 
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
-from retention_worker.service import warnings
 from retention_worker.service.doctor.case import Case, blanked
 from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
 from retention_worker.service.doctor.text import comma, table_sql
-from retention_worker.service.warnings import left_out_words, refused_words, unmatched
-from retention_worker.store import accounts
+from retention_worker.service.guard import warnings
+from retention_worker.service.guard.warnings import left_out_words, refused_words, unmatched
+from retention_worker.store.connection.session import Session
 from retention_worker.store.examine import (
     TooSlow,
     ahead,
@@ -24,9 +24,9 @@ from retention_worker.store.examine import (
     unclaimed,
     unreachable,
 )
+from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import status
-from retention_worker.store.session import Session
 from retention_worker.store.verify import Looks
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.service.doctor.case import Case, blanked, deleted
 from retention_worker.service.doctor.edges import edges

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
     Credential,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from retention_worker.configfiles.policies import PolicySet
-from retention_worker.domain.datamap import DataMap, TableName
+from retention_worker.domain.datamap.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
 from retention_worker.service.doctor import (
     access,
@@ -30,9 +30,9 @@ from retention_worker.service.doctor.needs import privileges as wanted_privilege
 from retention_worker.service.doctor.recreation import recreation
 from retention_worker.settings import Settings
 from retention_worker.store import examine as facts_of
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap, compile_on
-from retention_worker.store.session import Session
+from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = ["Inspection", "examine", "inspect"]
 

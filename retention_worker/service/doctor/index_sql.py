@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.service.doctor.text import ident, table_sql
 from retention_worker.store.examine import Facts, Relation
 

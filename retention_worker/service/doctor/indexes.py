@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.service.doctor.case import Case, deleted
 from retention_worker.service.doctor.edges import edges
 from retention_worker.service.doctor.finding import Finding, warn

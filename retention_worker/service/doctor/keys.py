@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.columns import Where
-from retention_worker.domain.datamap import ACCOUNT, TRANSACTION, TableName
+from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION, TableName
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.edges import Edge, edges, tenant_of
 from retention_worker.service.doctor.finding import Finding, refuse, warn

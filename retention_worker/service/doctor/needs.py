@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     Credential,
     DataMap,
@@ -13,8 +13,8 @@ from retention_worker.domain.datamap import (
     SetAndRemove,
     TableName,
 )
-from retention_worker.store.catalog import Catalog
 from retention_worker.store.examine import Need, Privilege
+from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = ["TableNeeds", "named_columns", "names_row", "needs", "parent_table", "privileges"]
 

@@ -8,8 +8,8 @@ from retention_worker.domain.errors import DriftError
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.finding import Finding, warn
 from retention_worker.service.doctor.text import ident, table_sql
-from retention_worker.store.recreation import Guard, State, guards, state
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapsql.recreation import Guard, State, guards, state
 
 __all__ = ["recreation"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.service.doctor.case import Case, blanked, deleted, erased_tables
 from retention_worker.service.doctor.finding import Finding, refuse, warn
 from retention_worker.service.doctor.needs import named_columns

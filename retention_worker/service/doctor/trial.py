@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap import DataMap
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import BatchTimeout, RetentionWorkerError
 from retention_worker.domain.scope import Scope
+from retention_worker.service.context import Worker
 from retention_worker.service.doctor.finding import Finding, wrong
-from retention_worker.service.worker import Worker
-from retention_worker.store import accounts, remains, trial
-from retention_worker.store.keys import Key
+from retention_worker.store.connection.keys import Key
+from retention_worker.store.connection.pool import Connection, reading, trying
+from retention_worker.store.connection.session import Deadline, Session
+from retention_worker.store.examine import trial
+from retention_worker.store.examine.trial import Tried
+from retention_worker.store.mapped import accounts, remains
 from retention_worker.store.mapsql import CompiledMap, compile_map
-from retention_worker.store.pool import Connection, reading, trying
-from retention_worker.store.session import Deadline, Session
-from retention_worker.store.trial import Tried
 from retention_worker.store.verify import Looks
 
 __all__ = ["findings", "try_entries"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.service.doctor.case import Case, blanked, deleted, erased_tables
 from retention_worker.service.doctor.finding import Finding, refuse, warn
 from retention_worker.service.doctor.text import comma

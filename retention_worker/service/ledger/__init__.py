@@ -1,22 +1,17 @@
-"""The ledger as people use it: export it, check it, prove one erasure, erase again from it."""
+"""The ledger as people use it: export it, check it, prove one erasure."""
 
 from retention_worker.service.ledger.after_sweep import export_after_sweep
 from retention_worker.service.ledger.exporting import Exported, export
 from retention_worker.service.ledger.receipts import CheckedReceipt, check_receipt, issue
-from retention_worker.service.ledger.replay import Authority, Kept, Replay, replay
 from retention_worker.service.ledger.verify import Verified, verify
 
 __all__ = [
-    "Authority",
     "CheckedReceipt",
     "Exported",
-    "Kept",
-    "Replay",
     "Verified",
     "check_receipt",
     "export",
     "export_after_sweep",
     "issue",
-    "replay",
     "verify",
 ]

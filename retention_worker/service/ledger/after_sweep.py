@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from retention_worker.domain.errors import RetentionWorkerError
+from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exporting import export
-from retention_worker.service.worker import Worker
 
 __all__ = ["export_after_sweep"]
 

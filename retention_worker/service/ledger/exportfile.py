@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from retention_worker.domain.audit import Audit
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
-from retention_worker.domain.export import HEADER, Line, read_line
-from retention_worker.domain.finding import Change, Finding
+from retention_worker.domain.ledger.audit import Audit
+from retention_worker.domain.ledger.export import HEADER, Line, read_line
+from retention_worker.domain.ledger.finding import Change, Finding
 
 __all__ = ["Numbered", "audited", "lines", "read_from", "whole"]
 

@@ -14,20 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from retention_worker.domain.audit import BatchRow, body_of
-from retention_worker.domain.chain import chain_of, hash_of
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
-from retention_worker.domain.export import HEADER, line_of
+from retention_worker.domain.ledger.audit import BatchRow, body_of
+from retention_worker.domain.ledger.chain import chain_of, hash_of
+from retention_worker.domain.ledger.export import HEADER, line_of
 from retention_worker.objects.address import is_shelf
-from retention_worker.service.holdfile import HoldFile, lost, told
+from retention_worker.service.context import Worker
+from retention_worker.service.guard.holdfile import HoldFile, lost, told
 from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
 from retention_worker.service.ledger.segments import Segments
 from retention_worker.service.ledger.verify import Progress
-from retention_worker.service.worker import Worker
-from retention_worker.store import holds, ledger_read
+from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import Connection, reading
-from retention_worker.store.session import Session
+from retention_worker.store.own import holds
 
 __all__ = ["Exported", "export"]
 

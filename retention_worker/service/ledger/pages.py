@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from retention_worker.domain.errors import UnknownSubject
+from retention_worker.service.context import Worker
 from retention_worker.service.loaded import check_schema
-from retention_worker.service.worker import Worker
-from retention_worker.store import glance
-from retention_worker.store.glance import Batch, Erased
-from retention_worker.store.pool import reading
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.own import glance
+from retention_worker.store.own.glance import Batch, Erased
 
 __all__ = ["Page", "batches", "erased"]
 

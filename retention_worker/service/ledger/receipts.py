@@ -9,19 +9,19 @@ from uuid import UUID
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.erasure import Erasure
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
-from retention_worker.domain.receipt import Proof, Receipt, read
+from retention_worker.domain.ledger.erasure import Erasure
+from retention_worker.domain.ledger.receipt import Proof, Receipt, read
+from retention_worker.service.config import tenant_id_of
+from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
-from retention_worker.service.prepare import tenant_id_of
-from retention_worker.service.worker import Worker
-from retention_worker.store import ledger_read
-from retention_worker.store import objects as outbox
-from retention_worker.store.keys import parse_id
+from retention_worker.store.connection.keys import parse_id
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import reading
-from retention_worker.store.session import Session
+from retention_worker.store.own import objects as outbox
 
 __all__ = ["CheckedReceipt", "check_receipt", "issue", "of"]
 

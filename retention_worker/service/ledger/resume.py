@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from retention_worker.domain.audit import Head
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
-from retention_worker.domain.export import HEADER
+from retention_worker.domain.ledger.audit import Head
+from retention_worker.domain.ledger.export import HEADER
 from retention_worker.service.ledger.exportfile import read_from
 
 __all__ = ["Pending", "Resume", "prepared", "save"]

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_worker.domain.audit import Head
 from retention_worker.domain.errors import NeedsPerson
+from retention_worker.domain.ledger.audit import Head
 from retention_worker.objects.address import is_shelf
 from retention_worker.objects.shelf import Shelf
 from retention_worker.service.ledger.exportfile import lines

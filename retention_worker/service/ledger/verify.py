@@ -9,18 +9,18 @@ from itertools import zip_longest
 from pathlib import Path
 
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.audit import Audit, Head
-from retention_worker.domain.erasure import Erasure
-from retention_worker.domain.export import Line
-from retention_worker.domain.finding import Change, Finding
+from retention_worker.domain.ledger.audit import Audit, Head
+from retention_worker.domain.ledger.erasure import Erasure
+from retention_worker.domain.ledger.export import Line
+from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.service.config import tenant_id_of
+from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exportfile import audited
 from retention_worker.service.ledger.segments import fetched
-from retention_worker.service.prepare import tenant_id_of
-from retention_worker.service.worker import Worker
-from retention_worker.store import ledger_read
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
-from retention_worker.store.pool import reading
-from retention_worker.store.session import Session
 
 __all__ = ["Progress", "Verified", "verify"]
 

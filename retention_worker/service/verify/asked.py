@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.verification import Observation
+from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service.verify.scene import Scene
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
 __all__ = ["requests"]

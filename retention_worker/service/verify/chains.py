@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.verification import Observation
+from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service import ledger
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
 
 __all__ = ["chains"]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from retention_worker.domain.errors import BatchTimeout
+from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.verification import LaneLeft, Observation, Verification
+from retention_worker.service.context import Worker
 from retention_worker.service.verify import asked, erased, left, objects, rows
 from retention_worker.service.verify.chains import chains
 from retention_worker.service.verify.scene import Scene, read_scene
-from retention_worker.service.worker import Worker
-from retention_worker.store.pool import reading
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
 __all__ = ["Progress", "verify"]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import Policy
+from retention_worker.domain.ledger.verification import LaneLeft, Observation
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.verification import LaneLeft, Observation
 from retention_worker.service.verify.scene import Scene
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
 __all__ = ["lanes_left", "overdue"]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap import Credential
+from retention_worker.domain.datamap.datamap import Credential
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.object import ObjectState
+from retention_worker.domain.ledger.verification import Observation
+from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.verification import Observation
 from retention_worker.objects import address_of
-from retention_worker.service.drain import open_stores
-from retention_worker.service.named import unnamed
+from retention_worker.service.objects.drain import open_stores
+from retention_worker.service.objects.still_named import unnamed
 from retention_worker.service.verify.scene import Scene
-from retention_worker.store import objects as outbox
-from retention_worker.store.objects import Sampled
-from retention_worker.store.pool import reading
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.own import objects as outbox
+from retention_worker.store.own.objects import Sampled
 from retention_worker.store.verify import book
 
 __all__ = ["astray", "keeping", "left", "still_there"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from retention_worker.domain.datamap import Credential, TableName
-from retention_worker.domain.verification import Observation
+from retention_worker.domain.datamap.datamap import Credential, TableName
+from retention_worker.domain.ledger.verification import Observation
+from retention_worker.service.guard.warnings import latest_known, left_out_words
 from retention_worker.service.verify.scene import Scene
-from retention_worker.service.warnings import latest_known, left_out_words
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
 __all__ = ["Population", "made_in_the_future", "orphans", "unclaimed", "unreachable"]

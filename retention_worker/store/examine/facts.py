@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retention_worker.domain.datamap import TableName
-from retention_worker.store.catalog import Catalog
+from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = [
     "Comparison",

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.datamap import (
     Credential,
     DataMap,
     Retained,
@@ -19,13 +19,13 @@ from retention_worker.domain.datamap import (
     TableName,
 )
 from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.blanks import Blanks
+from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql
-from retention_worker.store.session import Session
 from retention_worker.store.verify.looks import Looks
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap import TableName
+from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.facts import Facts, Index
 from retention_worker.store.examine.reader import indexes
-from retention_worker.store.session import Session
 
 __all__ = ["OtherTable", "Surroundings", "look_around"]
 

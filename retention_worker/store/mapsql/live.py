@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import Credential, DataMap, ObjectSource
-from retention_worker.domain.uritemplate import FIELDS, Split, pieces_of, splits
-from retention_worker.store.catalog import Catalog, Column
+from retention_worker.domain.datamap.datamap import Credential, DataMap, ObjectSource
+from retention_worker.domain.datamap.uritemplate import FIELDS, Split, pieces_of, splits
+from retention_worker.store.mapsql.catalog import Catalog, Column
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retention_worker.domain.columns import Where
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     Credential,
     DataMap,
@@ -15,7 +15,7 @@ from retention_worker.domain.datamap import (
 )
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.scope import CredentialClass
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.paths import as_link, is_parent_row
 
 __all__ = ["children_first"]

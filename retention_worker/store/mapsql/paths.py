@@ -8,8 +8,8 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.columns import Where
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
     Credential,
@@ -19,7 +19,7 @@ from retention_worker.domain.datamap import (
     disjoint,
     same_data,
 )
-from retention_worker.store.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.mapsql.fragments import (
     KeyOf,
     all_of,

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from retention_worker.domain.errors import SchemaError
-from retention_worker.store.failures import translated
+from retention_worker.store.connection.failures import translated
 
 __all__ = ["Migration", "check", "migrate", "status"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from retention_worker.domain.period import Period
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 
 __all__ = [
     "Counted",

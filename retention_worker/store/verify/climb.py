@@ -8,8 +8,8 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.columns import Where
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
     Credential,
@@ -18,7 +18,7 @@ from retention_worker.domain.datamap import (
     TableName,
     Transactions,
 )
-from retention_worker.store.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (
     column,

@@ -8,10 +8,10 @@ from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.domain.columns import Where
-from retention_worker.domain.datamap import Credential, SetAndRemove
+from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.catalog import Column, Table
+from retention_worker.store.mapsql.catalog import Column, Table
 from retention_worker.store.verify.names import (
     column,
     conjunction,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.datamap import (
     TRANSACTION,
     Credential,
     DataMap,
@@ -19,9 +19,9 @@ from retention_worker.domain.datamap import (
     SetAndRemove,
     TableName,
 )
+from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.domain.uritemplate import pieces_of
-from retention_worker.store.catalog import Catalog
+from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from retention_worker.domain.errors import StatementFailed
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from retention_worker.store.verify.looks import Looks
 
 __all__ = ["values_of"]

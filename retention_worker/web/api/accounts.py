@@ -12,18 +12,18 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from retention_worker import metrics
-from retention_worker.domain.deletion import DeletionState
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import (
     InProgress,
     OnHold,
     RetentionWorkerError,
     UnknownSubject,
 )
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
-from retention_worker.service import deletions
-from retention_worker.service.erase import Wanted
-from retention_worker.service.errands import Begun, TooManyErrands
+from retention_worker.service.request import deletions
+from retention_worker.service.request.background import Begun, TooManyErrands
+from retention_worker.service.request.erase import Wanted
 from retention_worker.web.api.answer import Asked, Reason
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.api.deletion import Deletion, as_shown

@@ -9,10 +9,10 @@ from fastapi import Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.tenant import TenantId
-from retention_worker.service import tokens
-from retention_worker.store.clients import Bearer
+from retention_worker.service.access import tokens
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.parts import Given
 from retention_worker.web.problems import ProblemError
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from retention_worker.domain import deletion as domain
-from retention_worker.domain.deletion import DeletionState
+from retention_worker.domain.request import deletion as domain
+from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.web.api.answer import Answer
 

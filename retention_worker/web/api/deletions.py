@@ -7,9 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.domain.permission import Permission
-from retention_worker.service import deletions
+from retention_worker.service.request import deletions
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.api.deletion import DeletionWithReceipt, as_shown
 from retention_worker.web.parts import Given

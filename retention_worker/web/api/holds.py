@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
 
-from retention_worker.domain.permission import Permission
-from retention_worker.service import holds
+from retention_worker.domain.access.permission import Permission
+from retention_worker.service.guard import holds
 from retention_worker.web.api.answer import Answer, Asked, Reason
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once

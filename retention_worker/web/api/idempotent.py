@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
-from retention_worker.service.idempotency import Done, KeyUsedOtherwise, UnderWay, once
+from retention_worker.service.access.idempotency import Done, KeyUsedOtherwise, UnderWay, once
 from retention_worker.web.api.bearer import Bearer
 from retention_worker.web.parts import Parts, given
 from retention_worker.web.problems import ProblemError

@@ -13,8 +13,8 @@ from fastapi.security.base import SecurityBase
 from pydantic import BaseModel, Field
 
 from retention_worker import metrics
-from retention_worker.domain.permission import Permission, parse_permissions
-from retention_worker.service import tokens
+from retention_worker.domain.access.permission import Permission, parse_permissions
+from retention_worker.service.access import tokens
 from retention_worker.web.parts import Given, Parts
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.explanation_json import to_json
-from retention_worker.domain.permission import Permission
-from retention_worker.domain.report import LanePlan
+from retention_worker.domain.explain.explanation_json import to_json
+from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
-from retention_worker.service import approve as approving
-from retention_worker.service.data_settings import DataSettings, data_settings
-from retention_worker.service.explain import explain
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.explain.data_settings import DataSettings, data_settings
+from retention_worker.service.explain.explain import explain
+from retention_worker.service.plan import approve as approving
 from retention_worker.web.api.answer import Answer, Asked, Reason
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from retention_worker.domain.details import TransactionShown
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
+from retention_worker.domain.explain.details import TransactionShown
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.service.details import describe
+from retention_worker.service.explain.details import describe
 from retention_worker.web.api.answer import Answer
 from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
 from retention_worker.web.parts import Given

@@ -8,7 +8,7 @@ from retention_worker.web.portal import (
     deletion,
     find,
     ledger,
-    nowhere,
+    not_found,
     oidc,
     overview,
     settings,
@@ -30,6 +30,6 @@ for part in (
     settings,
     approval,
     ledger,
-    nowhere,  # the last: it takes every path that nobody else does
+    not_found,  # the last: it takes every path that nobody else does
 ):
     router.include_router(part.router, prefix="/portal")

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Form, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from retention_worker.domain.explanation import Explanation
-from retention_worker.domain.explanation_words import in_short, sentences
-from retention_worker.service import holds
-from retention_worker.service.consequences import hold_of
-from retention_worker.service.details import transactions_of
-from retention_worker.service.explain import explain
+from retention_worker.domain.explain.explanation import Explanation
+from retention_worker.domain.explain.explanation_words import in_short, sentences
+from retention_worker.service.explain.details import transactions_of
+from retention_worker.service.explain.explain import explain
+from retention_worker.service.guard import holds
+from retention_worker.service.request.consequences import hold_of
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Confirmed, Supporter, Viewer, Visitor
 from retention_worker.web.reason import MAX_REASON, one_line

@@ -10,9 +10,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.data_settings import data_settings
-from retention_worker.service.obstacles import Tenant
-from retention_worker.service.portal.approving import (
+from retention_worker.service.access.approving import (
     ChangedSince,
     SamePerson,
     Shown,
@@ -20,6 +18,8 @@ from retention_worker.service.portal.approving import (
     causer,
     lanes_waiting,
 )
+from retention_worker.service.explain.data_settings import data_settings
+from retention_worker.service.explain.obstacles import Tenant
 from retention_worker.web.portal.account import Reason
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Approver, Confirmed, Visitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from retention_worker.domain.forecast import Forecast
+from retention_worker.domain.explain.forecast import Forecast
 from retention_worker.domain.scope import Scope
 
 __all__ = ["Bar", "Chart", "Tick", "charts"]

@@ -10,13 +10,13 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from retention_worker.domain.datamap import TRANSACTION
+from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.errors import OnHold
 from retention_worker.domain.scope import Scope
-from retention_worker.service import deletions
-from retention_worker.service.consequences import Consequences, consequences
-from retention_worker.service.erase import Wanted
-from retention_worker.service.errands import Errands
+from retention_worker.service.request import deletions
+from retention_worker.service.request.background import Errands
+from retention_worker.service.request.consequences import Consequences, consequences
+from retention_worker.service.request.erase import Wanted
 from retention_worker.web.parts import Given
 from retention_worker.web.portal.account import Id, Reason
 from retention_worker.web.portal.page import PageRoute, go, render

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.service.details import describe
-from retention_worker.service.explain import explain
+from retention_worker.service.explain.details import describe
+from retention_worker.service.explain.explain import explain
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Viewer
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from retention_worker.domain.receipt import text_of
+from retention_worker.domain.ledger.receipt import text_of
 from retention_worker.service.ledger import pages, receipts
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer

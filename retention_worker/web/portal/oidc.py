@@ -28,7 +28,7 @@ _REFUSED = "Your organisation's sign-in did not let you in, or gave you no tenan
 @router.get("/provider")
 def away(request: Request, parts: Given, next: str | None = None) -> Response:
     """Send the browser to the provider; what it has to bring back is in a cookie of its own."""
-    from retention_worker.service.portal import provider  # noqa: PLC0415 - only where configured
+    from retention_worker.service.access import provider  # noqa: PLC0415 - only where configured
 
     settings = parts.worker.settings
     if settings.oidc_issuer is None:
@@ -46,7 +46,7 @@ def away(request: Request, parts: Given, next: str | None = None) -> Response:
 @router.get("/provider/back")
 def back(request: Request, parts: Given, state: str = "", code: str = "") -> Response:
     """Take whom the provider sent back."""
-    from retention_worker.service.portal import provider  # noqa: PLC0415 - only where configured
+    from retention_worker.service.access import provider  # noqa: PLC0415 - only where configured
 
     if parts.worker.settings.oidc_issuer is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such page.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from retention_worker.service.overview import MOST_COUNTED
-from retention_worker.service.overview import overview as look
+from retention_worker.service.explain.overview import MOST_COUNTED
+from retention_worker.service.explain.overview import overview as look
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Viewer
 

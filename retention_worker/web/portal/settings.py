@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.scope import Scope
-from retention_worker.service.data_settings import DataSettings, data_settings
-from retention_worker.service.forecast import forecast
-from retention_worker.service.policies import applied_of
+from retention_worker.service.explain.data_settings import DataSettings, data_settings
+from retention_worker.service.plan.forecast import forecast
+from retention_worker.service.policy.policies import applied_of
 from retention_worker.web.portal.chart import Chart, charts
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer, Visitor

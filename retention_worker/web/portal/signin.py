@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from retention_worker.service.portal import sessions
-from retention_worker.service.portal.signin import TooManyAttempts, WrongPassword, sign_in
+from retention_worker.service.access import sessions
+from retention_worker.service.access.signin import TooManyAttempts, WrongPassword, sign_in
 from retention_worker.web.parts import Given
 from retention_worker.web.portal import cookies
 from retention_worker.web.portal.page import PageRoute, go, render, safe_next

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.consequences import hold_of
-from retention_worker.service.details import describe
-from retention_worker.service.explain import explain
+from retention_worker.service.explain.details import describe
+from retention_worker.service.explain.explain import explain
+from retention_worker.service.request.consequences import hold_of
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer
 

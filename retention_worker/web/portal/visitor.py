@@ -10,11 +10,11 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Request
 
-from retention_worker.domain.role import Role
+from retention_worker.domain.access.role import Role
 from retention_worker.domain.tenant import TenantId
-from retention_worker.service.portal import sessions
-from retention_worker.service.worker import Worker
-from retention_worker.store.portal import SignedIn
+from retention_worker.service.access import sessions
+from retention_worker.service.context import Worker
+from retention_worker.store.own.portal import SignedIn
 from retention_worker.web.parts import Given
 from retention_worker.web.portal import cookies
 from retention_worker.web.problems import ProblemError

@@ -18,7 +18,7 @@ import pytest
 
 from retention_worker.demo import months
 from retention_worker.demo.show import show
-from retention_worker.domain.period import Period
+from retention_worker.domain.policy.period import Period
 from tests.integration.embedded.processes import python_path, soon
 
 PROGRAM = "import sys; from retention_worker.demo.show import show; sys.exit(show())"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retention_worker.store.answers import Later
+from retention_worker.store.connection.answers import Later
 
 
 @dataclass

@@ -13,9 +13,9 @@ import psycopg
 
 from retention_worker.demo.population import Group, population, tenant_rows
 from retention_worker.demo.rows import AccountSpec
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.embedded.load import copy_rows
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.integration.engine import audit

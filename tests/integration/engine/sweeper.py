@@ -18,11 +18,11 @@ from pydantic import SecretStr
 
 from retention_worker import clock
 from retention_worker.domain.errors import DatabaseUnavailable
-from retention_worker.domain.lane import StopReason
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.service.context import Worker
+from retention_worker.service.sweep.sweep import sweep
 from retention_worker.settings import Settings
-from retention_worker.store.pool import Pool
+from retention_worker.store.connection.pool import Pool
 from tests.config_folder import REPOSITORY
 
 

@@ -13,8 +13,8 @@ from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 from psycopg.sql import SQL, Composed
 
-from retention_worker.store.queries import named
-from retention_worker.store.session import Session
+from retention_worker.store.connection.queries import named
+from retention_worker.store.connection.session import Session
 from tests.factories import make_account
 from tests.integration.engine.crowd import fill
 from tests.stage import Stage

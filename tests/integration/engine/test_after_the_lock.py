@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from retention_worker.domain.lane import DeferReason
+from retention_worker.domain.lane.lane import DeferReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.store import accounts
+from retention_worker.service.guard import holds
+from retention_worker.store.mapped import accounts
 from tests.factories import AccountIds, add_face_template, add_transaction, authenticate
 from tests.integration.engine.interleave import right_after
 from tests.snapshot import diff, snapshot

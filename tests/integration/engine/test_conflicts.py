@@ -8,10 +8,10 @@ import time
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.lane import DeferReason
+from retention_worker.domain.lane.lane import DeferReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.store import accounts, credentials
+from retention_worker.service.guard import holds
+from retention_worker.store.mapped import accounts, credentials
 from tests.factories import AccountIds, add_transaction, authenticate
 from tests.integration.engine.interleave import in_background, right_after
 from tests.stage import Stage, lane

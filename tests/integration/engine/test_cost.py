@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.sweep import sweep
-from retention_worker.service.watch import Watch
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import temporary_database
 from tests.factories import make_account

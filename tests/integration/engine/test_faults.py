@@ -9,9 +9,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from retention_worker.domain.errors import DatabaseUnavailable
-from retention_worker.domain.lane import DeferReason, StopReason
+from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.integration.engine import audit

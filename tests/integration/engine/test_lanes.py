@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import approve, reconcile
-from retention_worker.store import credentials, lanes
-from retention_worker.store.answers import Later
-from retention_worker.store.pool import writing
-from retention_worker.store.session import Session
+from retention_worker.service.due import reconcile
+from retention_worker.service.plan import approve
+from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.pool import writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapped import credentials
+from retention_worker.store.own import lanes
 from tests.factories import AccountIds, make_account
 from tests.integration.engine.interleave import right_after
 from tests.stage import Stage, lane

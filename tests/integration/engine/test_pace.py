@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import SweepReport
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service import batches
-from retention_worker.service.sweep import sweep
-from retention_worker.service.watch import Watch
-from retention_worker.store import pace
-from retention_worker.store.pool import writing
-from retention_worker.store.session import Session
+from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.sweep import batches
+from retention_worker.service.sweep.sweep import sweep
+from retention_worker.store.connection.pool import writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.own import pace
 from tests.stage import UNGUARDED, Stage, lane
 from tests.worker import open_worker
 

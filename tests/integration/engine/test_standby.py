@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.embedded import EmbeddedServer
-from retention_worker.service import batches, watch
-from retention_worker.service.sweep import sweep
+from retention_worker.service.pace import server_pressure
+from retention_worker.service.sweep import batches
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import prepare_reference, temporary_database
 from tests.grants import ROLE
@@ -43,7 +44,7 @@ def test_lag_stops_the_worker_and_recovery_resumes_it(
     """While the standby replays nothing no batch runs; once it has caught up the sweep goes on."""
     stage, standby = pair
     monkeypatch.setattr(batches, "_LOOK_AGAIN_SECONDS", 0.1)
-    monkeypatch.setattr(watch, "_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(server_pressure, "_EVERY_SECONDS", 0.1)
     stage.set(expected_standbys=NAME, max_replication_lag_seconds=1)
     for number in range(5):
         stage.account(idle_days=100 + number)
@@ -78,7 +79,7 @@ def test_an_expected_standby_that_goes_away_stops_the_worker(
     """Until it is back."""
     stage, standby = pair
     monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(watch, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(server_pressure, "_EVERY_SECONDS", 0.0)
     stage.set(expected_standbys=NAME)
     stage.account(idle_days=100)
     standby.stop()

@@ -16,8 +16,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from retention_worker.domain.errors import RetentionWorkerError
-from retention_worker.service import holds
-from retention_worker.service.worker import Worker
+from retention_worker.service.context import Worker
+from retention_worker.service.guard import holds
 from tests.factories import add_face_template, add_image, add_transaction
 from tests.integration.engine.audit import Merge
 

@@ -18,14 +18,14 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import LanePlan, LaneReport
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import LanePlan, LaneReport
 from retention_worker.domain.scope import Scope
+from retention_worker.service.context import Worker
 from retention_worker.service.doctor import grants_sql
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
-from retention_worker.store import catalog
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.sweep.sweep import sweep
+from retention_worker.store.mapsql import catalog
 from retention_worker.store.migrations import migrate
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database

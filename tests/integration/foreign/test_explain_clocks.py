@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.service.explain import explain
+from retention_worker.service.explain.explain import explain
 from tests.integration.foreign.site import Site
 from tests.integration.foreign.test_clocks import BERLIN, EDGES, NOW, clock_site, users
 from tests.server import Server

@@ -7,10 +7,10 @@ from zlib import crc32
 import pytest
 
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.sweep.sweep import sweep
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import Row, Rows, Site, changed, merged, without
 

@@ -11,11 +11,11 @@ import pytest
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.errors import OnHold
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.sweep import sweep
+from retention_worker.service.guard import holds
+from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
-from retention_worker.store import catalog, recreation
+from retention_worker.store.mapsql import catalog, recreation
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import Site, site_of, template_of
 from tests.server import Server

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import (
     HERE,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import (

@@ -14,13 +14,13 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.domain.ledger.verification import Verification
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.verification import Verification
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
-from retention_worker.store import catalog
-from retention_worker.store.recreation import SQLSTATE, recreation_sql
+from retention_worker.store.mapsql import catalog
+from retention_worker.store.mapsql.recreation import SQLSTATE, recreation_sql
 from tests.grants import SCHEMA
 from tests.integration.foreign import test_lodging as lodging
 from tests.integration.foreign import test_parcels as parcels

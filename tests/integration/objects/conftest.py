@@ -7,8 +7,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from retention_worker.domain.object import DrainReport
-from retention_worker.service.drain import drain
+from retention_worker.domain.objects.object import DrainReport
+from retention_worker.service.objects.drain import drain
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.factories import AccountIds

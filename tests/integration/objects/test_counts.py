@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.explain import explain
+from retention_worker.service.explain.explain import explain
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
+from retention_worker.service.request.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.grants import ROLE
 from tests.integration.objects.conftest import ObjectStage

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from retention_worker.domain.object import ObjectState
-from retention_worker.service import storedrain
+from retention_worker.domain.objects.object import ObjectState
+from retention_worker.service.objects import storedrain
 from tests.integration.objects.conftest import ObjectStage
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from retention_worker.domain.object import ObjectState
+from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.scope import Scope
 from retention_worker.metrics import exposition
-from retention_worker.service import drain as drain_module
-from retention_worker.service.diagnose import diagnose
-from retention_worker.service.explain import explain
-from retention_worker.service.gone import Completion
+from retention_worker.service.doctor.diagnose import diagnose
+from retention_worker.service.explain.explain import explain
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
-from retention_worker.service.outbox import listed, retry
+from retention_worker.service.objects import drain as drain_module
+from retention_worker.service.objects.completion import Completion
+from retention_worker.service.objects.outbox import listed, retry
 from tests.integration.objects.conftest import ObjectStage
 from tests.integration.objects.test_live import name, shared
 from tests.s3 import error, errors

@@ -3,7 +3,7 @@
 import pytest
 
 from retention_worker.domain.errors import DriftError
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.doctor import blanks, examination
 from retention_worker.service.verify import verify

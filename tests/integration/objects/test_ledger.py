@@ -8,19 +8,19 @@ import pytest
 
 from retention_worker import scheduler
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, StoreDown
-from retention_worker.domain.receipt import text_of
+from retention_worker.domain.ledger.receipt import text_of
 from retention_worker.objects import shelf
 from retention_worker.objects.shelf import Shelf
 from retention_worker.service.ledger import (
-    Authority,
     check_receipt,
     export,
     export_after_sweep,
     issue,
-    replay,
     verify,
 )
-from retention_worker.service.report import report
+from retention_worker.service.ledger.report import report
+from retention_worker.service.replay.outcome import Authority
+from retention_worker.service.replay.replay import replay
 from tests.integration.objects.conftest import ObjectStage
 
 SHELF = "s3://evidence/ledgers/acme"

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.domain.object import ObjectState
+from retention_worker.domain.objects.object import ObjectState
+from retention_worker.store.connection.pool import reading
 from retention_worker.store.mapsql import compile_map
-from retention_worker.store.pool import reading
 from tests.factories import AccountIds, make_account
 from tests.integration.objects.conftest import ObjectStage
 

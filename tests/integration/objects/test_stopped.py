@@ -7,8 +7,8 @@ import pytest
 
 from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds, pause
-from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.request.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
 from tests.integration.objects.test_live import name, shared

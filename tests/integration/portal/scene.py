@@ -11,9 +11,9 @@ from typing import Any
 from fastapi import FastAPI
 from httpx import Response
 
-from retention_worker.domain.role import Role
-from retention_worker.service.portal import users
-from retention_worker.service.portal.sessions import open_session
+from retention_worker.domain.access.role import Role
+from retention_worker.service.access import users
+from retention_worker.service.access.sessions import open_session
 from retention_worker.web.app import application
 from tests.stage import Stage
 

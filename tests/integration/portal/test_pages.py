@@ -4,7 +4,7 @@ import re
 
 from httpx import Response
 
-from retention_worker.domain.role import Role
+from retention_worker.domain.access.role import Role
 from tests.factories import AccountIds
 from tests.integration.portal.scene import Browser, PortalScene
 from tests.snapshot import diff, snapshot

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from retention_worker.domain.role import Role
+from retention_worker.domain.access.role import Role
 from tests.integration.portal.scene import Browser, PortalScene
 
 WEB = "https://portal.example.com"

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from retention_worker.domain.access.role import Role
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
-from retention_worker.domain.role import Role
-from retention_worker.service.portal import users
-from retention_worker.service.portal.signin import MOST_ATTEMPTS
+from retention_worker.service.access import users
+from retention_worker.service.access.signin import MOST_ATTEMPTS
 from tests.integration.portal.scene import PASSWORD, Browser, PortalScene, csrf_of
 
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.domain.explanation import Explanation, LaneExplained
-from retention_worker.domain.forecast import Forecast, LaneForecast
-from retention_worker.domain.monthly import ErasedGroup, MonthReport, TenantMonth
-from retention_worker.domain.receipt import read, text_of
-from retention_worker.domain.verification import LaneLeft, Verification
-from retention_worker.service import explain, forecast, ledger, report
+from retention_worker.domain.explain.explanation import Explanation, LaneExplained
+from retention_worker.domain.explain.forecast import Forecast, LaneForecast
+from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
+from retention_worker.domain.ledger.receipt import read, text_of
+from retention_worker.domain.ledger.verification import LaneLeft, Verification
+from retention_worker.service import ledger
+from retention_worker.service.explain import explain
+from retention_worker.service.ledger import report
+from retention_worker.service.plan import forecast
 from retention_worker.service.verify import verify
 from tests.integration.properties.prediction_play import Counts, Play, without_zeros
 from tests.integration.properties.prediction_record import (

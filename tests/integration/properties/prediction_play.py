@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from retention_worker.domain.report import LanePlan, PlanReport, SweepReport
-from retention_worker.service import holds
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
-from retention_worker.service.worker import Worker
+from retention_worker.domain.lane.report import LanePlan, PlanReport, SweepReport
+from retention_worker.service.context import Worker
+from retention_worker.service.guard import holds
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import Database
 from tests.integration.properties.prediction_record import (

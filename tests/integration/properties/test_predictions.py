@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from structlog.testing import capture_logs
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.domain.report import PlanReport
+from retention_worker.domain.lane.report import PlanReport
 from retention_worker.service.doctor.examination import inspect
-from retention_worker.service.plan import plan
+from retention_worker.service.plan.plan import plan
 from retention_worker.store.mapsql import compile_map
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database

@@ -30,16 +30,16 @@ from hypothesis.stateful import (
 )
 
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import SweepReport
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.service.approve import approve
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.plan import plan
-from retention_worker.service.sweep import sweep
+from retention_worker.service.context import Worker
+from retention_worker.service.guard import holds
+from retention_worker.service.plan.approve import approve
+from retention_worker.service.plan.plan import plan
+from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
-from retention_worker.service.worker import Worker
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database
 from tests.integration.foreign.site import template_of

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import LanePlan
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
-from retention_worker.service import pause as pausing
-from retention_worker.service.approve import (
+from retention_worker.service.guard import pause as pausing
+from retention_worker.service.plan.approve import (
     Approved,
     ChangedSince,
     MoreThanSaid,

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from psycopg import sql
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
+from retention_worker.service.guard import holds
 from tests.factories import AccountIds, add_face_template
 from tests.stage import Stage, lane
 

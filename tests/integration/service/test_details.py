@@ -4,8 +4,8 @@ import pytest
 
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
-from retention_worker.service.details import describe
-from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.explain.details import describe
+from retention_worker.service.request.erase import Wanted, erase
 from tests.factories import add_face_template
 from tests.stage import Stage
 

@@ -13,9 +13,9 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds, pause
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.request import Erased
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.request import Erased
 from tests.factories import AccountIds, add_image, add_transaction
 from tests.snapshot import diff, snapshot
 from tests.stage import Stage

@@ -7,15 +7,20 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
-from retention_worker.domain.explanation import EntryExplained, Explanation, LaneExplained, State
-from retention_worker.domain.explanation_json import to_json
-from retention_worker.domain.explanation_words import sentences
+from retention_worker.domain.explain.explanation import (
+    EntryExplained,
+    Explanation,
+    LaneExplained,
+    State,
+)
+from retention_worker.domain.explain.explanation_json import to_json
+from retention_worker.domain.explain.explanation_words import sentences
+from retention_worker.domain.policy.window import Window
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.window import Window
-from retention_worker.service import holds, pause
-from retention_worker.service.approve import approve, waiting
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.explain import explain
+from retention_worker.service.explain.explain import explain
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.plan.approve import approve, waiting
+from retention_worker.service.request.erase import Wanted, erase
 from tests.factories import (
     AccountIds,
     add_face_template,

@@ -3,10 +3,10 @@
 import pytest
 
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.period import Period
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.stage import UNGUARDED, Stage, lane
 from tests.worker import open_worker

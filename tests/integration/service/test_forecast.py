@@ -10,13 +10,13 @@ from psycopg.rows import dict_row
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.domain.forecast import Forecast, LaneForecast, day_ends
+from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day_ends
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.service.forecast import forecast
+from retention_worker.service.guard import holds
+from retention_worker.service.plan.forecast import forecast
+from retention_worker.store.connection.pool import reading
 from retention_worker.store.mapsql import compile_map
 from retention_worker.store.mapsql.forecast import count_by_stretch
-from retention_worker.store.pool import reading
 from tests.factories import add_face_template, make_account
 from tests.snapshot import diff, snapshot
 from tests.stage import Stage

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from retention_worker.domain.errors import ConfigurationError, GuardRefused
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import pause
-from retention_worker.service.approve import approve, read_plan, waiting
+from retention_worker.service.guard import pause
+from retention_worker.service.plan.approve import approve, read_plan, waiting
 from tests.factories import set_last_activity
 from tests.stage import NOW, Stage, lane, planned
 

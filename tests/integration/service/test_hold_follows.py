@@ -9,10 +9,10 @@ import pytest
 
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
-from retention_worker.service.erase import Wanted, erase
+from retention_worker.service.guard import holds
 from retention_worker.service.ledger import export
-from retention_worker.service.ledger.replay import Authority, replay
+from retention_worker.service.replay.replay import Authority, replay
+from retention_worker.service.request.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.factories import AccountIds
 from tests.stage import Stage

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retention_worker.store.keys import array_literal
+from retention_worker.store.connection.keys import array_literal
 from tests.stage import Stage
 
 # Every text that a database can hold.

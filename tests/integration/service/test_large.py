@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
+from retention_worker.service.guard import holds
 from tests.factories import add_face_template, authenticate
 from tests.stage import Stage, lane
 

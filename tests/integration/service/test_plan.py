@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds
+from retention_worker.service.guard import holds
 from tests.factories import add_face_template
 from tests.snapshot import diff, snapshot
 from tests.stage import Stage, lane, planned

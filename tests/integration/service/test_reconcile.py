@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from tests.factories import add_image, set_last_activity
 from tests.stage import Stage, lane

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from retention_worker.service.sweep import sweep
+from retention_worker.service.sweep.sweep import sweep
 from tests.stage import Stage
 
 

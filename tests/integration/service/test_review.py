@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 
 from retention_worker.domain.errors import IncompleteErasure, NeedsPerson, StatementFailed
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds, pause
-from retention_worker.service import sweep as sweep_module
-from retention_worker.service.approve import approve, waiting
-from retention_worker.service.erase import Wanted, erase
-from retention_worker.service.erasing import LaneErasing
-from retention_worker.service.lane import LaneRun
-from retention_worker.service.request import Erased, RequestRun
-from retention_worker.store import credentials
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.plan.approve import approve, waiting
+from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.request import Erased, RequestRun
+from retention_worker.service.sweep import sweep as sweep_module
+from retention_worker.service.sweep.erasing import LaneErasing
+from retention_worker.service.sweep.lane import LaneRun
+from retention_worker.store.mapped import credentials
 from tests.factories import set_last_activity
 from tests.stage import NOW, Stage, lane, planned
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.domain.lane import StopReason
+from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from tests.factories import add_image, add_transaction, authenticate, make_account
 from tests.snapshot import diff, snapshot

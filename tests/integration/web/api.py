@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from retention_worker.domain.permission import Permission
-from retention_worker.service import clients
-from retention_worker.service.clients import Secret
+from retention_worker.domain.access.permission import Permission
+from retention_worker.service.access import clients
+from retention_worker.service.access.clients import Secret
 from retention_worker.web import application
 from tests.factories import AccountIds
 from tests.stage import Stage

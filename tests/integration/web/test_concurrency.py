@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from tests.integration.web.api import Api, paths
 
 
@@ -43,7 +43,7 @@ def test_reads_go_on_beside_deletions(api: Api) -> None:
 
 def test_a_client_that_asks_for_too_much(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many unfinished deletions as one may have: 429 with Retry-After, and nothing noted."""
-    monkeypatch.setattr("retention_worker.service.errands._MOST", 0)
+    monkeypatch.setattr("retention_worker.service.request.background._MOST", 0)
     account = api.stage.account(idle_days=0)
     answer = api.caller(Permission.DELETE)("DELETE", paths(account)["account"])
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from retention_worker.domain.permission import Permission
-from retention_worker.service import holds
+from retention_worker.domain.access.permission import Permission
+from retention_worker.service.guard import holds
 from retention_worker.service.ledger.receipts import check_receipt
 from tests.factories import AccountIds, add_image, add_transaction
 from tests.integration.web.api import Api, Caller, paths

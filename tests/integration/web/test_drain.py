@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from retention_worker.domain.object import ObjectState
-from retention_worker.domain.permission import Permission
-from retention_worker.service.drain import drain
-from retention_worker.service.outbox import retry
+from retention_worker.domain.access.permission import Permission
+from retention_worker.domain.objects.object import ObjectState
+from retention_worker.service.objects.drain import drain
+from retention_worker.service.objects.outbox import retry
 from tests.integration.web.api import Api, paths
 
 

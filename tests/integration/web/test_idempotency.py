@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from tests.integration.web.api import Api, Caller
 
 APPROVALS = "/api/v1/retention/approvals"

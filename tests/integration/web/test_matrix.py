@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from retention_worker.domain.permission import Permission
-from retention_worker.service import clients
+from retention_worker.domain.access.permission import Permission
+from retention_worker.service.access import clients
 from tests.factories import AccountIds
 from tests.integration.web.api import Api, Caller, paths
 from tests.snapshot import diff, snapshot

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import ConfigurationError, DatabaseUnavailable
-from retention_worker.domain.permission import Permission
 from tests.integration.web.api import Api, paths
 
 SECRET = "Jane Doe"

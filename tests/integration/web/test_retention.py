@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.scope import Scope
 from tests.integration.web.api import Api
 from tests.stage import lane

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from tests.integration.web.api import Api
 
 CHECKS: list[Any] = [

@@ -4,7 +4,7 @@ import base64
 
 import httpx
 
-from retention_worker.domain.permission import Permission
+from retention_worker.domain.access.permission import Permission
 from tests.integration.web.api import Api, Caller
 from tests.snapshot import snapshot
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.cli import forecast
-from retention_worker.cli.forecast import bar
-from retention_worker.domain.forecast import Forecast, LaneForecast
+from retention_worker.cli.commands import forecast
+from retention_worker.cli.commands.forecast import bar
+from retention_worker.domain.explain.forecast import Forecast, LaneForecast
 from retention_worker.domain.scope import Scope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import typer
 
-from retention_worker.cli import app, options, output
-from retention_worker.cli.lanes import in_words, plan_table
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.report import LanePlan
+from retention_worker.cli import app
+from retention_worker.cli.terminal import options, output
+from retention_worker.cli.terminal.lanes import in_words, plan_table
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
-from retention_worker.domain.datamap import DataMap
-from retention_worker.domain.policy import Policy, PolicyBounds
+from retention_worker.domain.datamap.datamap import DataMap
+from retention_worker.domain.policy.policy import Policy, PolicyBounds
 from retention_worker.domain.scope import Scope
 from tests.config_folder import SAMPLES, ConfigFolder
 

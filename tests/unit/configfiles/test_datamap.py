@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from retention_worker.configfiles.datamap import DataMapFile, load_datamap
 from retention_worker.configfiles.text import content_hash
-from retention_worker.domain.datamap import SetAndRemove, TimeUnit
+from retention_worker.domain.datamap.datamap import SetAndRemove, TimeUnit
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
 CONFIG = Path("config")

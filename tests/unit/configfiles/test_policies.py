@@ -8,8 +8,8 @@ import pytest
 
 from retention_worker.configfiles.policies import PolicySet, content_hash, load_policies
 from retention_worker.domain.errors import FileProblemsError
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import PolicyBounds
 
 CONFIG = Path("config")
 TENANTS = CONFIG / "tenants"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from retention_worker.configfiles.policies import load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import PolicyBounds
 
 BOUNDS = PolicyBounds()
 GOOD = """\

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from retention_worker.configfiles.policy_file import PolicyEntry, RetentionEntry
 from retention_worker.configfiles.schemas import datamap_schema, policy_schema
-from retention_worker.domain import datamap
-from retention_worker.domain.period import ISO_PATTERN, WORDS_PATTERN
+from retention_worker.domain.datamap import datamap
+from retention_worker.domain.policy.period import ISO_PATTERN, WORDS_PATTERN
 
 
 def _keys(model: type[BaseModel]) -> tuple[set[str], set[str]]:

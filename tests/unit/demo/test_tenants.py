@@ -9,7 +9,7 @@ import pytest
 
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.demo.tenants import TENANTS, Span
-from retention_worker.domain.policy import PolicyBounds
+from retention_worker.domain.policy.policy import PolicyBounds
 from tests.config_folder import SAMPLES
 
 ACTIVITIES = [

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.domain.allowance import Allowance, Flow, capacity, refilled
+from retention_worker.domain.lane.allowance import Allowance, Flow, capacity, refilled
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

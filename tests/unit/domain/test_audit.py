@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retention_worker.domain.audit import Audit, BatchRow, Head
-from retention_worker.domain.chain import BatchRecord, hash_of
-from retention_worker.domain.erasure import Erasure, digest_of
-from retention_worker.domain.export import HEADER, line_of, read_line
-from retention_worker.domain.finding import Change, Finding
-from retention_worker.domain.rowcheck import Written
+from retention_worker.domain.ledger.audit import Audit, BatchRow, Head
+from retention_worker.domain.ledger.chain import BatchRecord, hash_of
+from retention_worker.domain.ledger.erasure import Erasure, digest_of
+from retention_worker.domain.ledger.export import HEADER, line_of, read_line
+from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.domain.ledger.rowcheck import Written
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from retention_worker.domain.chain import BatchRecord, chain_of, hash_of, stamp
+from retention_worker.domain.ledger.chain import BatchRecord, chain_of, hash_of, stamp
 
 RECORD = BatchRecord(
     batch=7,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from retention_worker.domain.datamap import (
+from retention_worker.domain.datamap.datamap import (
     Credential,
     DataMap,
     MapProblems,

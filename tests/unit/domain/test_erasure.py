@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from retention_worker.domain.erasure import Erasure, digest_of, instant_of, later_of, padded
+from retention_worker.domain.ledger.erasure import Erasure, digest_of, instant_of, later_of, padded
 
 ROW = Erasure(
     id=12,

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.domain import obstacle
-from retention_worker.domain.explanation import (
+from retention_worker.domain.explain import obstacle
+from retention_worker.domain.explain.explanation import (
     Activity,
     Entry,
     LaneExplained,
@@ -15,7 +15,7 @@ from retention_worker.domain.explanation import (
     explain_entry,
     explain_lane,
 )
-from retention_worker.domain.period import Period
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import CredentialClass, Scope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.domain import obstacle
-from retention_worker.domain.explanation import (
+from retention_worker.domain.explain import obstacle
+from retention_worker.domain.explain.explanation import (
     Activity,
     Entry,
     Erasure,
@@ -18,12 +18,12 @@ from retention_worker.domain.explanation import (
     explain_entry,
     explain_lane,
 )
-from retention_worker.domain.explanation_words import distance, in_short, sentences
-from retention_worker.domain.lane import DeferReason, StopReason
-from retention_worker.domain.object import ObjectCounts
-from retention_worker.domain.period import Period
+from retention_worker.domain.explain.explanation_words import distance, in_short, sentences
+from retention_worker.domain.lane.lane import DeferReason, StopReason
+from retention_worker.domain.objects.object import ObjectCounts
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.window import Window
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.domain.window import Window
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

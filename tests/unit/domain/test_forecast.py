@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from retention_worker.domain.forecast import Forecast, LaneForecast, day_ends
+from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day_ends
 from retention_worker.domain.scope import Scope
 
 NOW = datetime(2028, 2, 28, 23, 30, tzinfo=UTC)

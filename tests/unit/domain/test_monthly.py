@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retention_worker.domain.monthly import ErasedGroup, month_of
+from retention_worker.domain.ledger.monthly import ErasedGroup, month_of
 
 GROUP = ErasedGroup(
     scope="all",

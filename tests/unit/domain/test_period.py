@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from retention_worker.domain.period import ISO_PATTERN, MAX_YEARS, WORDS_PATTERN, Period
+from retention_worker.domain.policy.period import ISO_PATTERN, MAX_YEARS, WORDS_PATTERN, Period
 
 MICROSECOND = timedelta(microseconds=1)
 END = datetime.max.replace(tzinfo=UTC)

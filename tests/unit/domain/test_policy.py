@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.period import Period
-from retention_worker.domain.policy import Policy, PolicyBounds
+from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import Policy, PolicyBounds
 from retention_worker.domain.scope import Scope
 
 ACME = Policy(

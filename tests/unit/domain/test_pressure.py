@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retention_worker.domain.pressure import Limits, Pressure, Signals, Standby, judge
+from retention_worker.domain.lane.pressure import Limits, Pressure, Signals, Standby, judge
 
 QUIET = Signals(
     written=1_000,

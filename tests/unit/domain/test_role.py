@@ -1,6 +1,6 @@
 """Roles of the portal: each may do what those before it may."""
 
-from retention_worker.domain.role import Role
+from retention_worker.domain.access.role import Role
 
 
 def test_the_order_of_roles() -> None:

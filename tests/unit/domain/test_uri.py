@@ -2,7 +2,7 @@
 
 import pytest
 
-from retention_worker.domain.uri import shown
+from retention_worker.domain.objects.uri import shown
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_worker.domain.uritemplate import Split, TooManyReadings, splits
+from retention_worker.domain.datamap.uritemplate import Split, TooManyReadings, splits
 
 TEXT = st.text("ab/-", min_size=1, max_size=8)
 

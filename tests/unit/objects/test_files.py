@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.object import GONE, Result
+from retention_worker.domain.objects.object import GONE, Result
 from retention_worker.objects.files import FileStore
 
 

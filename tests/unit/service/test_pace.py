@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from retention_worker.service.pace import Pace
+from retention_worker.service.pace.pace import Pace
 
 
 def test_the_size_follows_the_time() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from retention_worker.domain.forecast import Forecast, LaneForecast
+from retention_worker.domain.explain.forecast import Forecast, LaneForecast
 from retention_worker.domain.scope import Scope
 from retention_worker.web.portal.chart import charts
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from retention_worker.service.doctor import Severity, examine
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from tests.grants import SCHEMA
 from tests.integration.service.doctor.patient import Patient, settings
 

@@ -7,7 +7,7 @@ import pytest
 from retention_worker.service.doctor.case import Case
 from retention_worker.service.doctor.server import server
 from retention_worker.store import examine as facts_of
-from retention_worker.store.session import Session
+from retention_worker.store.connection.session import Session
 from tests.grants import ROLE, SCHEMA
 from tests.integration.service.doctor.patient import Patient, settings
 

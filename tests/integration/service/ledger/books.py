@@ -4,10 +4,10 @@ from pathlib import Path
 
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.finding import Finding
+from retention_worker.domain.ledger.finding import Finding
 from retention_worker.domain.scope import Scope
-from retention_worker.service.erase import Wanted, erase
 from retention_worker.service.ledger import Verified, verify
+from retention_worker.service.request.erase import Wanted, erase
 from tests.factories import AccountIds
 from tests.stage import Stage
 

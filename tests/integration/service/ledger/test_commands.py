@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.domain.receipt import text_of
+from retention_worker.domain.ledger.receipt import text_of
 from retention_worker.service.ledger import export, issue
 from tests.acceptance.program import Program
 from tests.integration.service.ledger.books import fill

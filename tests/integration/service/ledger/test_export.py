@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.domain.chain import BatchRecord
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
-from retention_worker.domain.export import HEADER
+from retention_worker.domain.ledger.chain import BatchRecord
+from retention_worker.domain.ledger.export import HEADER
 from retention_worker.domain.scope import Scope
 from retention_worker.service.ledger import export, export_after_sweep
 from retention_worker.service.ledger.resume import prepared
-from retention_worker.store import lanes, ledger
-from retention_worker.store.pool import writing
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger
+from retention_worker.store.own import lanes
 from tests.integration.service.ledger.books import fill, found, ids
 from tests.stage import Stage
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.domain.chain import hash_of
-from retention_worker.domain.erasure import digest_of
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
-from retention_worker.domain.receipt import Receipt, read, text_of
+from retention_worker.domain.ledger.chain import hash_of
+from retention_worker.domain.ledger.erasure import digest_of
+from retention_worker.domain.ledger.receipt import Receipt, read, text_of
 from retention_worker.service.ledger import check_receipt, export, issue
 from tests.integration.service.ledger.books import fill
 from tests.stage import Stage
@@ -95,7 +95,7 @@ def test_a_forged_receipt_fits_together_but_not_the_export(stage: Stage, tmp_pat
     content = json.loads(text_of(issued(stage, account)))
     content["id"] = "somebody else"
     for proof in content["erasures"]:
-        from retention_worker.domain.erasure import Erasure
+        from retention_worker.domain.ledger.erasure import Erasure
 
         proof["erasure"]["subject"] = "somebody else"
         proof["rows"][proof["place"]] = Erasure.from_json(proof["erasure"]).hash
@@ -135,7 +135,7 @@ def test_a_sealed_receipt_whose_parts_do_not_fit(stage: Stage, tmp_path: Path) -
 
 
 def _resealed(content: dict[str, object]) -> str:
-    from retention_worker.domain import receipt
+    from retention_worker.domain.ledger import receipt
 
     rest = {key: value for key, value in content.items() if key != "receipt"}
     sealed = rest | {"receipt": receipt._digest(rest)}

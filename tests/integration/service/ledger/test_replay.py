@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.erasure import is_later
 from retention_worker.domain.errors import GuardRefused, NeedsPerson
+from retention_worker.domain.ledger.erasure import is_later
 from retention_worker.domain.scope import Scope
-from retention_worker.service import holds, pause
-from retention_worker.service.ledger import Authority, Replay, export, replay, verify
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.ledger import export, verify
+from retention_worker.service.replay.outcome import Authority, Replay
+from retention_worker.service.replay.replay import replay
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database
 from tests.factories import (

@@ -8,19 +8,21 @@ from random import Random
 
 import pytest
 
-from retention_worker.cli import report as command
-from retention_worker.domain.chain import BatchRecord
+from retention_worker.cli.commands import report as command
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.lane import StopReason
-from retention_worker.domain.monthly import ErasedGroup, MonthReport, TenantMonth
-from retention_worker.domain.period import Period
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.ledger.chain import BatchRecord
+from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service import approve, holds
-from retention_worker.service.plan import plan
-from retention_worker.service.report import report
-from retention_worker.store import lanes, ledger
-from retention_worker.store.pool import writing
-from retention_worker.store.session import Session
+from retention_worker.service.guard import holds
+from retention_worker.service.ledger.report import report
+from retention_worker.service.plan import approve
+from retention_worker.service.plan.plan import plan
+from retention_worker.store.connection.pool import writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger
+from retention_worker.store.own import lanes
 from tests.integration.service.ledger.books import request
 from tests.stage import Stage, lane
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.chain import BatchRecord
-from retention_worker.domain.finding import Change
+from retention_worker.domain.ledger.chain import BatchRecord
+from retention_worker.domain.ledger.finding import Change
 from retention_worker.domain.scope import Scope
 from retention_worker.service.ledger import export, verify
-from retention_worker.store import lanes, ledger
-from retention_worker.store.pool import writing
-from retention_worker.store.session import Session
+from retention_worker.store.connection.pool import writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.ledger import ledger
+from retention_worker.store.own import lanes
 from tests.integration.service.ledger.books import checked, fill, found, ids
 from tests.stage import Stage
 
@@ -223,7 +224,7 @@ def test_a_row_of_a_batch_that_is_not_there_is_named(stage: Stage) -> None:
 
 
 def _add_row(stage: Stage, batch: int) -> None:
-    from retention_worker.domain.erasure import Erasure, instant_of
+    from retention_worker.domain.ledger.erasure import Erasure, instant_of
 
     stage.conn.execute("SET TIME ZONE 'UTC'")
     row = stage.conn.execute(
@@ -390,7 +391,7 @@ def _fork(stage: Stage, which: str, *, follow: bool = False) -> int:
     """Add a batch whose hash is right beside another one, or after it; its number."""
     import json
 
-    from retention_worker.domain.chain import hash_of
+    from retention_worker.domain.ledger.chain import hash_of
 
     row = stage.conn.execute(
         f"SELECT * FROM retention.batch WHERE id = ({which})".encode()
@@ -459,7 +460,7 @@ def test_a_rewritten_ledger_shows_only_against_an_export(stage: Stage, tmp_path:
     """Who changes a number and computes all hashes anew is found where the export has the old."""
     import json
 
-    from retention_worker.domain.chain import hash_of
+    from retention_worker.domain.ledger.chain import hash_of
 
     fill(stage)
     book = tmp_path / "ledger.jsonl"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.verification import LaneLeft, Observation, Verification
 from retention_worker.service.verify import verify
 from tests.stage import Stage
 

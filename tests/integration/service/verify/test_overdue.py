@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from retention_worker.domain.period import Period
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service import approve, holds, pause
-from retention_worker.service.plan import plan
+from retention_worker.service.guard import holds, pause
+from retention_worker.service.plan import approve
+from retention_worker.service.plan.plan import plan
 from tests.factories import add_face_template, set_last_activity
 from tests.integration.service.verify.proof import left, noted, only, proof, wrong
 from tests.snapshot import diff, snapshot

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from psycopg.sql import SQL
 
-from retention_worker.domain.lane import Position
-from retention_worker.domain.period import Period
+from retention_worker.domain.lane.lane import Position
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service import erasing, holds, sweep, triage, work
-from retention_worker.service.decide import block
-from retention_worker.store import accounts, credentials, lanes
+from retention_worker.service.due import lanes_with_work
+from retention_worker.service.due.eligibility import block
+from retention_worker.service.guard import holds
+from retention_worker.service.sweep import erasing, sweep, triage
+from retention_worker.store.mapped import accounts, credentials
 from retention_worker.store.mapsql import CompiledMap, paths
 from retention_worker.store.mapsql import accounts as account_sql
+from retention_worker.store.own import lanes
 from tests.factories import add_face_template
 from tests.integration.service.verify.proof import only, proof, wrong
 from tests.stage import Stage
@@ -250,5 +253,5 @@ def _cutoff_moved(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
         cutoff = period.cutoff(now) if period else None
         return cutoff + by if cutoff else None
 
-    monkeypatch.setattr(work, "cutoff_of", moved)
+    monkeypatch.setattr(lanes_with_work, "cutoff_of", moved)
     monkeypatch.setattr(sweep, "cutoff_of", moved)

@@ -1,0 +1,33 @@
+"""The command `migrate`: the worker's own schema."""
+
+from __future__ import annotations
+
+import typer
+
+from retention_worker.cli.terminal.options import AsJson
+from retention_worker.cli.terminal.output import print_json, say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("migrate")(migrate)
+
+
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the worker's own schema up to this version; nobody else's tables are touched."""
+    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.service.migrate import migrate as apply
+
+    with open_worker() as worker:
+        schema = worker.settings.schema_name
+        applied = apply(worker)
+    if as_json:
+        print_json({"schema": schema, "applied": applied})
+        return
+    for name in applied:
+        say(f"applied {name}")
+    say(
+        f"The schema {schema} is up to date." if applied else f"The schema {schema} was up to date."
+    )

@@ -1,0 +1,112 @@
+"""The commands `objects list` and `objects retry`: what is queued outside the database."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from retention_worker.cli.terminal.options import AsJson, Tenant
+from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
+from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.objects.object import ObjectState
+from retention_worker.domain.objects.uri import shown
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True, help="Objects outside the database whose rows are gone: the outbox."
+)
+
+State = Annotated[ObjectState | None, typer.Option("--state", help="Only those in this state.")]
+
+
+@app.command("list")
+def list_(
+    tenant: Tenant = None,
+    state: State = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many at the most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is not deleted yet, and why; what needs a person comes first."""
+    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.service.objects import outbox
+
+    with open_worker() as worker:
+        found = outbox.listed(worker, tenant=tenant, state=state, limit=limit)
+    if as_json:
+        print_json(
+            {
+                "counts": {each.value: found.counts.get(each, 0) for each in ObjectState},
+                "objects": [_as_json(each) for each in found.objects],
+            }
+        )
+        return
+    if found.objects:
+        table(
+            ("id", "tenant id", "account", "object", "state", "asked", "again"),
+            (
+                (
+                    str(each.id),
+                    each.tenant_id,
+                    each.account_id,
+                    f"{shown(each.uri)}\n{each.entry}, batch {each.batch_id}",
+                    _state(each),
+                    count(each.attempts),
+                    "objects retry" if each.state is ObjectState.FAILED else instant(each.retry_at),
+                )
+                for each in found.objects
+            ),
+            numbers=("id", "asked"),
+        )
+    total = sum(found.counts.values())
+    parts = [f"{count(found.counts[each])} {each}" for each in ObjectState if each in found.counts]
+    said = f" ({', '.join(parts)})" if parts else ""
+    say(f"{counted(total, 'object')} not deleted{said}.")
+
+
+@app.command("retry")
+def retry(
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers from `objects list`.")
+    ] = None,
+    tenant: Tenant = None,
+    state: State = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are not deleted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have objects asked for again by the next drain, with no regard to earlier attempts."""
+    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.service.objects import outbox
+
+    if not ids and state is None and not everything:
+        raise typer.BadParameter("name what to retry: ids, --state denied, or --all")
+    with open_worker() as worker:
+        number = outbox.retry(worker, tenant=tenant, state=state, ids=ids or None)
+    if as_json:
+        print_json({"retried": number})
+        return
+    say(f"{counted(number, 'object')} will be asked for again by the next drain.")
+
+
+def _state(each: Any) -> str:
+    since = f" since {instant(each.since)}" if each.since else ""
+    error = f"\n{each.error}" if each.error else ""
+    return f"{each.state}{since}{error}"
+
+
+def _as_json(each: Any) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "tenant_id": each.tenant_id,
+        "account": each.account_id,
+        "batch": each.batch_id,
+        "entry": each.entry,
+        "uri": shown(each.uri),
+        "state": each.state,
+        "error": each.error,
+        "attempts": each.attempts,
+        "queued_at": stamp(each.queued_at),
+        "since": stamp(each.since) if each.since else None,
+        "retry_at": stamp(each.retry_at),
+    }

@@ -1,0 +1,39 @@
+"""The commands `pause` and `resume`: everything."""
+
+from __future__ import annotations
+
+import typer
+
+from retention_worker.cli.terminal.options import Actor, Reason, Until, actor_of
+from retention_worker.cli.terminal.output import instant, say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+
+
+def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:
+    """Stop every sweep before its next batch, on all replicas; ad-hoc erasure goes on."""
+    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.service.guard import pause as service
+
+    with open_worker() as worker:
+        service.pause(worker, reason=reason, actor=actor_of(actor), until=until)
+    say(
+        f"Paused until {instant(until, 'somebody runs `retention-worker resume`')}: every sweep "
+        "stops before its next batch; ad-hoc erasure goes on."
+    )
+
+
+def resume() -> None:
+    """Let sweeps go again."""
+    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.service.guard import pause as service
+
+    with open_worker() as worker:
+        was = service.resume(worker)
+    say("Sweeps go again." if was else "Nothing was paused.")

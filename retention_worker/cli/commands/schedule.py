@@ -1,0 +1,120 @@
+"""The command `policy schedule`: the retention schedule, for people, documents and scripts."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retention_worker.cli.terminal.options import AsJson
+from retention_worker.cli.terminal.output import complain, print_json
+from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.scope import Scope
+
+if TYPE_CHECKING:
+    from retention_worker.service.policy.schedule import Line, Schedule
+
+__all__ = ["add_to"]
+
+_COLUMNS = ("tenant", "what", "credentials", "period", "counted from", "since", "paused", "policy")
+_WHAT = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics only"}
+# A spreadsheet takes a cell that starts so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Format(StrEnum):
+    """How it is written."""
+
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("schedule")(schedule)
+
+
+def schedule(
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.MARKDOWN,
+    as_json: AsJson = False,
+) -> None:
+    """Print the retention schedule: every tenant, what is erased when, and since when that holds.
+
+    Since when is read from the database; where none is set, it stays empty.
+    """
+    from retention_worker.cli.terminal.context import open_worker, read_settings
+    from retention_worker.service.policy.schedule import schedule as make_schedule
+
+    settings = read_settings()
+    if settings.database_url is None:
+        found = make_schedule(settings, None)
+    else:
+        with open_worker() as worker:
+            found = make_schedule(settings, worker)
+    if as_json or form is Format.JSON:
+        print_json(_document(found))
+    else:
+        rows = [_cells(line, found.counted_from) for line in found.lines]
+        rows += [(tenant, *_INVALID) for tenant in found.broken]
+        {Format.CSV: _csv, Format.MARKDOWN: _markdown}[form](rows)
+    for problems in found.broken.values():
+        for problem in problems:
+            complain(problem)
+    raise typer.Exit(1 if found.broken else 0)
+
+
+_INVALID = ("everything", "", "not swept: the file is wrong", "", "", "", "")
+
+
+def _cells(line: Line, counted_from: str) -> tuple[str, ...]:
+    return (
+        line.tenant,
+        _WHAT[line.scope],
+        ", ".join(line.credentials),
+        line.period or "never",
+        counted_from if line.period else "",
+        f"{line.since:%Y-%m-%d}" if line.since else "",
+        "paused" if line.paused else "",
+        line.digest[:12],
+    )
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> None:
+    """A table with columns of equal width, so that it reads as text as well."""
+    escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in (_COLUMNS, *rows)]
+    widths = [max(len(row[i]) for row in escaped) for i in range(len(_COLUMNS))]
+    ruled = [escaped[0], tuple("-" * width for width in widths), *escaped[1:]]
+    for row in ruled:
+        line = " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(f"| {line} |\n")
+
+
+def _csv(rows: list[tuple[str, ...]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        writer.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row)
+
+
+def _document(found: Schedule) -> dict[str, Any]:
+    return {
+        "counted_from": found.counted_from,
+        "schedule": [
+            {
+                "tenant": line.tenant,
+                "tenant_id": line.tenant_id,
+                "scope": line.scope,
+                "credentials": line.credentials,
+                "period": line.period,
+                "since": stamp(line.since) if line.since else None,
+                "paused": line.paused,
+                "policy_digest": line.digest,
+            }
+            for line in found.lines
+        ],
+        "invalid": {tenant: list(problems) for tenant, problems in found.broken.items()},
+    }

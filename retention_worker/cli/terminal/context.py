@@ -1,0 +1,45 @@
+"""What a command starts from: the settings, the log, a worker that is closed afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retention_worker import log
+from retention_worker import settings as environment
+from retention_worker.bootstrap import worker_of
+from retention_worker.service.context import Worker
+from retention_worker.settings import Settings
+
+__all__ = ["open_worker", "read_settings"]
+
+
+def read_settings(*, service: bool = False) -> Settings:
+    """Read the settings and set the log up.
+
+    A person at a terminal gets the log's content as the command's own answer, so there only errors
+    are logged, unless a level was set.
+
+    Args:
+        service: a long-running process: it has no other voice than its log.
+    """
+    settings = environment.load()
+    quiet = not service and sys.stderr.isatty() and "log_level" not in settings.model_fields_set
+    log.configure("ERROR" if quiet else settings.log_level)
+    return settings
+
+
+@contextmanager
+def open_worker(*, service: bool = False, serving: bool = False) -> Iterator[Worker]:
+    """A worker for the settings of this process.
+
+    Args:
+        service: as in `read_settings`.
+        serving: as in `worker_of`.
+    """
+    worker = worker_of(read_settings(service=service), serving=serving)
+    try:
+        yield worker
+    finally:
+        worker.pool.close()

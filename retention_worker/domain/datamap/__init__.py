@@ -1,0 +1,1 @@
+"""Where the credentials are in somebody else's database."""

@@ -1,0 +1,1 @@
+"""Why an account's credentials are still there, and when they go."""

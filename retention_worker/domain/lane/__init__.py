@@ -1,0 +1,1 @@
+"""A lane, what it may erase, and what came of it."""

@@ -1,0 +1,1 @@
+"""The record of every erasure, and the proofs that are made from it."""

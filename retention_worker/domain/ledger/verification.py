@@ -1,0 +1,114 @@
+"""What `verify` found: what is wrong, what is only worth knowing, and what every lane has left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.scope import Scope
+
+__all__ = ["LaneLeft", "Observation", "Verification"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One thing that was found.
+
+    `check` is a stable slug, `wrong` False where it is only worth knowing. `tenant` is the name of
+    the policy's file where there is one, else the tenant column's value; None: of no tenant.
+    `examples` are ids, five at most; `oldest` is when it was due, queued or asked for.
+    """
+
+    check: str
+    wrong: bool
+    message: str
+    tenant: str | None = None
+    scope: Scope | None = None
+    count: int = 1
+    oldest: datetime | None = None
+    examples: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The observation as `verify --json` prints it."""
+        return {
+            "check": self.check,
+            "wrong": self.wrong,
+            "tenant": self.tenant,
+            "scope": self.scope,
+            "count": self.count,
+            "oldest": stamp(self.oldest) if self.oldest else None,
+            "examples": list(self.examples),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneLeft:
+    """Accounts past their due date by more than is allowed, that still hold credentials.
+
+    `overdue` is wrong; the others have a reason: on hold, paused, waiting for an approval, or
+    deferred because something newer than the last activity was seen. `oldest` is when the oldest of
+    those without a hold or a deferral was due, `examples` the ids of at most five of them.
+    """
+
+    tenant: str
+    scope: Scope
+    cutoff: datetime
+    overdue: int = 0
+    paused: int = 0
+    waiting: int = 0
+    on_hold: int = 0
+    deferred: int = 0
+    oldest: datetime | None = None
+    examples: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The lane as `verify --json` prints it."""
+        return {
+            "tenant": self.tenant,
+            "scope": self.scope,
+            "cutoff": stamp(self.cutoff),
+            "overdue": self.overdue,
+            "paused": self.paused,
+            "waiting": self.waiting,
+            "on_hold": self.on_hold,
+            "deferred": self.deferred,
+            "oldest": stamp(self.oldest) if self.oldest else None,
+            "examples": list(self.examples),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """Everything that was looked at and what came of it; `lanes` that have anything left."""
+
+    at: datetime
+    tenants: int
+    accounts: int
+    erasures: int
+    lanes: tuple[LaneLeft, ...]
+    observations: tuple[Observation, ...]
+
+    @property
+    def wrong(self) -> tuple[Observation, ...]:
+        """What needs a person."""
+        return tuple(each for each in self.observations if each.wrong)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where anything is wrong."""
+        return int(bool(self.wrong))
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `verify --json` prints."""
+        return {
+            "at": stamp(self.at),
+            "tenants": self.tenants,
+            "accounts": self.accounts,
+            "erasures": self.erasures,
+            "wrong": len(self.wrong),
+            "lanes": [lane.to_json() for lane in self.lanes],
+            "observations": [each.to_json() for each in self.observations],
+        }

@@ -1,0 +1,1 @@
+"""The objects in stores that erased rows named."""

@@ -1,0 +1,1 @@
+"""How long a tenant's credentials are kept."""

@@ -1,0 +1,79 @@
+"""Sessions of the portal: opened by a sign-in, found with each request, ended by time or hand."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from retention_worker.domain.access.role import Role
+from retention_worker.service.access.clients import hash_of
+from retention_worker.service.context import Worker
+from retention_worker.service.loaded import check_schema
+from retention_worker.store.connection.pool import reading, writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.own import portal
+from retention_worker.store.own.portal import SignedIn
+
+__all__ = ["IDLE", "LIFETIME", "close", "find", "open_session"]
+
+# OWASP ASVS 3.3.2, level 2: half an hour without a request, and a working day in all.
+IDLE = timedelta(minutes=30)
+LIFETIME = timedelta(hours=8)
+# So seldom is it written down that a session is used; it can end that much too early.
+_NOTED_EVERY = timedelta(minutes=1)
+_TOKEN_BYTES = 32
+
+
+def open_session(
+    worker: Worker, name: str, *, tenant_id: str, role: Role, local: bool
+) -> tuple[str, SignedIn]:
+    """Sign somebody in who has proved who they are.
+
+    Args:
+        worker: the parts.
+        name: of the person.
+        tenant_id: whose data they see.
+        role: what they may do.
+        local: whether they are one of our own users.
+
+    Returns:
+        The session's token, which is kept nowhere here, and the session.
+    """
+    token, now = secrets.token_urlsafe(_TOKEN_BYTES), worker.clock()
+    who = SignedIn(
+        name=name,
+        tenant_id=tenant_id,
+        role=role,
+        csrf_secret=secrets.token_urlsafe(_TOKEN_BYTES),
+        last_seen_at=now,
+        ends_at=now + LIFETIME,
+    )
+    with worker.pool.connection() as conn:
+        check_schema(worker, conn)
+        with writing(conn):
+            session = Session(conn, worker.settings.schema_name)
+            portal.prune_sessions(session, now=now, idle=now - IDLE)
+            portal.open_session(session, hash_of(token), who, local_user=name if local else None)
+    return token, who
+
+
+def find(worker: Worker, token: str) -> SignedIn | None:
+    """Whose token it is; None where it is none, or has ended."""
+    now, key = worker.clock(), hash_of(token)
+    with worker.pool.connection() as conn:
+        check_schema(worker, conn)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            found = portal.find_session(session, key, now=now, idle=now - IDLE)
+        if found is not None and now - found.last_seen_at >= _NOTED_EVERY:
+            with writing(conn):
+                portal.seen(Session(conn, worker.settings.schema_name), key, now)
+    return found
+
+
+def close(worker: Worker, token: str) -> None:
+    """Sign out."""
+    with worker.pool.connection() as conn:
+        check_schema(worker, conn)
+        with writing(conn):
+            portal.close_session(Session(conn, worker.settings.schema_name), hash_of(token))

@@ -1,0 +1,160 @@
+"""What every sweep and plan starts from: files read, map compiled, nothing unsafe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from retention_worker.configfiles.datamap import DataMapFile, load_datamap
+from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
+from retention_worker.domain.errors import (
+    ConfigurationError,
+    DriftError,
+    FileProblem,
+    UnknownSubject,
+)
+from retention_worker.domain.scope import Scope
+from retention_worker.domain.tenant import TenantId
+from retention_worker.service.context import Worker
+from retention_worker.service.doctor import inspect
+from retention_worker.service.guard.warnings import refused_words
+from retention_worker.store.connection.pool import Connection, refuse_standby
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapped import accounts
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.migrations import check
+
+__all__ = ["Prepared", "prepare", "tenant_id_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The files and the map of one sweep."""
+
+    datamap: DataMapFile
+    policies: PolicySet
+    compiled: CompiledMap
+
+    def map_digest(self, scope: Scope) -> str:
+        """The digest of what the scope erases."""
+        return self.datamap.datamap.digest(scope)
+
+    def broken(self) -> dict[str, list[str]]:
+        """What is wrong with files, by the tenant (or the file) that it stops."""
+        found: dict[str, list[str]] = {}
+        for problem in self.policies.problems:
+            name = Path(problem.path).name
+            tenant = next((t for t in self.policies.broken if name.startswith(f"{t}.")), name)
+            found.setdefault(tenant, []).append(str(problem))
+        return found
+
+    def by_tenant_id(self) -> dict[str, PolicyFile]:
+        """The valid files by the value in the database's tenant column."""
+        return {file.policy.tenant_id: file for file in self.policies.files.values()}
+
+
+def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepared:
+    """Read the files and compile the map against the database as it is now.
+
+    Raises:
+        ConfigurationError: the data map is wrong, does not fit or is unsafe; `only` names a tenant
+            without a file; the worker's own schema is not there.
+        GuardRefused: the database is a standby.
+    """
+    settings = worker.settings
+    datamap = load_datamap(settings.config_dir)
+    policies = load_policies(settings.config_dir, settings.bounds)
+    _require_known(only, policies)
+    refuse_standby(conn)
+    check(conn, settings.schema_name)
+    compiled = _compiled(worker, conn, datamap, policies)
+    session = Session(conn, settings.schema_name)
+    policies = _apart(session, compiled, _fitting(session, compiled, policies))
+    return Prepared(datamap=datamap, policies=policies, compiled=compiled)
+
+
+def _fitting(session: Session, compiled: CompiledMap, policies: PolicySet) -> PolicySet:
+    """A file whose tenant_id the column's type refuses is wrong, and stops nobody else."""
+    files = {file.policy.tenant_id: name for name, file in policies.files.items()}
+    refused = [files[each] for each in accounts.refused_tenants(session, compiled, list(files))]
+    return _without(policies, dict.fromkeys(refused, refused_words(compiled)))
+
+
+def _without(policies: PolicySet, wrong: Mapping[str, str]) -> PolicySet:
+    """The policies without some files, by name, and what is wrong with their tenant_id."""
+    if not wrong:
+        return policies
+    problems = [
+        FileProblem(str(policies.files[name].path), 1, 1, "tenant_id", message)
+        for name, message in wrong.items()
+    ]
+    return replace(
+        policies,
+        files={name: file for name, file in policies.files.items() if name not in wrong},
+        problems=(*policies.problems, *problems),
+        broken=policies.broken | wrong.keys(),
+    )
+
+
+def _apart(session: Session, compiled: CompiledMap, policies: PolicySet) -> PolicySet:
+    """Two files for one tenant, written differently (`1` and `01`), are both wrong."""
+    files = {file.policy.tenant_id: name for name, file in policies.files.items()}
+    twice = {
+        files[each]: ", ".join(files[other] for other in group if other != each)
+        for group in accounts.one_tenant(session, compiled, list(files))
+        for each in group
+    }
+    return _without(
+        policies,
+        {
+            name: f"is to the database the same tenant as that of {others}: keep one file"
+            for name, others in twice.items()
+        },
+    )
+
+
+def _require_known(only: Sequence[str], policies: PolicySet) -> None:
+    for tenant in only:
+        if tenant not in policies.files and tenant not in policies.broken:
+            raise UnknownSubject(
+                f"tenant {tenant!r} has no policy file: write tenants/{tenant}.yaml"
+            )
+
+
+def _compiled(
+    worker: Worker, conn: Connection, datamap: DataMapFile, policies: PolicySet
+) -> CompiledMap:
+    """The map on the database as it is now, unless something about it is unsafe."""
+    single = datamap.datamap.accounts.tenant is None
+    if single and len(policies.files) + len(policies.broken) > 1:
+        raise ConfigurationError(
+            f"{datamap.path}: accounts.tenant is left out, so exactly one policy file may exist: "
+            "name the tenant column, or keep one file"
+        )
+    found = inspect(Session(conn, worker.settings.schema_name), datamap.datamap, worker.settings)
+    if found.refusals or found.compiled is None:
+        lines = "\n".join(f"{each.subject}: {each.message}" for each in found.refusals)
+        raise DriftError(f"the data map is not safe on this database: run doctor\n{lines}")
+    return found.compiled
+
+
+def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:
+    """The tenant column's value for a name that a person gave.
+
+    The name of a policy file stands for its tenant_id; any other text is taken as the value, and
+    a `TenantId` always.
+
+    Raises:
+        ConfigurationError: no tenant was named where the map has a tenant column.
+    """
+    if isinstance(tenant, TenantId):
+        return str(tenant)
+    if tenant is not None:
+        file = policies.files.get(tenant)
+        return file.policy.tenant_id if file else tenant
+    if not single:
+        raise ConfigurationError("name the tenant: --tenant T")
+    if len(policies.files) != 1:
+        raise ConfigurationError("a database without a tenant column has exactly one policy file")
+    return next(iter(policies.files.values())).policy.tenant_id

@@ -1,0 +1,69 @@
+"""What `doctor` says of the stores that hold the objects: reachable, versioned, locked, allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from retention_worker.domain.objects.uri import shown
+from retention_worker.objects import FileStore
+from retention_worker.objects.address import FILES, kind_of
+from retention_worker.objects.inspection import Inspection, inspect_bucket
+from retention_worker.service.doctor.finding import Finding, warn
+from retention_worker.settings import Settings
+
+__all__ = ["inspect", "warnings_of"]
+
+
+def inspect(stores: Sequence[str], settings: Settings) -> list[Inspection]:
+    """Look at each store; a name that is none of ours says so."""
+    return [_inspected(name, settings) for name in stores]
+
+
+def _inspected(name: str, settings: Settings) -> Inspection:
+    known = kind_of(name)
+    if known is None:
+        return Inspection(store=shown(name), error="no store for such URIs")
+    kind, place = known
+    if kind == FILES:
+        wrong = FileStore(settings.object_files_root).inspect()
+        return Inspection(store=name or "files", error=wrong, versions="never", object_lock="off")
+    # A person waits for the answer.
+    timeout = min(settings.object_timeout_seconds, 5)
+    return inspect_bucket(name, place, timeout=timeout)
+
+
+def warnings_of(found: Sequence[Inspection]) -> Iterator[Finding]:
+    """What of it a person should look at; rows are erased all the same."""
+    for each in found:
+        subject = each.store
+        if each.error is not None:
+            yield warn(
+                "objects",
+                subject,
+                f"cannot be asked ({each.error}): its objects stay queued until it can",
+            )
+            continue
+        if each.object_lock.startswith("on"):
+            yield warn(
+                "objects",
+                subject,
+                f"has Object Lock ({each.object_lock}): objects under a lock are denied until it "
+                "ends, and asked for again each day",
+            )
+        if each.versions not in {"never", "Enabled", "Suspended"}:
+            yield warn(
+                "objects",
+                subject,
+                f"does not say whether it keeps versions ({each.versions}): grant "
+                "s3:GetBucketVersioning, or versions are looked for with each object",
+            )
+        if each.is_versioned and each.may_list_versions != "yes":
+            yield _missing(subject, "s3:ListBucketVersions", each.may_list_versions)
+        if each.is_versioned and each.may_delete_versions not in {"yes", "unknown"}:
+            yield _missing(subject, "s3:DeleteObjectVersion", each.may_delete_versions)
+        if each.may_delete not in {"yes", "unknown"}:
+            yield _missing(subject, "s3:DeleteObject", each.may_delete)
+
+
+def _missing(subject: str, right: str, code: str) -> Finding:
+    return warn("objects", subject, f"may not be emptied ({code}): grant {right}")

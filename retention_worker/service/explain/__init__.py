@@ -1,0 +1,1 @@
+"""Why a credential is still there, for people: one account, one transaction, one tenant."""

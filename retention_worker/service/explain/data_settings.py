@@ -1,0 +1,78 @@
+"""A tenant's data settings: the policy in effect, what its lanes do, and when the next sweep is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.triggers.cron import CronTrigger
+
+from retention_worker.domain.scope import Scope
+from retention_worker.service.context import Worker
+from retention_worker.service.explain.obstacles import Tenant, find_tenant
+from retention_worker.service.loaded import Loaded, load
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.explain import explain as store
+from retention_worker.store.explain.explain import Stop
+from retention_worker.store.own import approvals, control
+
+__all__ = ["DataSettings", "data_settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """What is in effect for a tenant now.
+
+    `approved` are accounts that may go without another approval. `applied_at` None: no sweep has
+    applied this policy yet. `next_sweep` is when `run` sweeps next, by the schedule of this
+    process.
+    """
+
+    tenant: Tenant
+    credentials: Mapping[Scope, tuple[str, ...]]
+    stops: Mapping[Scope, Stop]
+    approved: Mapping[Scope, int]
+    applied_at: datetime | None
+    last_sweep: datetime | None
+    next_sweep: datetime | None
+
+
+def data_settings(worker: Worker, tenant: str) -> DataSettings:
+    """Read them; a tenant without a policy has settings too: nothing is erased by retention."""
+    with worker.pool.connection() as conn:
+        loaded = load(worker, conn)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            found = find_tenant(session, loaded.policies, tenant, single=loaded.single)
+            policy = found.file.policy if found.file else None
+            return DataSettings(
+                tenant=found,
+                credentials={scope: _names(loaded, scope) for scope in Scope},
+                stops=store.stops(session, found.tenant_id),
+                approved=_approved(session, found, worker.clock()),
+                applied_at=store.applied(session, found.tenant_id, policy.digest)
+                if policy
+                else None,
+                last_sweep=control.latest_start(session),
+                next_sweep=_next(worker),
+            )
+
+
+def _names(loaded: Loaded, scope: Scope) -> tuple[str, ...]:
+    return tuple(each.name for each in loaded.compiled.datamap.entries(scope))
+
+
+def _approved(session: Session, tenant: Tenant, now: datetime) -> dict[Scope, int]:
+    if tenant.file is None:
+        return {}
+    digest = tenant.file.policy.digest
+    found = {s: approvals.current(session, tenant.tenant_id, s, digest, now) for s in Scope}
+    return {scope: approval.remaining for scope, approval in found.items() if approval}
+
+
+def _next(worker: Worker) -> datetime | None:
+    trigger = CronTrigger.from_crontab(worker.settings.schedule, timezone="UTC")
+    found = trigger.get_next_fire_time(None, worker.clock())
+    return found.astimezone(UTC) if found else None

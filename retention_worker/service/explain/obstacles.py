@@ -1,0 +1,187 @@
+"""Finds what keeps one account's due credentials of one scope from going."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from retention_worker.configfiles.policies import PolicyFile, PolicySet
+from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.explain import obstacle
+from retention_worker.domain.explain.explanation import Obstacle
+from retention_worker.domain.lane.lane import DeferReason, StopReason
+from retention_worker.domain.scope import Scope
+from retention_worker.domain.tenant import TenantId
+from retention_worker.service.context import Worker
+from retention_worker.store.connection.keys import id_text
+from retention_worker.store.connection.session import Session
+from retention_worker.store.explain import explain as store
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.explain import ExplainSql
+from retention_worker.store.own import approvals, control, holds, lanes
+
+__all__ = ["Case", "Tenant", "find_tenant", "obstacles_of"]
+
+# How a lane ends where no later sweep goes on by itself.
+_STUCK = frozenset({StopReason.FAILED, StopReason.REFUSED})
+_FAILURES = frozenset(
+    {DeferReason.LOCKED, DeferReason.TIMEOUT, DeferReason.ERROR, DeferReason.PARTIAL}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """`file` None: there is none, or it is wrong, as `problems` say."""
+
+    name: str
+    tenant_id: str
+    file: PolicyFile | None = None
+    problems: tuple[str, ...] = ()
+
+
+def find_tenant(
+    session: Session, policies: PolicySet, given: str | None, *, single: bool
+) -> Tenant:
+    """The tenant that a person named, by its file's name or the tenant column's value.
+
+    Raises:
+        ConfigurationError: none was named where the map has a tenant column.
+    """
+    name = given or (_only(policies) if single else None)
+    if name is None:
+        raise ConfigurationError("name the tenant: --tenant T")
+    by_id = {file.policy.tenant_id: file for file in policies.files.values()}
+    is_value = isinstance(name, TenantId)
+    file = (None if is_value else policies.files.get(name)) or by_id.get(name)
+    if file is not None:
+        return Tenant(name=file.policy.tenant, tenant_id=file.policy.tenant_id, file=file)
+    # A file that is wrong does not say its tenant_id; the log of policies remembers it.
+    tenant_id, known_name = store.known_as(session, name, only_value=is_value) or (name, name)
+    names = (known_name,) if is_value else (name, known_name)
+    broken = next((each for each in names if each in policies.broken), None)
+    if broken is None:
+        return Tenant(name=str(name), tenant_id=str(name))
+    found = [str(p) for p in policies.problems if Path(p.path).stem == broken]
+    return Tenant(name=broken, tenant_id=tenant_id, problems=tuple(found))
+
+
+def _only(policies: PolicySet) -> str:
+    names = [*policies.files, *policies.broken]
+    if len(names) != 1:
+        raise ConfigurationError("a database without a tenant column has exactly one policy file")
+    return names[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One account and scope; `refusal`: why no sweep would start at all.
+
+    `lost`: which rows of the account no erasing statement reaches, None where it reaches all.
+    """
+
+    worker: Worker
+    session: Session
+    compiled: CompiledMap
+    sql: ExplainSql
+    tenant: Tenant
+    account: store.Account
+    scope: Scope
+    deferral: store.Deferral | None
+    now: datetime
+    refusal: str | None
+    lost: str | None = None
+
+
+def obstacles_of(case: Case) -> list[Obstacle]:
+    """What is in the way, the weightiest first; some of it only once the account is due."""
+    return [
+        *_holds(case),
+        *_pauses(case),
+        *([obstacle.refused(case.refusal)] if case.refusal is not None else []),
+        *_stopped(case),
+        *([obstacle.out_of_reach(case.lost)] if case.lost is not None else []),
+        *_deferred(case),
+        *_window(case),
+    ]
+
+
+def _holds(case: Case) -> Iterator[Obstacle]:
+    tenant_id, key = case.tenant.tenant_id, case.account.key
+    for hold in holds.of_account(case.session, case.compiled, tenant_id, key, case.now):
+        yield obstacle.held(
+            number=hold.id,
+            placed_at=hold.placed_at,
+            by=hold.placed_by,
+            reason=hold.reason,
+            until=hold.until,
+        )
+
+
+def _pauses(case: Case) -> Iterator[Obstacle]:
+    pause = control.paused(case.session, case.now)
+    if pause is not None:
+        yield obstacle.paused(at=pause.at, by=pause.actor, reason=pause.reason, until=pause.until)
+    file = case.tenant.file
+    if file is not None and file.policy.paused:
+        yield obstacle.paused_in_file(str(file.path))
+
+
+def _stopped(case: Case) -> Iterator[Obstacle]:
+    """How the lane's last sweep ended, where that still stands."""
+    stop = store.stops(case.session, case.tenant.tenant_id).get(case.scope)
+    if stop is None:
+        return
+    if stop.reason is StopReason.WAITING and stop.waiting_since and not _is_approved(case):
+        yield obstacle.waiting(since=stop.waiting_since, reason=stop.text)
+    elif stop.reason in _STUCK:
+        assert stop.reason is not None
+        yield obstacle.stopped(stop.reason, stop.text)
+
+
+def _is_approved(case: Case) -> bool:
+    """Whether an approval that counts lets this account go."""
+    file = case.tenant.file
+    if file is None:
+        return False
+    approval = approvals.current(
+        case.session, case.tenant.tenant_id, case.scope, file.policy.digest, case.now
+    )
+    ats = [at for at in case.account.own.values() if at]
+    if approval is None or id_text(case.account.key) not in approval.shown:
+        return False
+    return bool(ats) and max(ats) <= approval.cutoff
+
+
+def _deferred(case: Case) -> Iterator[Obstacle]:
+    """Tried again at a time of its own, or passed by the watermark without a note."""
+    found = case.deferral
+    if found is not None and found.reason is DeferReason.HOLD:
+        return  # the hold itself says so; what it kept is not behind anything
+    if found is None or (found.retry_at is None and found.active_at is None):
+        if _is_behind(case):
+            yield obstacle.behind()
+    elif found.reason in _FAILURES and found.retry_at and found.retry_at > case.now:
+        yield obstacle.deferred(
+            found.reason, attempts=found.attempts, retry_at=found.retry_at, detail=found.detail
+        )
+
+
+def _is_behind(case: Case) -> bool:
+    tenant_id = case.tenant.tenant_id
+    states = lanes.of_tenants(case.session, [tenant_id])
+    lane = next((each for each in states if each.scope is case.scope), None)
+    if lane is None or lane.watermark is None:
+        return False
+    if lane.map_digest != case.compiled.datamap.digest(case.scope):
+        return False  # the next sweep looks through everything
+    return store.passed(
+        case.session, case.compiled, case.sql, tenant_id, case.account.key, lane.watermark
+    )
+
+
+def _window(case: Case) -> Iterator[Obstacle]:
+    window = case.worker.settings.window
+    if window is not None and not window.contains(case.now):
+        yield obstacle.window_closed(window)

@@ -1,0 +1,1 @@
+"""What refuses: the clock, the allowance, holds, the pause."""

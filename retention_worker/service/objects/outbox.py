@@ -1,0 +1,74 @@
+"""What a person can see and do of the outbox: list it, and have objects asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retention_worker.domain.errors import UnknownSubject
+from retention_worker.domain.objects.object import ObjectState
+from retention_worker.service.context import Worker
+from retention_worker.service.subject import patient, tenant_of
+from retention_worker.store.connection.pool import Connection, reading, writing
+from retention_worker.store.connection.session import Session
+from retention_worker.store.migrations import check
+from retention_worker.store.own import objects as outbox
+from retention_worker.store.own.objects import Listed
+
+__all__ = ["Outbox", "listed", "retry"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbox:
+    """Objects whose rows are gone; `counts` of all, `objects` the first so many."""
+
+    counts: dict[ObjectState, int]
+    objects: tuple[Listed, ...]
+
+
+def listed(worker: Worker, *, tenant: str | None, state: ObjectState | None, limit: int) -> Outbox:
+    """The outbox of a tenant, or of all; those that need a person first."""
+    with worker.pool.connection() as conn:
+        tenant_id = _tenant_id(worker, conn, tenant)
+        with reading(conn):
+            session = Session(conn, worker.settings.schema_name)
+            counts = outbox.counts(session, tenant_id)
+            found = outbox.listed(session, tenant_id=tenant_id, state=state, limit=limit)
+    return Outbox(counts=counts, objects=tuple(found))
+
+
+def retry(
+    worker: Worker,
+    *,
+    tenant: str | None,
+    state: ObjectState | None,
+    ids: Sequence[int] | None,
+) -> int:
+    """Have objects asked for again by the next drain; how many.
+
+    Raises:
+        UnknownSubject: ids were named, and none of them can be retried.
+    """
+    with worker.pool.connection() as conn:
+        tenant_id = _tenant_id(worker, conn, tenant)
+        with writing(conn):
+            number = outbox.retry(
+                patient(worker, conn),
+                tenant_id=tenant_id,
+                state=state,
+                ids=ids,
+                now=worker.clock(),
+            )
+    if ids and not number:
+        raise UnknownSubject(
+            "no such object is in the outbox, or a drain has it in hand, or its grace runs: "
+            "see objects list"
+        )
+    return number
+
+
+def _tenant_id(worker: Worker, conn: Connection, tenant: str | None) -> str | None:
+    if tenant is None:
+        check(conn, worker.settings.schema_name)
+        return None
+    return tenant_of(worker, conn, tenant)[1]

@@ -1,0 +1,42 @@
+"""How rows may name objects, and which of those that are noted as gone a row names now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retention_worker.domain.datamap.datamap import DataMap
+from retention_worker.objects import Store
+from retention_worker.service.context import Worker
+from retention_worker.store.connection.pool import reading
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapped import live
+from retention_worker.store.mapsql import compile_map
+from retention_worker.store.own.objects import Claimed, Sampled
+
+__all__ = ["spelled", "unnamed"]
+
+
+def spelled(
+    store: Store, objects: Sequence[Claimed | Sampled]
+) -> tuple[dict[str, frozenset[str]], dict[str, list[str]]]:
+    """Every way to write each URI; and all of them by tenant, as `live.named` takes them."""
+    ways = {each.uri: frozenset(store.spellings(each.uri)) for each in objects}
+    by_tenant: dict[str, list[str]] = {}
+    for each in objects:
+        by_tenant.setdefault(each.tenant_id, []).extend(ways[each.uri])
+    return ways, by_tenant
+
+
+def unnamed(
+    worker: Worker, datamap: DataMap, store: Store, found: Sequence[Sampled]
+) -> list[Sampled]:
+    """Those that no row names: where rows share objects, one may have been written for another."""
+    if not found:
+        return []
+    schema = worker.settings.schema_name
+    ways, uris = spelled(store, found)
+    with worker.pool.connection() as conn:
+        compiled = compile_map(conn, datamap, schema)
+        with reading(conn):
+            named = live.named(Session(conn, schema), compiled, uris)
+    return [each for each in found if not ways[each.uri] & named]

@@ -1,0 +1,1 @@
+"""How fast batches follow each other, and how the server is doing."""

@@ -1,0 +1,1 @@
+"""What the policy files say, and since when."""

@@ -1,1 +1,0 @@
-"""Who may use the portal: users, their passwords, sign-in and sessions."""

@@ -1,0 +1,1 @@
+"""Erases again what a restored backup brought back."""

@@ -1,0 +1,336 @@
+"""Finishes one ad-hoc request, by the sweep's own lock, erase and ledger path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from retention_worker.domain.errors import (
+    BatchTimeout,
+    IncompleteErasure,
+    NotFinished,
+    OnHold,
+    UnknownSubject,
+)
+from retention_worker.domain.ledger.chain import BatchRecord, stamp
+from retention_worker.domain.ledger.erasure import is_later, later_of
+from retention_worker.domain.scope import Scope
+from retention_worker.service.config import Prepared
+from retention_worker.service.context import Worker
+from retention_worker.service.due.eligibility import block, has_credentials, still_there
+from retention_worker.store.connection.keys import Key, id_text, parse_id
+from retention_worker.store.connection.pool import Connection, writing
+from retention_worker.store.connection.session import Deadline, Session
+from retention_worker.store.ledger import ledger
+from retention_worker.store.mapped import accounts, credentials, remains, transactions
+from retention_worker.store.mapped.accounts import Found, Locked
+from retention_worker.store.mapped.credentials import Counts, Part
+from retention_worker.store.mapped.transactions import Owned
+from retention_worker.store.own import deferred, holds, requests
+from retention_worker.store.own.deferred import Activity
+from retention_worker.store.own.requests import Request
+
+__all__ = ["ACCOUNT", "TRANSACTION", "Erased", "RequestRun", "refuse_hold"]
+
+_log = structlog.get_logger()
+
+ACCOUNT = "account"
+TRANSACTION = "transaction"
+# So many locks and time-outs in a row, and `run` or `sweep` go on with the request later.
+_ATTEMPTS = 20
+# So often a large account is gone through again before it is said that something keeps its rows.
+_WALKS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """A request that is done.
+
+    `again`: it had been done before, at `finished_at`, and nothing has come since.
+    """
+
+    request: int
+    tenant_id: str
+    kind: str
+    subject: str
+    scope: Scope
+    requested_at: datetime
+    finished_at: datetime
+    again: bool
+    rows: dict[str, int] = field(default_factory=dict)
+    objects_queued: int = 0
+
+
+def refuse_hold(found: Found) -> None:
+    """A hold wins over everything.
+
+    Raises:
+        OnHold: the account has an active one.
+    """
+    if found.hold is not None:
+        until = "it is released" if found.hold == "infinity" else found.hold
+        raise OnHold(
+            f"account {found.id} is on hold until {until}: nothing was erased: "
+            "release the hold first"
+        )
+
+
+@dataclass
+class RequestRun:
+    """Finishes one request, batch after batch."""
+
+    worker: Worker
+    conn: Connection
+    prepared: Prepared
+    request: Request
+
+    def __post_init__(self) -> None:
+        self._compiled = self.prepared.compiled
+        self._limit = self.worker.settings.batch_max_transactions
+        self._rows: dict[str, int] = {}
+        self._objects = 0
+        self._walks = 0
+        self._finished_at: datetime | None = None
+        self._lost: str | None = None
+        self._refused: str | None = None
+
+    def finish(self) -> Erased:
+        """Until it is done; a lock or a time-out is tried again, in smaller parts.
+
+        Raises:
+            NotFinished: rows are locked for long, or cannot be reached, or the process is told to
+                stop.
+            OnHold: since it was noted, the account was put on hold.
+        """
+        failures = 0
+        while failures < _ATTEMPTS and not self.worker.stop.is_set():
+            try:
+                with writing(self.conn):
+                    done = self._batch()
+            except BatchTimeout as exc:
+                failures += 1
+                self._limit = max(1, self._limit // 2)
+                _log.info("request_batch_rolled_back", request=self.request.id, error=str(exc))
+                self.worker.stop.wait(0.05 * failures)
+                continue
+            failures = 0
+            if self._refused is not None:
+                raise NotFinished(f"request {self.request.id} was not carried out: {self._refused}")
+            if done:
+                return self._erased()
+            if self._lost is not None:
+                raise self._not_finished(self._lost)
+        raise self._not_finished(
+            "rows that are locked" if failures == _ATTEMPTS else "a process that stops"
+        )
+
+    def _not_finished(self, reason: str) -> NotFinished:
+        return NotFinished(
+            f"request {self.request.id} is noted and not finished, because of {reason}: "
+            "`run` and `sweep` go on with it"
+        )
+
+    def _erased(self) -> Erased:
+        request = self.request
+        return Erased(
+            request=request.id,
+            tenant_id=request.tenant_id,
+            kind=request.kind,
+            subject=request.subject_id,
+            scope=request.scope,
+            requested_at=request.requested_at,
+            finished_at=self._finished_at or self.worker.clock(),
+            again=False,
+            rows=self._rows,
+            objects_queued=self._objects,
+        )
+
+    def _batch(self) -> bool:
+        """One transaction; True where the request is done. Refused by a hold: that is kept."""
+        request, now = self.request, self.worker.clock()
+        deadline = Deadline(self.worker.monotonic, self.worker.settings.batch_deadline_ms)
+        session = Session(self.conn, self.worker.settings.schema_name, deadline)
+        current = requests.lock(session, request.id)
+        if current is None:  # another process has finished it
+            return True
+        key = parse_id(current.account_id, len(self._compiled.accounts.id_columns))
+        locked = accounts.lock_waiting(session, self._compiled, request.tenant_id, key)
+        if locked is None:
+            requests.finish(session, request.id, "refused", "the account is gone", now)
+            return True
+        found = self._look(session, key, current.not_after)
+        refuse_hold(found)
+        if since := self._active_since(session, current, locked, found):
+            # Whoever asks for it again decides anew.
+            requests.finish(session, request.id, "refused", since, now)
+            self._refused = since
+            return True
+        return self._erase(session, current, key, locked, found)
+
+    def _active_since(
+        self, session: Session, current: Request, locked: Locked, found: Found
+    ) -> str | None:
+        """What is younger than a request that is for older things alone, such as a replay's."""
+        if current.not_after is None:
+            return None
+        limit = stamp(current.not_after)
+        key = parse_id(found.id, len(self._compiled.accounts.id_columns))
+        ats = [locked.active_at]
+        if current.kind == ACCOUNT:
+            newest = transactions.newest(session, self._compiled, current.tenant_id, [key])
+            ats += newest.values()
+        if any(is_later(at, limit) for at in ats) or block(key, found) is not None:
+            return f"it was active since {limit}, so that it may be somebody else's by now"
+        return None
+
+    def _erase(
+        self, session: Session, current: Request, key: Key, locked: Locked, found: Found
+    ) -> bool:
+        request, now = self.request, self.worker.clock()
+        part = self._part(session, current, key, found)
+        transaction = request.subject_key if request.kind == TRANSACTION else None
+        self._remember(session, key, locked, found)
+        # The chain before the number: numbers grow along a chain.
+        previous = requests.lock_chain(session, request.tenant_id)
+        batch = ledger.next_batch(session)
+        if request.kind == ACCOUNT:
+            transactions.note_erased(
+                session, self._compiled, request.tenant_id, [key], batch=batch, part=part
+            )
+        counts = credentials.erase(
+            session,
+            self._compiled,
+            request.scope,
+            request.tenant_id,
+            [key],
+            batch=batch,
+            now=now,
+            shared_from=now + self.worker.settings.object_grace,
+            part=part,
+            transaction=transaction,
+        ).counts()
+        complete = part is None or part.name is None
+        if complete and part is not None and self._walks_again(session, key):
+            complete, part = False, None
+        if complete:
+            self._prove(session, key, locked)
+            complete, part = self._lost is None, None
+        if complete or counts.rows:
+            active_at = later_of(locked.active_at, found.latest_activity)
+            self._write(session, batch, previous, counts, active_at, complete=complete, now=now)
+        self._add(counts)
+        if not complete:
+            requests.set_progress(session, request.id, part, self._lost)
+            return False
+        requests.finish(session, request.id, "done", None, now)
+        self._finished_at = now
+        return True
+
+    def _part(self, session: Session, current: Request, key: Key, found: Found) -> Part | None:
+        """The stretch of a large account; None where all of it goes at once."""
+        if self.request.kind == TRANSACTION:
+            return None
+        if current.done is None and found.units <= self._limit:
+            return None
+        return credentials.next_part(
+            session,
+            self._compiled,
+            self.request.tenant_id,
+            key,
+            done=current.done,
+            limit=self._limit,
+        )
+
+    def _walks_again(self, session: Session, key: Key) -> bool:
+        """Whether rows came where the parts of a large account, which lives on, had been."""
+        if self._walks == _WALKS or not has_credentials(
+            self._look(session, key), self.request.scope
+        ):
+            return False
+        self._walks += 1
+        return True
+
+    def _remember(self, session: Session, key: Key, locked: Locked, found: Found) -> None:
+        """What stays must not go before its time, though its newest credential goes now."""
+        if self.request.kind == ACCOUNT and self.request.scope is Scope.ALL:
+            return
+        scopes = [Scope.ALL] if self.request.kind == ACCOUNT else list(Scope)
+        seen = Activity(key=key, at=locked.active_at, credential_at=found.newest_credential)
+        deferred.remember(session, self.request.tenant_id, scopes, [seen], self.worker.clock())
+
+    def _prove(self, session: Session, key: Key, locked: Locked) -> None:
+        """Nothing is left but what cannot be reached, and erasing was no activity."""
+        request = self.request
+        after = accounts.activity_now(session, self._compiled, request.tenant_id, [key])
+        if after.get(locked.id) != locked.activity:
+            raise IncompleteErasure("erasing changed the account's last activity: run doctor")
+        left = self._left(session, key)
+        self._lost = remains.unreachable(left)
+        if left and self._lost is None:
+            raise IncompleteErasure(still_there(left))
+
+    def _left(self, session: Session, key: Key) -> list[remains.Remains]:
+        """By an independent look: what of the scope is still there."""
+        request = self.request
+        known = (session, self._compiled, request.tenant_id)
+        if request.kind != TRANSACTION:
+            return remains.of_accounts(*known, request.scope, [key])
+        owned = Owned(key=request.subject_key, account_key=key)
+        if not transactions.belongs(*known, owned):
+            raise UnknownSubject("the transaction belongs to another account by now: ask again")
+        return remains.of_transaction(*known, request.scope, owned)
+
+    def _write(
+        self,
+        session: Session,
+        batch: int,
+        previous: str | None,
+        counts: Counts,
+        active_at: str | None,
+        *,
+        complete: bool,
+        now: datetime,
+    ) -> None:
+        request = self.request
+        record = BatchRecord(
+            batch=batch,
+            sweep=None,
+            request=request.id,
+            tenant=request.tenant_id,
+            scope=request.scope,
+            source=request.source,
+            cutoff=None,
+            policy_digest=None,
+            map_digest=self.prepared.map_digest(request.scope),
+            accounts=int(complete and request.kind == ACCOUNT),
+            counts=counts.rows,
+            objects=counts.objects,
+            erased_at=now,
+            erasures="",
+            previous=previous,
+        )
+        subjects = [(request.subject_id, active_at)]
+        head = ledger.write(session, record, subjects, kind=request.kind, complete=complete)
+        requests.set_chain_head(session, request.tenant_id, batch, head)
+
+    def _look(self, session: Session, key: Key, cutoff: datetime | None = None) -> Found:
+        now = self.worker.clock()
+        looked = accounts.look(
+            session,
+            self._compiled,
+            self.request.tenant_id,
+            self.request.scope,
+            [key],
+            cutoff=cutoff,
+            now=now,
+            max_units=self._limit + 1,
+        )
+        looked = holds.on_hold(session, self._compiled, self.request.tenant_id, looked, [key], now)
+        return looked[id_text(key)]
+
+    def _add(self, counts: Counts) -> None:
+        self._objects += counts.objects
+        for name, number in counts.rows.items():
+            self._rows[name] = self._rows.get(name, 0) + number

@@ -1,0 +1,1 @@
+"""One pass over every lane: sweep, lane, batches, batch."""

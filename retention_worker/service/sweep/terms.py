@@ -1,0 +1,74 @@
+"""What a batch goes by, where its candidates come from, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from retention_worker.domain.lane.lane import StopReason
+from retention_worker.domain.lane.shown import ShownAccounts
+from retention_worker.domain.ledger.chain import SWEEP
+from retention_worker.domain.scope import Scope
+from retention_worker.store.connection.keys import Key
+
+__all__ = ["Outcome", "Source", "Terms"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What holds for all batches of a lane in one sweep.
+
+    `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
+    accounts are counted against, `shown` which accounts it is for, and where there is none `spends`
+    says whether the lane's allowance is: the guard may be turned off. `held` are accounts that have
+    something a hold has seen, and until when, as the sweep has found them. `source` goes into the
+    ledger: a `replay` belongs to no sweep, and names the policy under which it was erased before,
+    whichever is applied now.
+    """
+
+    sweep: int | None
+    tenant_id: str
+    scope: Scope
+    cutoff: datetime
+    now: datetime
+    policy_digest: str
+    map_digest: str
+    approval: int | None = None
+    shown: ShownAccounts | None = None
+    spends: bool = False
+    held: Mapping[str, str] = field(default_factory=dict)
+    source: str = SWEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where candidates come from: after the watermark, deferred, or given keys behind it."""
+
+    name: str
+    keys: tuple[Key, ...] = ()
+
+    FRONTIER = "frontier"
+    DEFERRED = "deferred"
+    BEHIND = "behind"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a committed batch did.
+
+    `processed` counts the candidates that need no further look in this sweep, in their order;
+    `stop` where the lane must end, `more` where candidates remain, `partial` where a part of a
+    large account was erased. `wait`: nothing was done, all streams are running or pausing, and so
+    many seconds are left of the shortest pause.
+    """
+
+    candidates: int = 0
+    processed: int = 0
+    accounts: int = 0
+    rows: int = 0
+    more: bool = False
+    partial: bool = False
+    stop: StopReason | None = None
+    reason: str | None = None
+    wait: float | None = None

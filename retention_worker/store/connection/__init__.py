@@ -1,0 +1,1 @@
+"""Pool, session, answers and failures of PostgreSQL."""

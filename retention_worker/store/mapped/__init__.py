@@ -1,0 +1,1 @@
+"""Statements on the tables of somebody else, as the data map names them."""

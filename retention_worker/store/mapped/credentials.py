@@ -1,0 +1,181 @@
+"""Credentials of somebody else's tables: erase them, count them, walk a large account in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.sql import SQL, Composed
+
+from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.store.connection.answers import Answer
+from retention_worker.store.connection.keys import Key, key_parameters
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.mapsql.entries import EntrySql
+
+__all__ = ["Counts", "Erasing", "Part", "count", "erase", "next_part"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Rows an entry by the entry's name (only where there were any), and objects.
+
+    However many rows name an object, it counts once.
+    """
+
+    rows: Mapping[str, int]
+    objects: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A stretch of the rows directly under one account.
+
+    `name` says which rows (`transaction`, or a link); `upto` None is the end of the walk: the
+    entries that hang on the account itself.
+    """
+
+    name: str | None
+    after: Key | None
+    upto: Key | None
+
+
+class Erasing:
+    """Statements that were sent, an entry each."""
+
+    def __init__(self, sent: Sequence[tuple[EntrySql, Answer]]) -> None:
+        self._sent = sent
+        self._counts: Counts | None = None
+
+    def counts(self) -> Counts:
+        """Wait for them; what they erased and queued."""
+        if self._counts is None:
+            self._counts = self._read()
+        return self._counts
+
+    def _read(self) -> Counts:
+        rows: dict[str, int] = {}
+        objects = 0
+        for entry, answer in self._sent:
+            found = answer.row() if entry.entry.objects else None
+            erased = found["erased"] if found else answer.count()
+            if erased:
+                rows[entry.entry.name] = erased
+                objects += found["queued"] if found else 0
+        return Counts(rows=rows, objects=objects)
+
+
+def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
+    session: Session,
+    compiled: CompiledMap,
+    scope: Scope,
+    tenant_id: str,
+    keys: Sequence[Key],
+    *,
+    batch: int,
+    now: datetime,
+    shared_from: datetime,
+    part: Part | None = None,
+    transaction: Key | None = None,
+) -> Erasing:
+    """Erase the scope's credentials of locked accounts, children first, a statement an entry.
+
+    Objects are queued at `now`; those that rows share are not touched before `shared_from`.
+
+    With a `part`, only those in its stretch, of the entries that are reached through its rows; at
+    the end of the walk, only those that hang on the account itself. With a `transaction`, only
+    those of it.
+    """
+    parameters: dict[str, Any] = {
+        "tenant": tenant_id,
+        "batch": batch,
+        "now": now,
+        "shared_from": shared_from,
+    }
+    parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
+    if part is not None:
+        parameters |= {
+            "part_after": list(part.after) if part.after else None,
+            "part_upto": list(part.upto) if part.upto else None,
+        }
+    if transaction is not None:
+        parameters["transaction"] = list(transaction)
+    sent: list[tuple[EntrySql, Answer]] = []
+    for entry in compiled.of_scope(scope):
+        statement = _statement(entry, part, transaction)
+        if statement is not None:
+            # The plan of a part depends on whether it has a beginning.
+            sent.append((entry, session.send(statement, parameters, replan=part is not None)))
+    return Erasing(sent)
+
+
+def _statement(entry: EntrySql, part: Part | None, transaction: Key | None) -> Composed | None:
+    if transaction is not None:
+        return entry.of_transaction.erase if entry.of_transaction is not None else None
+    if part is None:
+        return entry.erase
+    if entry.top_name != part.name:
+        return None
+    return entry.erase_part
+
+
+def count(
+    session: Session,
+    compiled: CompiledMap,
+    classes: Sequence[CredentialClass],
+    tenant_id: str,
+    keys: Sequence[Key],
+) -> Counts:
+    """What `erase` would erase and queue, of entries of these classes."""
+    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    rows: dict[str, int] = {}
+    objects = 0
+    naming: list[Composed] = []
+    for entry in compiled.entries:
+        if entry.entry.class_ not in classes:
+            continue
+        found = session.row(entry.count, parameters)
+        if found and found["erased"]:
+            rows[entry.entry.name] = found["erased"]
+            objects += found["queued"]
+            naming += [entry.uris] if entry.uris is not None and found["queued"] else []
+    if len(naming) > 1:
+        every = SQL(" UNION ALL ").join(naming)
+        objects = session.value(
+            SQL("SELECT count(DISTINCT uri) AS objects FROM ({}) AS named").format(every),
+            parameters,
+        )
+    return Counts(rows=rows, objects=objects)
+
+
+def next_part(
+    session: Session,
+    compiled: CompiledMap,
+    tenant_id: str,
+    key: Key,
+    *,
+    done: Part | None,
+    limit: int,
+) -> Part:
+    """The stretch after `done`: `limit` rows of one kind; at the end, the account itself."""
+    names = [part.name for part in compiled.parts]
+    start = names.index(done.name) if done is not None and done.name is not None else 0
+    after = done.upto if done is not None else None
+    for walk in compiled.parts[start:]:
+        row = session.send(
+            walk.upto,
+            {
+                "tenant": tenant_id,
+                "part_after": list(after) if after else None,
+                "part_limit": limit,
+            }
+            | key_parameters([key], len(compiled.accounts.id_columns)),
+            replan=True,
+        ).row()
+        if row is not None:
+            return Part(name=walk.name, after=after, upto=tuple(row["key"]))
+        after = None
+    return Part(name=None, after=None, upto=None)

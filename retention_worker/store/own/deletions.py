@@ -1,0 +1,67 @@
+"""Requests as the API shows them, with what their batches erased and what is still to go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from retention_worker.domain.request.deletion import Deletion
+from retention_worker.domain.scope import Scope
+from retention_worker.store.connection.session import Session
+
+__all__ = ["read"]
+
+
+def read(
+    session: Session,
+    tenant_id: str,
+    *,
+    deletion: UUID | None = None,
+    request: int | None = None,
+    entries: Mapping[Scope, Sequence[str]],
+) -> Deletion | None:
+    """A deletion of the tenant, by its public name or the request's number.
+
+    Args:
+        session: a transaction.
+        tenant_id: whose it must be.
+        deletion: the public name.
+        request: or the number.
+        entries: the names of the map's entries that each scope covers.
+    """
+    parameters = {"tenant": tenant_id, "deletion": deletion, "request": request}
+    row = session.row("requests.deletion", parameters)
+    if row is None:
+        return None
+    scope = Scope(row["scope"])
+    this = {
+        "request": row["id"],
+        "tenant": row["tenant_id"],
+        "kind": row["kind"],
+        "account": row["account_id"],
+        "subject": row["subject_id"],
+        "last_batch": row["last_batch"],
+        "entries": list(entries[scope]),
+    }
+    left = session.rows("requests.objects_left", this)
+    return Deletion(
+        id=row["deletion"],
+        request=row["id"],
+        tenant_id=row["tenant_id"],
+        kind=row["kind"],
+        subject=row["subject_id"],
+        account=row["account_id"],
+        scope=scope,
+        source=row["source"],
+        actor=row["actor"],
+        reason=row["reason"],
+        noted=row["state"],
+        requested_at=row["requested_at"],
+        due_by=row["due_by"],
+        finished_at=row["finished_at"],
+        objects_gone_at=session.value("requests.objects_gone_at", this),
+        rows={each["name"]: each["rows"] for each in session.rows("requests.erased_rows", this)},
+        # Those that an earlier erasure had queued count as long as they are there.
+        objects=int(row["objects"]) + sum(each["objects"] - each["own"] for each in left),
+        objects_left={each["state"]: each["objects"] for each in left},
+    )
