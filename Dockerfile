@@ -49,7 +49,7 @@ USER 10001:10001
 EXPOSE 8081 8080
 # Of whichever of the two the container runs.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python3", "-m", "retention_worker.alive"]
+    CMD ["python3", "-m", "retention_worker.healthcheck"]
 # The worker ends after the batch in hand.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["retention-worker"]

@@ -68,10 +68,10 @@ def test_predictions_come_true(
 def look_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No world changes a table or the data map: looking at them anew would be most of the time."""
     for name, function in (
-        ("prepare.inspect", inspect),
-        ("prepare.load_datamap", load_datamap),
-        ("memory.compile_map", compile_map),
-        ("memory.load_datamap", load_datamap),
+        ("config.inspect", inspect),
+        ("config.load_datamap", load_datamap),
+        ("remembered.compile_map", compile_map),
+        ("remembered.load_datamap", load_datamap),
         ("verify.scene.load_datamap", load_datamap),
         ("ledger.receipts.load_datamap", load_datamap),
     ):
