@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retention_worker import clock
 from retention_worker.service.context import Worker
-from retention_worker.service.memory import Memory
+from retention_worker.service.remembered import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import Pool, database_now
 

@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Identifier
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.service.doctor import grants_sql
-from retention_worker.store.mapsql import catalog
+from retention_worker.store import catalog
 from tests.config_folder import SAMPLES
 
 ROLE = "retention_worker"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from retention_worker import clock
 from retention_worker.service.context import Worker
-from retention_worker.service.memory import Memory
+from retention_worker.service.remembered import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import Pool
 

@@ -24,8 +24,8 @@ from retention_worker.embedded import EmbeddedServer, query
 from retention_worker.service.context import Worker
 from retention_worker.service.doctor import grants_sql
 from retention_worker.settings import PREFIX, Settings
+from retention_worker.store import catalog
 from retention_worker.store.connection.pool import Pool
-from retention_worker.store.mapsql import catalog
 from retention_worker.store.migrations import migrate
 
 __all__ = ["ROLE", "Scene", "SimulatedClock", "open_scene", "undisturbed"]

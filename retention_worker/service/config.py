@@ -1,4 +1,4 @@
-"""What every sweep and plan starts from: files read, map compiled, nothing unsafe."""
+"""What services start from: files read, map compiled; for what erases, nothing unsafe."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.tenant import TenantId
+from retention_worker.service.checks import inspect
+from retention_worker.service.checks.warnings import refused_words
 from retention_worker.service.context import Worker
-from retention_worker.service.doctor import inspect
-from retention_worker.service.guard.warnings import refused_words
+from retention_worker.service.remembered import Loaded, read
 from retention_worker.store.connection.pool import Connection, refuse_standby
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import check
 
-__all__ = ["Prepared", "prepare", "tenant_id_of"]
+__all__ = ["Prepared", "check_schema", "load", "prepare"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,22 +139,24 @@ def _compiled(
     return found.compiled
 
 
-def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:
-    """The tenant column's value for a name that a person gave.
-
-    The name of a policy file stands for its tenant_id; any other text is taken as the value, and
-    a `TenantId` always.
+def load(worker: Worker, conn: Connection) -> Loaded:
+    """The files and the compiled map.
 
     Raises:
-        ConfigurationError: no tenant was named where the map has a tenant column.
+        ConfigurationError: a file, the schema or what the map says of the catalog is wrong.
     """
-    if isinstance(tenant, TenantId):
-        return str(tenant)
-    if tenant is not None:
-        file = policies.files.get(tenant)
-        return file.policy.tenant_id if file else tenant
-    if not single:
-        raise ConfigurationError("name the tenant: --tenant T")
-    if len(policies.files) != 1:
-        raise ConfigurationError("a database without a tenant column has exactly one policy file")
-    return next(iter(policies.files.values())).policy.tenant_id
+    if worker.memory is not None:
+        return worker.memory.loaded(conn)
+    return read(worker.settings, conn)
+
+
+def check_schema(worker: Worker, conn: Connection) -> None:
+    """Look at the worker's own schema.
+
+    Raises:
+        SchemaError: it is not the one that this version knows.
+    """
+    if worker.memory is not None:
+        worker.memory.check(conn)
+    else:
+        check(conn, worker.settings.schema_name)

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from retention_worker.clock import Clock, Monotonic
 from retention_worker.domain.scope import Scope
-from retention_worker.service.memory import Memory
 from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.remembered import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import Connection, Pool
 

@@ -5,50 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import load
 from retention_worker.store.connection.keys import Key, id_text
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapped.accounts import Locked
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = ["as_policies_write", "lock_account", "of_another_type", "patient", "tenant_of"]
+__all__ = ["lock_account", "of_another_type", "patient"]
 
 # A batch holds an account for a tenth of a second: who waits longer has met something else.
 _PATIENCE_MS = 10_000
 # SQLSTATE class 22: the text is no value of the column's type.
 _NO_SUCH_VALUE = "22"
-
-
-def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
-    """The compiled map, and the tenant column's value for a name that was given.
-
-    Raises:
-        ConfigurationError: no tenant was named where one is needed, or a file is wrong.
-    """
-    loaded = load(worker, conn)
-    compiled, policies = loaded.compiled, loaded.policies
-    tenant_id = tenant_id_of(policies, tenant, single=loaded.single)
-    written = loaded.written.get(tenant_id)
-    if written is None:
-        written = as_policies_write(worker, conn, compiled, policies, tenant_id)
-        loaded.written[tenant_id] = written
-    return compiled, written
-
-
-def as_policies_write(
-    worker: Worker, conn: Connection, compiled: CompiledMap, policies: PolicySet, tenant_id: str
-) -> str:
-    """The tenant's value as holds and the ledger keep it, however a person wrote it."""
-    known = [file.policy.tenant_id for file in policies.files.values()]
-    with reading(conn):
-        session = Session(conn, worker.settings.schema_name)
-        return accounts.same_tenant(session, compiled, tenant_id, known)
 
 
 def patient(worker: Worker, conn: Connection, milliseconds: int = _PATIENCE_MS) -> Session:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from retention_worker import __version__, metrics
-from retention_worker.service.ready import ready
+from retention_worker.service.schema import ready
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
 

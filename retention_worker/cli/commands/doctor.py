@@ -13,7 +13,7 @@ from retention_worker.cli.terminal.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
     from retention_worker.objects.inspection import Inspection
-    from retention_worker.service.doctor.diagnose import Diagnosis
+    from retention_worker.service.doctor.doctor import Diagnosis
 
 __all__ = ["add_to"]
 
@@ -42,7 +42,7 @@ def doctor(
 ) -> None:
     """Check the data map against the database: what is unsafe, what is slow or forgotten."""
     from retention_worker.cli.terminal.context import open_worker
-    from retention_worker.service.doctor.diagnose import diagnose
+    from retention_worker.service.doctor.doctor import diagnose
 
     with open_worker() as worker:
         found = diagnose(worker, role=role, tries=tries)

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 def migrate(as_json: AsJson = False) -> None:
     """Bring the worker's own schema up to this version; nobody else's tables are touched."""
     from retention_worker.cli.terminal.context import open_worker
-    from retention_worker.service.migrate import migrate as apply
+    from retention_worker.service.schema import migrate as apply
 
     with open_worker() as worker:
         schema = worker.settings.schema_name

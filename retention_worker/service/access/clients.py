@@ -10,10 +10,9 @@ from uuid import uuid4
 
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
-from retention_worker.service import subject
-from retention_worker.service.config import tenant_id_of
+from retention_worker.service.config import check_schema, load
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema, load
+from retention_worker.service.tenants import as_policies_write, tenant_id_of
 from retention_worker.store.connection.pool import Connection, reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
@@ -143,7 +142,7 @@ def known_tenant(worker: Worker, conn: Connection, tenant: str) -> str:
     """
     loaded = load(worker, conn)
     tenant_id = tenant_id_of(loaded.policies, tenant, single=loaded.single)
-    tenant_id = subject.as_policies_write(worker, conn, loaded.compiled, loaded.policies, tenant_id)
+    tenant_id = as_policies_write(worker, conn, loaded.compiled, loaded.policies, tenant_id)
     files = {file.policy.tenant_id for file in loaded.policies.files.values()}
     if tenant_id in files:
         return tenant_id

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from retention_worker.domain.access.role import Role
 from retention_worker.service.access.clients import hash_of
+from retention_worker.service.config import check_schema
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal

@@ -10,8 +10,8 @@ from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.service.access.clients import hash_of
 from retention_worker.service.access.passwords import is_right
 from retention_worker.service.access.sessions import open_session
+from retention_worker.service.config import check_schema
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal

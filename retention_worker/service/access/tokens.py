@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.service.access.clients import hash_of
+from retention_worker.service.config import check_schema
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import clients

@@ -6,9 +6,9 @@ from retention_worker.domain.access.role import Role
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.service.access.clients import known_tenant
 from retention_worker.service.access.passwords import hashed
-from retention_worker.service.config import tenant_id_of
+from retention_worker.service.config import check_schema, load
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema, load
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal

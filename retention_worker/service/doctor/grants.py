@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.service.doctor.needs import TableNeeds, needs
-from retention_worker.service.doctor.text import columns_sql, ident, table_sql
-from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog
+from retention_worker.service.checks.requirements import TableNeeds, needs
+from retention_worker.service.checks.text import columns_sql, ident, table_sql
+from retention_worker.store.catalog import BUILT_IN, Catalog
 
 __all__ = ["grants_sql"]
 

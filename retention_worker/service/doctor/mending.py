@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.service.doctor.finding import Finding
+from retention_worker.service.checks.finding import Finding
 from retention_worker.service.doctor.grants import grants_sql
 from retention_worker.settings import Settings
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 
 __all__ = ["mending_sql"]
 

@@ -8,7 +8,7 @@ from retention_worker.domain.objects.uri import shown
 from retention_worker.objects import FileStore
 from retention_worker.objects.address import FILES, kind_of
 from retention_worker.objects.inspection import Inspection, inspect_bucket
-from retention_worker.service.doctor.finding import Finding, warn
+from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.settings import Settings
 
 __all__ = ["inspect", "warnings_of"]

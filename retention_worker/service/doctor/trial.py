@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import BatchTimeout, RetentionWorkerError
 from retention_worker.domain.scope import Scope
+from retention_worker.service.checks.finding import Finding, wrong
 from retention_worker.service.context import Worker
-from retention_worker.service.doctor.finding import Finding, wrong
 from retention_worker.store.connection.keys import Key
 from retention_worker.store.connection.pool import Connection, reading, trying
 from retention_worker.store.connection.session import Deadline, Session

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from apscheduler.triggers.cron import CronTrigger
 
 from retention_worker.domain.scope import Scope
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
-from retention_worker.service.explain.obstacles import Tenant, find_tenant
-from retention_worker.service.loaded import Loaded, load
+from retention_worker.service.remembered import Loaded
+from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain as store

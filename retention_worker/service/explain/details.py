@@ -8,11 +8,11 @@ from datetime import datetime
 from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.explain.details import EntryShown, TransactionShown
 from retention_worker.domain.scope import Scope
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
 from retention_worker.service.explain.explain import erasure_of
-from retention_worker.service.explain.obstacles import Tenant, find_tenant
-from retention_worker.service.loaded import load
 from retention_worker.service.subject import of_another_type
+from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.keys import id_text, parse_id
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session

@@ -22,14 +22,14 @@ from retention_worker.domain.explain.explanation import (
 from retention_worker.domain.objects.object import ObjectCounts
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import prepare
+from retention_worker.service.checks.warnings import latest_known
+from retention_worker.service.config import load, prepare
 from retention_worker.service.context import Worker
-from retention_worker.service.explain.obstacles import Case, Tenant, find_tenant, obstacles_of
+from retention_worker.service.explain.obstacles import Case, obstacles_of
 from retention_worker.service.guard import guard
-from retention_worker.service.guard.warnings import latest_known
-from retention_worker.service.loaded import load
-from retention_worker.service.memory import refusal_of
+from retention_worker.service.remembered import refusal_of
 from retention_worker.service.subject import of_another_type
+from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.keys import Key, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from retention_worker.configfiles.policies import PolicyFile, PolicySet
-from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.explain import obstacle
 from retention_worker.domain.explain.explanation import Obstacle
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.domain.tenant import TenantId
 from retention_worker.service.context import Worker
+from retention_worker.service.tenants import Tenant
 from retention_worker.store.connection.keys import id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain as store
@@ -22,56 +19,13 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.own import approvals, control, holds, lanes
 
-__all__ = ["Case", "Tenant", "find_tenant", "obstacles_of"]
+__all__ = ["Case", "obstacles_of"]
 
 # How a lane ends where no later sweep goes on by itself.
 _STUCK = frozenset({StopReason.FAILED, StopReason.REFUSED})
 _FAILURES = frozenset(
     {DeferReason.LOCKED, DeferReason.TIMEOUT, DeferReason.ERROR, DeferReason.PARTIAL}
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tenant:
-    """`file` None: there is none, or it is wrong, as `problems` say."""
-
-    name: str
-    tenant_id: str
-    file: PolicyFile | None = None
-    problems: tuple[str, ...] = ()
-
-
-def find_tenant(
-    session: Session, policies: PolicySet, given: str | None, *, single: bool
-) -> Tenant:
-    """The tenant that a person named, by its file's name or the tenant column's value.
-
-    Raises:
-        ConfigurationError: none was named where the map has a tenant column.
-    """
-    name = given or (_only(policies) if single else None)
-    if name is None:
-        raise ConfigurationError("name the tenant: --tenant T")
-    by_id = {file.policy.tenant_id: file for file in policies.files.values()}
-    is_value = isinstance(name, TenantId)
-    file = (None if is_value else policies.files.get(name)) or by_id.get(name)
-    if file is not None:
-        return Tenant(name=file.policy.tenant, tenant_id=file.policy.tenant_id, file=file)
-    # A file that is wrong does not say its tenant_id; the log of policies remembers it.
-    tenant_id, known_name = store.known_as(session, name, only_value=is_value) or (name, name)
-    names = (known_name,) if is_value else (name, known_name)
-    broken = next((each for each in names if each in policies.broken), None)
-    if broken is None:
-        return Tenant(name=str(name), tenant_id=str(name))
-    found = [str(p) for p in policies.problems if Path(p.path).stem == broken]
-    return Tenant(name=broken, tenant_id=tenant_id, problems=tuple(found))
-
-
-def _only(policies: PolicySet) -> str:
-    names = [*policies.files, *policies.broken]
-    if len(names) != 1:
-        raise ConfigurationError("a database without a tenant column has exactly one policy file")
-    return names[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from datetime import datetime
 from retention_worker.configfiles.policies import PolicyFile
 from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
 from retention_worker.service.due.lanes_with_work import cutoff_of
-from retention_worker.service.explain.obstacles import Tenant, find_tenant
-from retention_worker.service.loaded import load
+from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import Stop, stops

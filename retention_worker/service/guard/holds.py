@@ -11,10 +11,11 @@ from retention_worker.domain.datamap.datamap import ACCOUNT
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
-from retention_worker.service.config import tenant_id_of
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
 from retention_worker.service.guard.holdfile import require_holds
-from retention_worker.service.loaded import Loaded, load
+from retention_worker.service.remembered import Loaded
+from retention_worker.service.tenants import tenant_id_of, tenant_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
@@ -69,7 +70,7 @@ def place(
     if until is not None and until <= now:
         raise ConfigurationError("--until: the time has passed: write a later one")
     with worker.pool.connection() as conn:
-        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
+        compiled, tenant_id = tenant_of(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
             session = subject.patient(worker, conn)
@@ -126,7 +127,7 @@ def release(worker: Worker, account: str, *, tenant: str | None, reason: str, ac
         UnknownSubject: the account has no active hold.
     """
     with worker.pool.connection() as conn:
-        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
+        compiled, tenant_id = tenant_of(worker, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
             session = subject.patient(worker, conn)
@@ -172,8 +173,8 @@ def move(
     """
     now = worker.clock()
     with worker.pool.connection() as conn:
-        compiled, tenant_id = subject.tenant_of(worker, conn, tenant)
-        _, new_tenant = subject.tenant_of(worker, conn, to_tenant or tenant)
+        compiled, tenant_id = tenant_of(worker, conn, tenant)
+        _, new_tenant = tenant_of(worker, conn, to_tenant or tenant)
         width = len(compiled.accounts.id_columns)
         with writing(conn):
             session = subject.patient(worker, conn)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from retention_worker.domain.errors import UnknownSubject
+from retention_worker.service.config import check_schema
 from retention_worker.service.context import Worker
-from retention_worker.service.loaded import check_schema
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import glance

@@ -12,10 +12,10 @@ from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.receipt import Proof, Receipt, read
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.keys import parse_id
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session

@@ -17,8 +17,8 @@ from retention_worker.domain.ledger.monthly import (
 )
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger.ledger_report import Group, Month

@@ -13,10 +13,10 @@ from retention_worker.domain.ledger.audit import Audit, Head
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.export import Line
 from retention_worker.domain.ledger.finding import Change, Finding
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exportfile import audited
 from retention_worker.service.ledger.segments import fetched
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.service.context import Worker
-from retention_worker.service.subject import patient, tenant_of
+from retention_worker.service.subject import patient
+from retention_worker.service.tenants import tenant_of
 from retention_worker.store.connection.pool import Connection, reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check

@@ -14,10 +14,10 @@ from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
 from retention_worker.service.due.lanes_with_work import cutoff_of
 from retention_worker.service.plan.plan import plan
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check

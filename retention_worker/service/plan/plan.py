@@ -15,12 +15,13 @@ from retention_worker.domain.lane.shown import ShownAccounts
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.ledger.erasure import is_later
 from retention_worker.domain.scope import CredentialClass, Scope
+from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Worker
 from retention_worker.service.due import reconcile
 from retention_worker.service.due.lanes_with_work import Reach, cutoff_of, days_of, find_work
 from retention_worker.service.due.survey import Survey, count_up_to, eligible
-from retention_worker.service.guard import guard, holds, warnings
+from retention_worker.service.guard import guard, holds
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import due_sooner
 from retention_worker.store.connection.keys import Key, id_text

@@ -12,8 +12,8 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import PolicySet, load_policies, load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError, UnknownSubject
 from retention_worker.domain.policy.period import Period
-from retention_worker.service.config import tenant_id_of
 from retention_worker.service.context import Worker
+from retention_worker.service.tenants import tenant_id_of
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session

@@ -9,10 +9,10 @@ from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import ACCOUNT, DataMap
 from retention_worker.domain.explain.explanation import Explanation, State
 from retention_worker.domain.scope import Scope
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
 from retention_worker.service.explain.details import describe
 from retention_worker.service.explain.explain import explain
-from retention_worker.service.loaded import load
 from retention_worker.store.connection.keys import parse_id
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session

@@ -8,9 +8,9 @@ from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.ledger.receipt import Receipt
 from retention_worker.domain.request.deletion import Deletion
 from retention_worker.domain.scope import Scope
+from retention_worker.service.config import load
 from retention_worker.service.context import Worker
 from retention_worker.service.ledger import receipts
-from retention_worker.service.loaded import load
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import deletions

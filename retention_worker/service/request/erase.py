@@ -19,10 +19,11 @@ from retention_worker.domain.errors import (
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
-from retention_worker.service.config import Prepared, prepare, tenant_id_of
+from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Worker
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.request.request import ACCOUNT, Erased, RequestRun, refuse_hold
+from retention_worker.service.tenants import as_policies_write, tenant_id_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Session
@@ -98,9 +99,7 @@ def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -
     tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
     if single and tenant_id not in prepared.by_tenant_id():
         raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
-    tenant_id = subject.as_policies_write(
-        worker, conn, prepared.compiled, prepared.policies, tenant_id
-    )
+    tenant_id = as_policies_write(worker, conn, prepared.compiled, prepared.policies, tenant_id)
     with writing(conn):
         session = subject.patient(worker, conn, wanted.patience_ms)
         return _note(session, prepared.compiled, tenant_id, wanted, worker.clock())

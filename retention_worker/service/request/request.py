@@ -20,13 +20,13 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
 from retention_worker.service.context import Worker
 from retention_worker.service.due.eligibility import block, has_credentials, still_there
-from retention_worker.store.connection.keys import Key, id_text, parse_id
+from retention_worker.store.connection.keys import Key, Part, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts, credentials, remains, transactions
 from retention_worker.store.mapped.accounts import Found, Locked
-from retention_worker.store.mapped.credentials import Counts, Part
+from retention_worker.store.mapped.credentials import Counts
 from retention_worker.store.mapped.transactions import Owned
 from retention_worker.store.own import deferred, holds, requests
 from retention_worker.store.own.deferred import Activity

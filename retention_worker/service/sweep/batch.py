@@ -19,11 +19,10 @@ from retention_worker.service.sweep.erasing import LaneErasing
 from retention_worker.service.sweep.terms import Outcome, Source, Terms
 from retention_worker.service.sweep.triage import Sorted, Triage
 from retention_worker.store.connection.answers import Later
-from retention_worker.store.connection.keys import Key, id_text
+from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapped.accounts import Candidate
-from retention_worker.store.mapped.credentials import Part
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import approvals, control, deferred, lanes, pace
 from retention_worker.store.own.control import Pause

@@ -13,12 +13,12 @@ from retention_worker.domain.ledger.erasure import later_of
 from retention_worker.domain.scope import Scope
 from retention_worker.service.due.eligibility import has_credentials, retry_time, still_there
 from retention_worker.service.sweep.triage import Sorted, Triage
-from retention_worker.store.connection.keys import Key, id_text
+from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts, credentials, remains, transactions
 from retention_worker.store.mapped.accounts import Candidate
-from retention_worker.store.mapped.credentials import Counts, Erasing, Part
+from retention_worker.store.mapped.credentials import Counts, Erasing
 from retention_worker.store.own import approvals, deferred
 from retention_worker.store.own.deferred import Activity, Deferred
 

@@ -17,10 +17,11 @@ from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.lane.report import LaneReport, SweepReport
 from retention_worker.domain.scope import Scope
+from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Worker
 from retention_worker.service.due.lanes_with_work import Reach, cutoff_of, days_of, find_work
-from retention_worker.service.guard import guard, holds, warnings
+from retention_worker.service.guard import guard, holds
 from retention_worker.service.guard.guard import Judge
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import apply_policy

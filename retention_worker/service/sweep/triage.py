@@ -9,12 +9,11 @@ from retention_worker.domain.lane.lane import DeferReason, Position
 from retention_worker.service.due.eligibility import block, has_credentials, retry_time
 from retention_worker.service.sweep.terms import Source, Terms
 from retention_worker.store.connection.answers import Later
-from retention_worker.store.connection.keys import Key, id_text
+from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts, remains
 from retention_worker.store.mapped.accounts import Candidate, Found, Locked
-from retention_worker.store.mapped.credentials import Part
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own.deferred import Deferred
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from retention_worker.domain.datamap.datamap import Credential, TableName
 from retention_worker.domain.ledger.verification import Observation
-from retention_worker.service.guard.warnings import latest_known, left_out_words
+from retention_worker.service.checks.warnings import latest_known, left_out_words
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book

@@ -13,9 +13,9 @@ from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.service.context import Worker
+from retention_worker.store import catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapsql import catalog
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.migrations import check
 from retention_worker.store.verify import Looks, book, values_of
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from retention_worker.domain.errors import UnknownSubject
 
-__all__ = ["Key", "array_literal", "id_text", "key_parameters", "parse_id"]
+__all__ = ["Key", "Part", "array_literal", "id_text", "key_parameters", "parse_id"]
 
 # No index holds a longer key, and without one there are no ids.
 _MAX_ID = 2700
 
 Key = tuple[str, ...]
 """The values of the id columns, in the data map's order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A stretch of the rows directly under one account.
+
+    `name` says which rows (`transaction`, or a link); `upto` None is the end of the walk: the
+    entries that hang on the account itself.
+    """
+
+    name: str | None
+    after: Key | None
+    upto: Key | None
 
 
 def id_text(key: Key) -> str:

@@ -19,10 +19,10 @@ from retention_worker.domain.datamap.datamap import (
     TableName,
 )
 from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.blanks import Blanks
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from retention_worker.domain.datamap.datamap import DataMap, SetAndRemove, TableName
+from retention_worker.store import catalog as catalogs
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.distributed import distributed
 from retention_worker.store.examine.facts import (
@@ -20,8 +22,6 @@ from retention_worker.store.examine.facts import (
     TableColumn,
     Trigger,
 )
-from retention_worker.store.mapsql import catalog as catalogs
-from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = ["Side", "compare", "lacking", "read"]
 

@@ -11,12 +11,12 @@ from psycopg.sql import SQL, Composed
 
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.connection.answers import Answer
-from retention_worker.store.connection.keys import Key, key_parameters
+from retention_worker.store.connection.keys import Key, Part, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
 
-__all__ = ["Counts", "Erasing", "Part", "count", "erase", "next_part"]
+__all__ = ["Counts", "Erasing", "count", "erase", "next_part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +28,6 @@ class Counts:
 
     rows: Mapping[str, int]
     objects: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A stretch of the rows directly under one account.
-
-    `name` says which rows (`transaction`, or a link); `upto` None is the end of the walk: the
-    entries that hang on the account itself.
-    """
-
-    name: str | None
-    after: Key | None
-    upto: Key | None
 
 
 class Erasing:

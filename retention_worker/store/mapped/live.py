@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.datamap.uritemplate import Split, TooManyReadings
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.mapsql.catalog import Catalog
-from retention_worker.store.mapsql.live import LiveSql, stores_sql
-from retention_worker.store.own import objects as outbox
+from retention_worker.store.mapsql.live import LiveSql
 
-__all__ = ["named", "stores_named"]
-
-# Objects of one column lie in a few stores: so many rows show them.
-_ROWS = 1_000
+__all__ = ["named"]
 
 
 def named(session: Session, compiled: CompiledMap, uris: Mapping[str, Sequence[str]]) -> set[str]:
@@ -78,14 +72,3 @@ def _asked(session: Session, sql: LiveSql, values: Collection[str], tenant: str 
         return set()
     rows = session.rows(sql.statement, {"values": sorted(values), "tenant": tenant})
     return {row["uri"] for row in rows if row["uri"]}
-
-
-def stores_named(session: Session, datamap: DataMap, catalog: Catalog) -> list[str]:
-    """The stores of the outbox, of the data map's templates, and of a thousand rows each column."""
-    found = set()
-    if session.value("objects.is_there", {"schema_name": session.schema_name}):
-        found |= set(outbox.stores_of_outbox(session))
-    for sql in stores_sql(datamap, catalog, _ROWS):
-        found |= {row["store"] for row in session.rows(sql)}
-    # A template may begin with `s3://{tenant}`: its buckets show in the outbox.
-    return sorted(found - {"s3://"})

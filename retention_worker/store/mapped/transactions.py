@@ -9,9 +9,8 @@ from typing import Any
 
 from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.errors import UnknownSubject
-from retention_worker.store.connection.keys import Key, id_text, key_parameters, parse_id
+from retention_worker.store.connection.keys import Key, Part, id_text, key_parameters, parse_id
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapped.credentials import Part
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.reached import instant
 

@@ -8,8 +8,8 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from retention_worker.domain.datamap.datamap import TRANSACTION, ActivitySource, DataMap
 from retention_worker.domain.scope import CredentialClass
+from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql import many_lanes
-from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import (
     all_of,

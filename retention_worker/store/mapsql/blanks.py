@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.datamap import SetAndRemove
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.mapsql.catalog import Column, Table
+from retention_worker.store.catalog import Column, Table
 from retention_worker.store.mapsql.fragments import column, constant, identifier, listed, type_of
 from retention_worker.store.mapsql.jsonpaths import JSON_TYPES, still_has, taken_out
 

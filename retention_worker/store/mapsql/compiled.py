@@ -9,9 +9,9 @@ from psycopg.sql import SQL, Composed
 
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import Scope
-from retention_worker.store.mapsql import catalog as catalogs
+from retention_worker.store import catalog as catalogs
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql, entry_sql
 from retention_worker.store.mapsql.fragments import (
     all_of,

@@ -10,8 +10,8 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import TRANSACTION, Credential, DataMap, SetAndRemove
 from retention_worker.domain.errors import DriftError
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.blanks import Blanks
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import TRANSACTION, ActivitySource
-from retention_worker.store.mapsql.catalog import BUILT_IN
+from retention_worker.store.catalog import BUILT_IN
 from retention_worker.store.mapsql.compiled import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import (

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from retention_worker.domain.datamap.datamap import TableName
-from retention_worker.store.mapsql.catalog import Column, Table
+from retention_worker.store.catalog import Column, Table
 
 __all__ = [
     "KeyOf",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION, DataMap
-from retention_worker.store.mapsql.catalog import Catalog, Table
+from retention_worker.store.catalog import Catalog, Table
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import (
     all_of,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.store.mapsql.catalog import Column
+from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.fragments import constant, listed, type_of
 
 __all__ = ["JSON_TYPES", "still_has", "taken_out"]

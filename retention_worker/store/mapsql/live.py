@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import Credential, DataMap, ObjectSource
 from retention_worker.domain.datamap.uritemplate import FIELDS, Split, pieces_of, splits
-from retention_worker.store.mapsql.catalog import Catalog, Column
+from retention_worker.store.catalog import Catalog, Column
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog
+from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,

@@ -15,7 +15,7 @@ from retention_worker.domain.datamap.datamap import (
 )
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.scope import CredentialClass
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.paths import as_link, is_parent_row
 
 __all__ = ["children_first"]

@@ -19,7 +19,7 @@ from retention_worker.domain.datamap.datamap import (
     disjoint,
     same_data,
 )
-from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.mapsql.fragments import (
     KeyOf,
     all_of,

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import Scope
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql, of_this_transaction
 from retention_worker.store.mapsql.fragments import all_of, constant, listed, table
 from retention_worker.store.mapsql.paths import Path, account_keys, hop_path, path_to

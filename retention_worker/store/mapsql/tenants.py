@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.store.mapsql.catalog import Column
+from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.fragments import constant, type_of
 
 __all__ = ["value_of"]

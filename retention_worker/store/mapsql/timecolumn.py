@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.datamap import TimeColumn
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.mapsql.catalog import Column, Table
+from retention_worker.store.catalog import Column, Table
 from retention_worker.store.mapsql.fragments import TRUE, column, constant, listed, type_of
 from retention_worker.store.mapsql.wallclock import latest_local
 

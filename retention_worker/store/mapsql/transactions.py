@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap, Transactions
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql, of_this_part
 from retention_worker.store.mapsql.fragments import (
     all_of,

@@ -10,9 +10,8 @@ from typing import Any
 
 from retention_worker.domain.lane.lane import DeferReason
 from retention_worker.domain.scope import Scope
-from retention_worker.store.connection.keys import Key, array_literal, id_text
+from retention_worker.store.connection.keys import Key, Part, array_literal, id_text
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapped.credentials import Part
 
 __all__ = [
     "Activity",

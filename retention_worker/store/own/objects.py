@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.explain.obstacle import day_and_time
 from retention_worker.domain.objects.object import ObjectCounts, ObjectState
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
+from retention_worker.store.mapsql.live import stores_sql
 
 __all__ = [
     "Claimed",
@@ -33,10 +36,14 @@ __all__ = [
     "scopes",
     "spoken_for",
     "stores",
+    "stores_named",
     "stores_of_outbox",
     "take",
 ]
 
+
+# Objects of one column lie in a few stores: so many rows show them.
+_ROWS = 1_000
 
 _STATES = {state.value: state for state in ObjectState}
 
@@ -108,6 +115,17 @@ def stores(session: Session, now: datetime) -> list[str]:
 def stores_of_outbox(session: Session) -> list[str]:
     """The names of the stores of all objects in the outbox."""
     return [row["store"] for row in session.rows("objects.stores_of_outbox")]
+
+
+def stores_named(session: Session, datamap: DataMap, catalog: Catalog) -> list[str]:
+    """The stores of the outbox, of the data map's templates, and of a thousand rows each column."""
+    found = set()
+    if session.value("objects.is_there", {"schema_name": session.schema_name}):
+        found |= set(stores_of_outbox(session))
+    for sql in stores_sql(datamap, catalog, _ROWS):
+        found |= {row["store"] for row in session.rows(sql)}
+    # A template may begin with `s3://{tenant}`: its buckets show in the outbox.
+    return sorted(found - {"s3://"})
 
 
 def claim(

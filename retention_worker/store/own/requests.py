@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.scope import Scope
-from retention_worker.store.connection.keys import Key
+from retention_worker.store.connection.keys import Key, Part
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapped.credentials import Part
 
 __all__ = [
     "Request",

@@ -18,7 +18,7 @@ from retention_worker.domain.datamap.datamap import (
     TableName,
     Transactions,
 )
-from retention_worker.store.mapsql.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (
     column,

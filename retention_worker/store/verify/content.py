@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.columns import Where
 from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.mapsql.catalog import Column, Table
+from retention_worker.store.catalog import Column, Table
 from retention_worker.store.verify.names import (
     column,
     conjunction,

@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.datamap import TimeColumn
 from retention_worker.domain.errors import DriftError
-from retention_worker.store.mapsql.catalog import Table
+from retention_worker.store.catalog import Table
 from retention_worker.store.verify.names import column, joined, literal
 
 __all__ = ["instant"]

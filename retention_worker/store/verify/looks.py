@@ -21,7 +21,7 @@ from retention_worker.domain.datamap.datamap import (
 )
 from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
 from retention_worker.store.verify.names import (

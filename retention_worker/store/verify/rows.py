@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.datamap import ActivitySource, Credential, DataMap
-from retention_worker.store.mapsql.catalog import Catalog
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.verify.climb import climb, same_tenant
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant

@@ -19,7 +19,7 @@ from retention_worker.service.access.approving import (
     lanes_waiting,
 )
 from retention_worker.service.explain.data_settings import data_settings
-from retention_worker.service.explain.obstacles import Tenant
+from retention_worker.service.tenants import Tenant
 from retention_worker.web.portal.account import Reason
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Approver, Confirmed, Visitor

@@ -25,7 +25,7 @@ from retention_worker.service.context import Worker
 from retention_worker.service.doctor import grants_sql
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.sweep.sweep import sweep
-from retention_worker.store.mapsql import catalog
+from retention_worker.store import catalog
 from retention_worker.store.migrations import migrate
 from tests.config_folder import ConfigFolder
 from tests.database import Database, temporary_database

@@ -15,7 +15,8 @@ from retention_worker.service.guard import holds
 from retention_worker.service.request.erase import Wanted, erase
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
-from retention_worker.store.mapsql import catalog, recreation
+from retention_worker.store import catalog
+from retention_worker.store.examine import recreation
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import Site, site_of, template_of
 from tests.server import Server

@@ -11,7 +11,7 @@ from retention_worker.domain.errors import DriftError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.sweep.sweep import sweep
-from retention_worker.store.mapsql.catalog import Catalog, ForeignKey
+from retention_worker.store.catalog import Catalog, ForeignKey
 from retention_worker.store.mapsql.order import children_first
 from tests.integration.foreign.conftest import NOW
 from tests.integration.foreign.site import Rows, changed, site_of, template_of, without

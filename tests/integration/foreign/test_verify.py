@@ -19,8 +19,8 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
-from retention_worker.store.mapsql import catalog
-from retention_worker.store.mapsql.recreation import SQLSTATE, recreation_sql
+from retention_worker.store import catalog
+from retention_worker.store.examine.recreation import SQLSTATE, recreation_sql
 from tests.grants import SCHEMA
 from tests.integration.foreign import test_lodging as lodging
 from tests.integration.foreign import test_parcels as parcels

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from retention_worker.store.mapsql.catalog import Column
+from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.timecolumn import TimeSql
 from retention_worker.store.mapsql.wallclock import latest_local
 

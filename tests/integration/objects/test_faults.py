@@ -9,7 +9,7 @@ import pytest
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.scope import Scope
 from retention_worker.metrics import exposition
-from retention_worker.service.doctor.diagnose import diagnose
+from retention_worker.service.doctor.doctor import diagnose
 from retention_worker.service.explain.explain import explain
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue

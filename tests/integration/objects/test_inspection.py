@@ -2,7 +2,7 @@
 
 import pytest
 
-from retention_worker.service.doctor.diagnose import Diagnosis, diagnose
+from retention_worker.service.doctor.doctor import Diagnosis, diagnose
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
 from tests.integration.objects.test_live import name, shared

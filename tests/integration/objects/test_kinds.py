@@ -5,7 +5,7 @@ import pytest
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.doctor import blanks, examination
+from retention_worker.service.checks import blanks, examination
 from retention_worker.service.verify import verify
 from tests.factories import AccountIds
 from tests.grants import ROLE

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.lane.report import PlanReport
-from retention_worker.service.doctor.examination import inspect
+from retention_worker.service.checks.examination import inspect
 from retention_worker.service.plan.plan import plan
 from retention_worker.store.mapsql import compile_map
 from tests.config_folder import ConfigFolder

@@ -6,12 +6,12 @@ from typing import Any
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.service.doctor import Finding, examine, inspect
+from retention_worker.service.checks import Finding, examine, inspect
 from retention_worker.settings import Settings
+from retention_worker.store import catalog
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapsql import catalog
-from retention_worker.store.mapsql.recreation import recreation_sql
+from retention_worker.store.examine.recreation import recreation_sql
 from tests.config_folder import SAMPLES
 from tests.database import Database
 from tests.grants import ROLE, SCHEMA

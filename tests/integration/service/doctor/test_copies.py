@@ -2,7 +2,7 @@
 
 import pytest
 
-from retention_worker.service.doctor.looks_biometric import looks_biometric
+from retention_worker.service.checks.looks_biometric import looks_biometric
 from tests.integration.service.doctor.patient import Patient
 
 NOTES = [("undeclared-copy", "public.notes")]

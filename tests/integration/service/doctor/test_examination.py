@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from retention_worker.service.doctor import Severity, examine
+from retention_worker.service.checks import Severity, examine
 from retention_worker.store.connection.session import Session
 from tests.grants import SCHEMA
 from tests.integration.service.doctor.patient import Patient, settings

@@ -4,10 +4,11 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from retention_worker.service.doctor import grants_sql
+from retention_worker.store import catalog
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine import explain
-from retention_worker.store.mapsql import catalog, compile_map
+from retention_worker.store.mapsql import compile_map
 from tests.grants import ROLE, SCHEMA
 from tests.integration.service.doctor.patient import Patient
 

@@ -1,7 +1,7 @@
 """`doctor --sql`: one script that mends what SQL can mend."""
 
 from retention_worker.service.doctor import mending_sql
-from retention_worker.store.mapsql import catalog
+from retention_worker.store import catalog
 from tests.grants import ROLE
 from tests.integration.service.doctor.patient import Patient, settings
 

@@ -1,7 +1,7 @@
 """The triggers against recreation: missing, out of date, switched off or blind ones are said."""
 
-from retention_worker.store.mapsql import catalog
-from retention_worker.store.mapsql.recreation import guards
+from retention_worker.store import catalog
+from retention_worker.store.examine.recreation import guards
 from tests.grants import ROLE, SCHEMA
 from tests.integration.service.doctor.patient import Patient
 

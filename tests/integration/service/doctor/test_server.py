@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from retention_worker.service.doctor.case import Case
-from retention_worker.service.doctor.server import server
+from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.server import server
 from retention_worker.store import examine as facts_of
 from retention_worker.store.connection.session import Session
 from tests.grants import ROLE, SCHEMA

@@ -15,10 +15,10 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.demo import reference_schema
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
+from retention_worker.store import catalog
+from retention_worker.store.examine.recreation import SQLSTATE, recreation_sql
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts, credentials
-from retention_worker.store.mapsql import catalog
-from retention_worker.store.mapsql.recreation import SQLSTATE, recreation_sql
 from tests.config_folder import SAMPLES
 from tests.database import Database
 from tests.factories import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from retention_worker.store.mapsql.catalog import Column
+from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.reached import BEGINNING, END, instant, reached
 from retention_worker.store.mapsql.timecolumn import TimeSql
 

@@ -13,8 +13,8 @@ from retention_worker.domain.datamap.datamap import (
     SetAndRemove,
     TableName,
 )
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.examine import Need, Privilege
-from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = ["TableNeeds", "named_columns", "names_row", "needs", "parent_table", "privileges"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
 from retention_worker.domain.scope import Scope
-from retention_worker.service.doctor.case import Case, blanked
-from retention_worker.service.doctor.finding import Finding, refuse, warn
-from retention_worker.service.doctor.needs import names_row
-from retention_worker.service.doctor.text import comma
+from retention_worker.service.checks.examined import Case, blanked
+from retention_worker.service.checks.finding import Finding, refuse, warn
+from retention_worker.service.checks.requirements import names_row
+from retention_worker.service.checks.text import comma
 from retention_worker.store.examine import Index
 
 __all__ = ["blanks", "named_for_ever", "unique_blanks"]

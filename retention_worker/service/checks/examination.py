@@ -9,30 +9,30 @@ from datetime import datetime
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.datamap.datamap import DataMap, TableName
 from retention_worker.domain.errors import DriftError
-from retention_worker.service.doctor import (
+from retention_worker.service.checks import (
     access,
     blanks,
-    contents,
     copies,
     indexes,
     keys,
     references,
     replication,
+    rows,
     shape,
     triggers,
 )
-from retention_worker.service.doctor import server as servers
-from retention_worker.service.doctor.case import Case, Compared
-from retention_worker.service.doctor.edges import edges
-from retention_worker.service.doctor.finding import Finding, Severity
-from retention_worker.service.doctor.needs import named_columns, needs
-from retention_worker.service.doctor.needs import privileges as wanted_privileges
-from retention_worker.service.doctor.recreation import recreation
+from retention_worker.service.checks import server as servers
+from retention_worker.service.checks.examined import Case, Compared
+from retention_worker.service.checks.finding import Finding, Severity
+from retention_worker.service.checks.parents import edges
+from retention_worker.service.checks.recreation import recreation
+from retention_worker.service.checks.requirements import named_columns, needs
+from retention_worker.service.checks.requirements import privileges as wanted_privileges
 from retention_worker.settings import Settings
 from retention_worker.store import examine as facts_of
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap, compile_on
-from retention_worker.store.mapsql.catalog import Catalog
 
 __all__ = ["Inspection", "examine", "inspect"]
 
@@ -68,7 +68,7 @@ _WARNINGS: tuple[Check, ...] = (
     indexes.join_keys,
     indexes.objects,
     indexes.foreign_keys,
-    contents.never_analyzed,
+    rows.never_analyzed,
     copies.undeclared_copies,
     copies.biometric_columns,
 )
@@ -121,21 +121,21 @@ def examine(
     case = _read(session, datamap, settings, policies)
     case = replace(case, around=facts_of.look_around(session, case.facts))
     found = _judge(case, (*_CHECKS, *_WARNINGS))
-    found += contents.own_schema(session)
-    found += contents.unclaimed_rows(session, case)
-    found += contents.activity(session, case)
+    found += rows.own_schema(session)
+    found += rows.unclaimed_rows(session, case)
+    found += rows.activity(session, case)
     found += recreation(session, case)
     ill = any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found)
     if case.compiled is not None and not ill:
         # The last word is the server's, once every check is content.
-        found += contents.statements(session, case.compiled)
-        found += contents.other_tenants(session, case)
-        found += contents.left_out_rows(session, case)
-        found += contents.refused(session, case)
+        found += rows.statements(session, case.compiled)
+        found += rows.other_tenants(session, case)
+        found += rows.left_out_rows(session, case)
+        found += rows.refused(session, case)
         if files is not None:
-            found += contents.tenants(session, case, files)
+            found += rows.tenants(session, case, files)
         if now is not None:
-            found += contents.made_in_the_future(session, case, now)
+            found += rows.made_in_the_future(session, case, now)
     return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))
 
 

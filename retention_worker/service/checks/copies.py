@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from retention_worker.domain.datamap.datamap import TableName
 from retention_worker.domain.scope import CredentialClass
-from retention_worker.service.doctor.case import Case, blanked, deleted
-from retention_worker.service.doctor.edges import edges
-from retention_worker.service.doctor.finding import Finding, warn
-from retention_worker.service.doctor.looks_biometric import is_vector, looks_biometric
-from retention_worker.service.doctor.needs import named_columns
-from retention_worker.service.doctor.text import comma
+from retention_worker.service.checks.examined import Case, blanked, deleted
+from retention_worker.service.checks.finding import Finding, warn
+from retention_worker.service.checks.looks_biometric import is_vector, looks_biometric
+from retention_worker.service.checks.parents import edges
+from retention_worker.service.checks.requirements import named_columns
+from retention_worker.service.checks.text import comma
 from retention_worker.store.examine import OtherTable
 
 __all__ = ["biometric_columns", "undeclared_copies"]

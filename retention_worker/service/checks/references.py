@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from retention_worker.domain.datamap.datamap import Credential, DataMap, TableName
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.service.doctor.case import Case, blanked, deleted
-from retention_worker.service.doctor.finding import Finding, refuse, warn
-from retention_worker.service.doctor.needs import named_columns, parent_table
-from retention_worker.service.doctor.text import comma, ident, table_sql
+from retention_worker.service.checks.examined import Case, blanked, deleted
+from retention_worker.service.checks.finding import Finding, refuse, warn
+from retention_worker.service.checks.requirements import named_columns, parent_table
+from retention_worker.service.checks.text import comma, ident, table_sql
 from retention_worker.store.examine import Reference
 
 __all__ = ["blanked_keys", "links_to_their_rows", "reaching", "standing_in_the_way"]

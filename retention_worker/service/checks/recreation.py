@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.errors import DriftError
-from retention_worker.service.doctor.case import Case
-from retention_worker.service.doctor.finding import Finding, warn
-from retention_worker.service.doctor.text import ident, table_sql
+from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.finding import Finding, warn
+from retention_worker.service.checks.text import ident, table_sql
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapsql.recreation import Guard, State, guards, state
+from retention_worker.store.examine.recreation import Guard, State, guards, state
 
 __all__ = ["recreation"]
 

@@ -1,18 +1,18 @@
-"""Brings the worker's own schema up to this version."""
+"""The worker's own schema: brought up to this version, and whether it is."""
 
 from __future__ import annotations
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.errors import ConfigurationError, DriftError
+from retention_worker.service.checks.server import DISTRIBUTED
 from retention_worker.service.context import Worker
-from retention_worker.service.doctor.server import DISTRIBUTED
 from retention_worker.store import migrations
+from retention_worker.store.catalog import mapped_tables
 from retention_worker.store.connection.pool import Connection, refuse_standby
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.distributed import distributed
-from retention_worker.store.mapsql.catalog import mapped_tables
 
-__all__ = ["migrate"]
+__all__ = ["migrate", "ready"]
 
 
 def migrate(worker: Worker) -> list[str]:
@@ -37,3 +37,14 @@ def _refuse_distributed(worker: Worker, conn: Connection) -> None:
         return  # the schema may come first; every other command says what is wrong with the file
     for name in distributed(Session(conn, worker.settings.schema_name), names):
         raise DriftError(f"{name} {DISTRIBUTED}")
+
+
+def ready(worker: Worker) -> None:
+    """Say nothing where it can.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+        SchemaError: the worker's own schema is missing, older or newer.
+    """
+    with worker.pool.connection() as conn:
+        migrations.check(conn, worker.settings.schema_name)

@@ -23,8 +23,8 @@ from retention_worker.domain.datamap.datamap import (
     Transactions,
 )
 from retention_worker.domain.scope import CredentialClass
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.verify.climb import Rung, climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant

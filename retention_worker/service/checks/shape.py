@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.datamap.datamap import TableName
-from retention_worker.service.doctor.case import Case, blanked, deleted, erased_tables
-from retention_worker.service.doctor.finding import Finding, refuse, warn
-from retention_worker.service.doctor.needs import named_columns
-from retention_worker.service.doctor.text import comma
+from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.finding import Finding, refuse, warn
+from retention_worker.service.checks.requirements import named_columns
+from retention_worker.service.checks.text import comma
 
 __all__ = ["drift", "inheritance", "missing", "relations"]
 

@@ -8,11 +8,11 @@ from itertools import groupby
 
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
-from retention_worker.service.doctor.case import Case, blanked
-from retention_worker.service.doctor.finding import Finding, refuse, warn, wrong
-from retention_worker.service.doctor.text import comma, table_sql
-from retention_worker.service.guard import warnings
-from retention_worker.service.guard.warnings import left_out_words, refused_words, unmatched
+from retention_worker.service.checks import warnings
+from retention_worker.service.checks.examined import Case, blanked
+from retention_worker.service.checks.finding import Finding, refuse, warn, wrong
+from retention_worker.service.checks.text import comma, table_sql
+from retention_worker.service.checks.warnings import left_out_words, refused_words, unmatched
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine import (
     TooSlow,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retention_worker.domain.datamap.datamap import TableName
-from retention_worker.service.doctor.case import Case, blanked, deleted, erased_tables
-from retention_worker.service.doctor.finding import Finding, refuse, warn
-from retention_worker.service.doctor.text import comma
+from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.finding import Finding, refuse, warn
+from retention_worker.service.checks.text import comma
 
 __all__ = ["accepted_nothing", "rules", "triggers"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.service.doctor.case import Case
-from retention_worker.service.doctor.finding import Finding, refuse
+from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.finding import Finding, refuse
 
 __all__ = ["DISTRIBUTED", "server"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.service.doctor.case import Case, blanked, deleted, erased_tables
-from retention_worker.service.doctor.finding import Finding, refuse
-from retention_worker.service.doctor.text import table_sql
+from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.finding import Finding, refuse
+from retention_worker.service.checks.text import table_sql
 
 __all__ = ["replica_identity"]
 

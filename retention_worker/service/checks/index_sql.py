@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from retention_worker.domain.datamap.datamap import TableName
-from retention_worker.service.doctor.text import ident, table_sql
+from retention_worker.service.checks.text import ident, table_sql
 from retention_worker.store.examine import Facts, Relation
 
 __all__ = ["create_index"]

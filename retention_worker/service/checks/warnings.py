@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from retention_worker.configfiles.policies import PolicyFile, PolicySet
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.lane.report import ReportWarning, WarningCode
+from retention_worker.store.catalog import Catalog, has_dates
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.mapsql.catalog import Catalog, has_dates
 from retention_worker.store.own import deferred
 from retention_worker.store.own import policies as log
 

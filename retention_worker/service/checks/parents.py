@@ -13,7 +13,7 @@ from retention_worker.domain.datamap.datamap import (
     Link,
     TableName,
 )
-from retention_worker.service.doctor.needs import parent_table
+from retention_worker.service.checks.requirements import parent_table
 
 __all__ = ["Edge", "edges"]
 

@@ -9,18 +9,19 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.objects.inspection import Inspection
+from retention_worker.service.checks import Finding, Severity, examine
+from retention_worker.service.checks.finding import wrong
 from retention_worker.service.context import Worker
-from retention_worker.service.doctor import Finding, Severity, examine, mending_sql, trial
-from retention_worker.service.doctor.finding import wrong
+from retention_worker.service.doctor import mending_sql, trial
 from retention_worker.service.doctor.stores import inspect, warnings_of
 from retention_worker.service.guard import holds
 from retention_worker.store import examine as facts_of
+from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.trial import Tried
-from retention_worker.store.mapped.live import stores_named
-from retention_worker.store.mapsql.catalog import Catalog
 from retention_worker.store.mapsql.compiled import compile_on
+from retention_worker.store.own.objects import stores_named
 
 __all__ = ["Diagnosis", "diagnose"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.datamap.datamap import TableName
-from retention_worker.service.doctor.case import Case
-from retention_worker.service.doctor.finding import Finding, refuse
-from retention_worker.service.doctor.text import columns_sql, comma, ident, table_sql
+from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.finding import Finding, refuse
+from retention_worker.service.checks.text import columns_sql, comma, ident, table_sql
 from retention_worker.store.examine import Need, Privilege
 
 __all__ = ["privileges", "row_security"]
