@@ -8,8 +8,6 @@ from retention_worker.service.remembered import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import Pool, database_now
 
-__all__ = ["worker_of"]
-
 # Beside one for each stream of the sweep: for the drain, and one beside each for what they ask.
 _CONNECTIONS = 3
 # Of a process that answers requests: reads are short, and erasures take no more than half of them.

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-__all__ = ["Clock", "Monotonic", "monotonic", "utc_now"]
-
 Clock = Callable[[], datetime]
 """Returns an aware UTC datetime."""
 

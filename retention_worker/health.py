@@ -19,8 +19,6 @@ from typing import Any
 from retention_worker import metrics
 from retention_worker.domain.errors import ConfigurationError
 
-__all__ = ["serving"]
-
 Report = Callable[[], Mapping[str, Any]]
 """What /health answers: a mapping that becomes a JSON object. Must not block."""
 

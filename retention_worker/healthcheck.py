@@ -10,8 +10,6 @@ import http.client
 import os
 import sys
 
-__all__ = ["is_alive"]
-
 # A container runs one of the two, and the image cannot know which.
 _PORTS = {"RETENTION_HEALTH_PORT": 8081, "RETENTION_WEB_PORT": 8080}
 # Both, one after the other, within the image's time-out of 5 seconds.

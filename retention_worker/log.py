@@ -11,8 +11,6 @@ import sys
 
 import structlog
 
-__all__ = ["configure"]
-
 
 def configure(level: str = "INFO") -> None:
     """Set structlog up for this process.

@@ -6,30 +6,6 @@ from collections.abc import Container
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-__all__ = [
-    "CONTENT_TYPE",
-    "DELETIONS",
-    "DELETIONS_IN_HAND",
-    "HOLDS_ASTRAY",
-    "HTTP_IN_HAND",
-    "HTTP_REQUESTS",
-    "HTTP_SECONDS",
-    "LANES",
-    "LAST_SWEEP",
-    "NOT_ERASED",
-    "OBJECTS",
-    "OBJECTS_DELETED",
-    "OBJECT_STORE_DOWN",
-    "REGISTRY",
-    "REQUESTS_UNFINISHED",
-    "ROWS_ERASED",
-    "SWEEPS",
-    "TOKENS",
-    "WARNINGS",
-    "exposition",
-    "stores_down",
-]
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 REGISTRY = CollectorRegistry()

@@ -26,8 +26,6 @@ from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.objects.drain import drain
 from retention_worker.service.sweep.sweep import sweep
 
-__all__ = ["run", "trigger"]
-
 _log = structlog.get_logger()
 
 # So that replicas that were started together do not always ask the database at the same moment.

@@ -26,8 +26,6 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import PolicyBounds
 from retention_worker.domain.policy.window import Window
 
-__all__ = ["PREFIX", "Settings", "load"]
-
 PREFIX = "RETENTION_"
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 # Read by the test suite alone, so a developer's shell may hold it.

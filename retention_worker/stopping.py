@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
 
-__all__ = ["Asked", "on_signals"]
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

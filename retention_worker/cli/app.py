@@ -38,8 +38,6 @@ from retention_worker.cli.commands import (
 from retention_worker.cli.terminal.output import clean, complain, say
 from retention_worker.domain.errors import RetentionWorkerError
 
-__all__ = ["main"]
-
 _PROGRAM = "retention-worker"
 # What a shell says of a program that Ctrl-C ended.
 _INTERRUPTED = 130

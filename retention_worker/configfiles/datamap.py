@@ -10,8 +10,6 @@ from retention_worker.configfiles.text import read
 from retention_worker.configfiles.yaml_nodes import parse
 from retention_worker.domain.datamap.datamap import DataMap
 
-__all__ = ["DataMapFile", "load_datamap"]
-
 FILE_NAME = "datamap.yaml"
 # What to write where a key is missing.
 HINTS = {

@@ -10,16 +10,13 @@ from pathlib import Path
 from retention_worker.configfiles.policy_file import (
     Outcome,
     PolicyFile,
-    load_policy_file,
     misplaced,
     outcome_of,
 )
 from retention_worker.configfiles.problems import in_order
-from retention_worker.configfiles.text import content_hash, problem, refused, remedy
+from retention_worker.configfiles.text import problem, refused, remedy
 from retention_worker.domain.errors import FileProblem
 from retention_worker.domain.policy.policy import PolicyBounds
-
-__all__ = ["PolicyFile", "PolicySet", "content_hash", "load_policies", "load_policy_file"]
 
 FOLDER = "tenants"
 # Kubernetes keeps the versions of a mounted ConfigMap in entries that start so.

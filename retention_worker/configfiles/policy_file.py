@@ -17,17 +17,6 @@ from retention_worker.domain.errors import FileProblem, FileProblemsError
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import Policy, PolicyBounds
 
-__all__ = [
-    "NEVER",
-    "TENANT_NAME",
-    "Outcome",
-    "PolicyEntry",
-    "PolicyFile",
-    "load_policy_file",
-    "misplaced",
-    "outcome_of",
-]
-
 NEVER = "never"
 # Safe as a file's name on every system, in a URL and as a label of a metric.
 TENANT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"

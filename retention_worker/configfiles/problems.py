@@ -14,8 +14,6 @@ from retention_worker.configfiles.yaml_nodes import Document, Loc, Mark, dotted
 from retention_worker.domain.datamap.datamap import KEY
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
-__all__ = ["in_order", "problem_at", "validated"]
-
 # Who meets so many has put another file here, and it is looked at again at each sweep: a log that
 # repeats thousands of lines helps nobody.
 MAX_PROBLEMS = 50

@@ -9,8 +9,6 @@ import json
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["datamap_schema", "policy_schema"]
-
 
 def policy_schema() -> dict[str, Any]:
     """The schema of `tenants/<tenant>.yaml`."""

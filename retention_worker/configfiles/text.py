@@ -9,17 +9,6 @@ from pathlib import Path
 
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
-__all__ = [
-    "MAX_BYTES",
-    "FileText",
-    "content_hash",
-    "place_of",
-    "problem",
-    "read",
-    "refused",
-    "remedy",
-]
-
 # A thousand times a usual policy: who needs more has put the wrong file here, and a parser in pure
 # Python must not be fed it.
 MAX_BYTES = 256 * 1024

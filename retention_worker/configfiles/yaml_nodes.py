@@ -30,8 +30,6 @@ from ruamel.yaml.reader import ReaderError
 
 from retention_worker.configfiles.text import FileText, place_of, refused
 
-__all__ = ["Document", "Loc", "Mark", "dotted", "parse"]
-
 # The data map at its deepest (a JSON value of a blanked column) needs eight; without a limit a file
 # of brackets alone would end in Python's own recursion limit.
 MAX_DEPTH = 24

@@ -16,8 +16,6 @@ from uuid import UUID
 from retention_worker.demo.tenants import Tenant
 from retention_worker.embedded.load import TableRows
 
-__all__ = ["BIOMETRIC", "CREDENTIALS", "RETAINED", "Account", "Book", "Holdings"]
-
 BIOMETRIC = "biometric"
 OTHER = "other"
 AUDIT = "audit screenshots"

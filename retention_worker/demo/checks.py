@@ -12,8 +12,6 @@ from retention_worker.demo.play import Play
 from retention_worker.demo.tenants import TENANTS
 from retention_worker.demo.traffic import Traffic
 
-__all__ = ["Check", "check_all", "show_checks"]
-
 _IMAGES = "selfies and ID images"
 _FIELDS = "extracted fields"
 _DELETED = "SELECT sum(objects) FROM retention.batch WHERE source = 'objects'"

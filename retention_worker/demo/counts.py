@@ -9,8 +9,6 @@ from retention_worker.demo.book import AUDIT, Holdings
 from retention_worker.demo.scene import Scene
 from retention_worker.demo.tenants import Tenant
 
-__all__ = ["erased_by_ledger", "holdings", "left_by_kind", "overdue", "people"]
-
 _HOLDINGS = """
 SELECT account_id,
        count(*) FILTER (WHERE biometric)::int,

@@ -9,8 +9,6 @@ from retention_worker.demo.counts import left_by_kind
 from retention_worker.demo.play import Play
 from retention_worker.demo.tenants import TENANTS
 
-__all__ = ["show_next_steps", "show_what_stayed"]
-
 # Headings for kinds whose names are too long for a column.
 _HEADINGS = {
     "selfies and ID images": "selfies,\nID images",

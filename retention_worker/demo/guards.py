@@ -9,8 +9,6 @@ from retention_worker.demo.play import Play
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 
-__all__ = ["show_guards"]
-
 _BACKLOG = "acme"
 # A slip of the finger each: the first makes the file wrong, the second only the period.
 _BROKEN = ("acme", "360 days", "36 days")

@@ -14,8 +14,6 @@ from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.embedded.query import insert_rows
 
-__all__ = ["MONTHS", "show_months"]
-
 MONTHS = 18
 # Who was active so shortly before the start is a regular user.
 _REGULAR = timedelta(days=10)

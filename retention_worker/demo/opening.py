@@ -17,8 +17,6 @@ from retention_worker.domain.scope import Scope
 from retention_worker.embedded.load import copy_rows
 from retention_worker.service.plan.plan import plan
 
-__all__ = ["introduce", "load", "show_plan", "show_policies"]
-
 _SAMPLE = "acme"
 _EDGE = "birch-bank"
 _RIGHTS = """

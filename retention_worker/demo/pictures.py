@@ -6,8 +6,6 @@ from pathlib import Path
 
 from retention_worker.demo.scene import Scene
 
-__all__ = ["Pictures"]
-
 _NAMED = "SELECT object_uri FROM public.images"
 
 

@@ -18,8 +18,6 @@ from retention_worker.service.objects.drain import drain
 from retention_worker.service.plan.approve import approve, waiting
 from retention_worker.service.sweep.sweep import sweep
 
-__all__ = ["BIOMETRIC_ENTRIES", "Play", "rows_of"]
-
 BIOMETRIC_ENTRIES = ("face vectors", "face templates", "authentication vectors")
 
 

@@ -10,8 +10,6 @@ from random import Random
 from retention_worker.demo.rows import COLUMNS, AccountSpec, Row, account_rows
 from retention_worker.embedded.load import TableRows
 
-__all__ = ["Group", "population", "tenant_rows"]
-
 # Accounts that are in memory at once: some 20 MB with the vectors of the default size.
 _CHUNK = 1_000
 

@@ -9,8 +9,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-__all__ = ["COLUMNS", "CREDENTIAL_KINDS", "AccountSpec", "Row", "account_rows"]
-
 Row = tuple[Any, ...]
 
 # Every table that is filled, parents before children, and the columns in the order of a row.

@@ -28,8 +28,6 @@ from retention_worker.store import catalog
 from retention_worker.store.connection.pool import Pool
 from retention_worker.store.migrations import migrate
 
-__all__ = ["ROLE", "Scene", "SimulatedClock", "open_scene", "undisturbed"]
-
 ROLE = "retention_worker"
 _DATABASE = "demo"
 _OWNER = "postgres"

@@ -13,8 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Screen"]
-
 _NARROWEST, _WIDEST = 80, 120
 # What stands left and right of a bar.
 _BESIDE_BARS = 33

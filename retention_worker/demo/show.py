@@ -19,8 +19,6 @@ from retention_worker.demo.staying import show_staying
 from retention_worker.demo.tenants import TENANTS
 from retention_worker.embedded import EmbeddedServerError
 
-__all__ = ["show"]
-
 _INTERRUPTED = 130
 
 

@@ -13,8 +13,6 @@ from retention_worker.embedded.load import TableRows
 from retention_worker.embedded.query import insert_rows
 from retention_worker.service.guard import holds
 
-__all__ = ["show_staying"]
-
 _TENANT_ID = "40017"
 
 

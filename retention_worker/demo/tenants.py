@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from retention_worker.demo.population import Group
 from retention_worker.demo.rows import AccountSpec
 
-__all__ = ["START", "TENANTS", "TRIO_AGE", "Span", "Tenant", "groups"]
-
 # The first day of the story, a Monday. Fixed, so that every run tells the same.
 START = datetime(2026, 6, 1, 3, 0, tzinfo=UTC)
 # Three accounts of elm-clinic that are due a day after the start: the story tells them apart.

@@ -13,8 +13,6 @@ from retention_worker.demo.rows import COLUMNS, AccountRows, AccountSpec, Row, a
 from retention_worker.demo.tenants import Tenant
 from retention_worker.embedded.load import TableRows
 
-__all__ = ["Traffic"]
-
 # Whoever is active comes in every second half month, in its last days: within 36 days, which is
 # less than the shortest period.
 _TURNS = 2

@@ -9,26 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = [
-    "BatchTimeout",
-    "ConfigurationError",
-    "DatabaseUnavailable",
-    "DriftError",
-    "FileProblem",
-    "FileProblemsError",
-    "GuardRefused",
-    "InProgress",
-    "IncompleteErasure",
-    "NeedsPerson",
-    "NotFinished",
-    "OnHold",
-    "RetentionWorkerError",
-    "SchemaError",
-    "StatementFailed",
-    "StoreDown",
-    "UnknownSubject",
-]
-
 
 class RetentionWorkerError(Exception):
     """Everything that this project raises on purpose."""

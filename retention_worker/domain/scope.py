@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CredentialClass", "Scope"]
-
 
 class CredentialClass(StrEnum):
     """`biometric`: face vectors, embeddings, templates. `other`: every other credential."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["TenantId"]
-
 
 class TenantId(str):
     """A value of the tenant column, never the name of a file.

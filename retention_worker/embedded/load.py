@@ -7,8 +7,6 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-__all__ = ["TableRows", "copy_rows"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TableRows:

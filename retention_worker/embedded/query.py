@@ -8,8 +8,6 @@ from psycopg.sql import SQL, Identifier
 
 from retention_worker.embedded.load import TableRows
 
-__all__ = ["insert_rows", "rows", "run_script"]
-
 
 def rows(dsn: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of one query, read in a READ ONLY transaction."""

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-__all__ = ["FILES", "S3", "Address", "address_of", "is_shelf", "kind_of"]
-
 S3, FILES = "s3", "file"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)")
 # What the SDK takes: a bucket, or the ARN of an access point. Anything else no store ever answers.

@@ -15,8 +15,6 @@ from retention_worker.domain.objects.object import GONE, Result, Verdict
 from retention_worker.objects.address import address_of
 from retention_worker.objects.store import Deleted
 
-__all__ = ["FileStore"]
-
 _NAME = "RETENTION_OBJECT_FILES_ROOT"
 _ELSEWHERE = Verdict(
     result=Result.LATER, error="no such file, and one whose name is spelled otherwise is there"

@@ -11,8 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from retention_worker.domain.errors import StoreDown
 from retention_worker.objects.s3 import client, code_of
 
-__all__ = ["Inspection", "inspect_bucket"]
-
 # What says that a bucket has no such configuration, and no error.
 _NONE = frozenset(
     {

@@ -21,8 +21,6 @@ from retention_worker.domain.objects.object import GONE, Result, Verdict
 from retention_worker.objects.store import Deleted
 from retention_worker.objects.throttle import Throttle
 
-__all__ = ["Bucket", "client", "code_of"]
-
 # What one DeleteObjects takes (Amazon S3 API Reference, DeleteObjects).
 _BULK = 1_000
 # Of a bucket with versions each key is listed by itself, so a chunk is smaller.

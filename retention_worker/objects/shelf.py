@@ -13,8 +13,6 @@ from retention_worker.domain.errors import ConfigurationError, NeedsPerson, Stor
 from retention_worker.objects.address import S3, address_of
 from retention_worker.objects.s3 import client, code_of
 
-__all__ = ["Shelf"]
-
 # Asked twice at the most: sweeps of `run` wait for an export, and a stop has 25 seconds.
 _TIMEOUT_SECONDS = 10
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})

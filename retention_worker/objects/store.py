@@ -8,8 +8,6 @@ from typing import Protocol
 
 from retention_worker.domain.objects.object import Verdict
 
-__all__ = ["Deleted", "Store"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Deleted:

@@ -9,8 +9,6 @@ from retention_worker.objects.files import FileStore
 from retention_worker.objects.store import Store
 from retention_worker.objects.throttle import Throttle
 
-__all__ = ["Stores"]
-
 
 class Stores:
     """Opens stores, each once.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-__all__ = ["Throttle"]
-
 
 class Throttle:
     """Hands out turns at a steady rate, to several threads.

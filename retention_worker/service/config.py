@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retention_worker.configfiles.datamap import DataMapFile, load_datamap
-from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
+from retention_worker.configfiles.policies import PolicySet, load_policies
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import (
     ConfigurationError,
     DriftError,
@@ -24,8 +25,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import check
-
-__all__ = ["Prepared", "check_schema", "load", "prepare"]
 
 
 @dataclass(frozen=True, kw_only=True)

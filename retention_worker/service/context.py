@@ -14,8 +14,6 @@ from retention_worker.service.remembered import Memory
 from retention_worker.settings import Settings
 from retention_worker.store.connection.pool import Connection, Pool
 
-__all__ = ["DatabaseClock", "Worker"]
-
 DatabaseClock = Callable[[Connection], datetime]
 """Reads the database's clock: aware UTC. Injected with the worker's, for tests that freeze time."""
 

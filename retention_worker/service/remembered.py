@@ -22,8 +22,6 @@ from retention_worker.store.connection.pool import Connection
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
 
-__all__ = ["Loaded", "Memory", "read", "refusal_of"]
-
 # So old may be what a request goes by: a person who edits a file does not notice.
 _FRESH_SECONDS = 5.0
 # The catalog has no cheap sign that it changed, and changes seldom.

@@ -12,8 +12,6 @@ from retention_worker.store.connection.pool import Connection, refuse_standby
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.distributed import distributed
 
-__all__ = ["migrate", "ready"]
-
 
 def migrate(worker: Worker) -> list[str]:
     """Apply what is missing; the names of the files that were applied come back.

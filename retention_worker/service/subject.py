@@ -14,8 +14,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapped.accounts import Locked
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = ["lock_account", "of_another_type", "patient"]
-
 # A batch holds an account for a tenth of a second: who waits longer has met something else.
 _PATIENCE_MS = 10_000
 # SQLSTATE class 22: the text is no value of the column's type.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_worker.configfiles.policies import PolicyFile, PolicySet
+from retention_worker.configfiles.policies import PolicySet
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.config import load
@@ -15,8 +16,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import known_as
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
-
-__all__ = ["Tenant", "as_policies_write", "find_tenant", "tenant_id_of", "tenant_of"]
 
 
 def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:

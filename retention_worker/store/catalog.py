@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from retention_worker.domain.datamap.datamap import DataMap, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.connection.queries import load
-
-__all__ = ["BUILT_IN", "Catalog", "Column", "ForeignKey", "Table", "mapped_tables", "read"]
 
 BUILT_IN = "pg_catalog"
 

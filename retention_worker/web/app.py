@@ -20,8 +20,6 @@ from retention_worker.web.limits import BodyLimit
 from retention_worker.web.parts import Parts
 from retention_worker.web.portal import router as portal
 
-__all__ = ["application"]
-
 _STATIC = Path(__file__).parent / "static"
 # Threads for requests. Most of them wait for the end of a deletion at the worst, and a thread that
 # waits costs next to nothing; the connections to the database are bounded by their pool.

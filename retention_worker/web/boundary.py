@@ -14,8 +14,6 @@ from retention_worker import metrics
 from retention_worker.clock import Monotonic
 from retention_worker.web.problems import internal
 
-__all__ = ["Boundary"]
-
 _log = structlog.get_logger()
 
 # Pages bring their own script and style from this host alone; nothing is ever inline.

@@ -14,8 +14,6 @@ from starlette.responses import HTMLResponse
 from retention_worker.web.problems import Problem
 from retention_worker.web.responses import problems
 
-__all__ = ["complete", "router"]
-
 router = APIRouter(include_in_schema=False)
 
 _PAGES = Environment(

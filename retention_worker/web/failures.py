@@ -7,8 +7,6 @@ from collections import OrderedDict, deque
 
 from retention_worker.clock import Monotonic
 
-__all__ = ["Failures"]
-
 _MOST = 10
 _WINDOW_SECONDS = 60.0
 # So many names are remembered; who makes up more makes the oldest forgotten, and gains nothing: a

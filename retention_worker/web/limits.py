@@ -9,8 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retention_worker.web.problems import problem
 
-__all__ = ["MAX_BODY_BYTES", "BodyLimit"]
-
 # A reason and a few names: nothing that is sent here is larger.
 MAX_BODY_BYTES = 64 * 1024
 _DETAIL = f"The body is larger than {MAX_BODY_BYTES // 1024} KB."

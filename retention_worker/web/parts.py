@@ -11,8 +11,6 @@ from retention_worker.service.context import Worker
 from retention_worker.service.request.background import Errands
 from retention_worker.web.failures import Failures
 
-__all__ = ["Given", "Parts", "given"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:

@@ -24,8 +24,6 @@ from retention_worker.domain.errors import (
     UnknownSubject,
 )
 
-__all__ = ["MEDIA_TYPE", "Problem", "ProblemError", "handle_in", "problem", "response_of"]
-
 _log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"

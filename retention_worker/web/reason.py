@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_REASON", "one_line"]
-
 MAX_REASON = 500
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from retention_worker.web.problems import MEDIA_TYPE
 
-__all__ = ["PROBLEM_REFERENCE", "problems"]
-
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
 _WORDS = {

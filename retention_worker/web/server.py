@@ -16,8 +16,6 @@ from retention_worker.service.config import prepare
 from retention_worker.service.context import Worker
 from retention_worker.web.app import application
 
-__all__ = ["serve"]
-
 _log = structlog.get_logger()
 
 # A deletion waits for seconds at the most, and Kubernetes kills after 30.

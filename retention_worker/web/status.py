@@ -13,8 +13,6 @@ from retention_worker.service.schema import ready
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
 
-__all__ = ["router"]
-
 router = APIRouter(tags=["status"])
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from retention_worker.service.context import Worker
     from retention_worker.service.plan.approve import Approved
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from retention_worker.service.access.clients import Secret
     from retention_worker.store.own.clients import Client
 
-__all__ = ["app"]
-
 app = typer.Typer(no_args_is_help=True, help="Clients of the HTTP API, each for one tenant.")
 
 ClientId = Annotated[

@@ -7,8 +7,6 @@ import typer
 from retention_worker.cli.terminal.options import Actor, Reason, actor_of
 from retention_worker.cli.terminal.output import say
 
-__all__ = ["app"]
-
 app = typer.Typer(no_args_is_help=True, help="Accept a clock that a past sweep had wrong.")
 
 

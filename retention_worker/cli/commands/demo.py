@@ -6,8 +6,6 @@ import typer
 
 from retention_worker.domain.errors import ConfigurationError
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from retention_worker.objects.inspection import Inspection
     from retention_worker.service.doctor.doctor import Diagnosis
 
-__all__ = ["add_to"]
-
 _WORDS = {"refuse": ("refused", "red"), "wrong": ("wrong", "red"), "warn": ("warning", "yellow")}
 
 

@@ -15,8 +15,6 @@ from retention_worker.domain.scope import Scope
 if TYPE_CHECKING:
     from retention_worker.service.request.request import Erased
 
-__all__ = ["app"]
-
 app = typer.Typer(no_args_is_help=True, help="Erase one account or transaction now.")
 
 BiometricsOnly = Annotated[

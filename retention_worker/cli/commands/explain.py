@@ -18,8 +18,6 @@ from retention_worker.domain.explain.explanation import (
 )
 from retention_worker.domain.explain.explanation_words import in_short, sentences
 
-__all__ = ["add_to"]
-
 _STYLES = {State.DUE: "yellow", State.ERASED: "green", State.NOTHING: "dim"}
 _SHORT_DIGEST = 12
 

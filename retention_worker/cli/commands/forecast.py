@@ -23,8 +23,6 @@ from retention_worker.cli.terminal.output import (
 from retention_worker.domain.explain.forecast import Forecast, LaneForecast
 from retention_worker.domain.scope import Scope
 
-__all__ = ["add_to", "bar"]
-
 _MOST_TENANTS = 20
 _DAY_WIDTH = 16
 _NUMBER_WIDTH = 10

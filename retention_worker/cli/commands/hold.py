@@ -13,8 +13,6 @@ from retention_worker.domain.ledger.chain import stamp
 if TYPE_CHECKING:
     from retention_worker.service.guard.holds import Listed, Placed
 
-__all__ = ["app"]
-
 app = typer.Typer(no_args_is_help=True, help="Legal holds: they win over every erasure.")
 
 Account = Annotated[

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from retention_worker.service.ledger.verify import Progress
     from retention_worker.service.replay.outcome import Replay
 
-__all__ = ["app"]
-
 app = typer.Typer(
     no_args_is_help=True, help="The ledger: export it, check it, prove an erasure, erase again."
 )

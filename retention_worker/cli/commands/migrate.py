@@ -7,8 +7,6 @@ import typer
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import print_json, say
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

@@ -12,8 +12,6 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.objects.uri import shown
 
-__all__ = ["app"]
-
 app = typer.Typer(
     no_args_is_help=True, help="Objects outside the database whose rows are gone: the outbox."
 )

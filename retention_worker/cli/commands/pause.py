@@ -7,8 +7,6 @@ import typer
 from retention_worker.cli.terminal.options import Actor, Reason, Until, actor_of
 from retention_worker.cli.terminal.output import instant, say
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""

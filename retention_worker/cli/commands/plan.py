@@ -13,8 +13,6 @@ from retention_worker.cli.terminal.options import AsJson, Tenants, time
 from retention_worker.cli.terminal.output import complain, counted, instant, print_json, say
 from retention_worker.domain.lane.report import PlanReport
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

@@ -16,10 +16,8 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.policy.policy import Policy
 
 if TYPE_CHECKING:
-    from retention_worker.configfiles.policies import PolicyFile
+    from retention_worker.configfiles.policy_file import PolicyFile
     from retention_worker.service.policy.policies import Applied, Checked
-
-__all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="The tenants' policies: check, show, schedule.")
 schedule.add_to(app)

@@ -14,8 +14,6 @@ from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import clean, count, instant, print_json
 from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
 
-__all__ = ["add_to"]
-
 # A spreadsheet takes a cell that starts so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CSV = (

@@ -7,8 +7,6 @@ import sys
 
 import typer
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

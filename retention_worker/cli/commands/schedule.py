@@ -17,8 +17,6 @@ from retention_worker.domain.scope import Scope
 if TYPE_CHECKING:
     from retention_worker.service.policy.schedule import Line, Schedule
 
-__all__ = ["add_to"]
-
 _COLUMNS = ("tenant", "what", "credentials", "period", "counted from", "since", "paused", "policy")
 _WHAT = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics only"}
 # A spreadsheet takes a cell that starts so for a formula.

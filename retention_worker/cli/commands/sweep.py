@@ -14,8 +14,6 @@ from retention_worker.cli.terminal.output import complain, counted, instant, pri
 from retention_worker.cli.terminal.progress import drain_bar, progress_bar
 from retention_worker.domain.lane.report import SweepReport
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""

@@ -23,8 +23,6 @@ from retention_worker.domain.ledger.chain import stamp
 if TYPE_CHECKING:
     from retention_worker.store.own.portal import User
 
-__all__ = ["app"]
-
 app = typer.Typer(no_args_is_help=True, help="People who may use the portal, each for one tenant.")
 
 # A line longer than any password that is accepted.

@@ -24,8 +24,6 @@ from retention_worker.domain.ledger.verification import LaneLeft, Observation, V
 if TYPE_CHECKING:
     from retention_worker.service.verify import Progress
 
-__all__ = ["add_to"]
-
 _HEADINGS = ("overdue", "paused", "waiting", "on hold", "deferred")
 
 

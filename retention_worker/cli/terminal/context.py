@@ -12,8 +12,6 @@ from retention_worker.bootstrap import worker_of
 from retention_worker.service.context import Worker
 from retention_worker.settings import Settings
 
-__all__ = ["open_worker", "read_settings"]
-
 
 def read_settings(*, service: bool = False) -> Settings:
     """Read the settings and set the log up.

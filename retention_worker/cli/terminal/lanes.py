@@ -11,8 +11,6 @@ from retention_worker.cli.terminal.output import clean, console, count, counted,
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, LaneReport
 
-__all__ = ["in_words", "plan_table", "sweep_table"]
-
 # Stop reasons that a person should see at once are red; the others are quiet.
 _STYLES = {StopReason.EXHAUSTED: "green"}
 _NONE = Text("–", style="dim")

@@ -12,19 +12,6 @@ import typer
 
 from retention_worker.domain.policy.duration import parse_duration
 
-__all__ = [
-    "Actor",
-    "AsJson",
-    "OptionalReason",
-    "Reason",
-    "Tenant",
-    "Tenants",
-    "Until",
-    "actor_of",
-    "length",
-    "time",
-]
-
 
 def time(text: str) -> datetime:
     """Read a time: ISO 8601 with a zone.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from retention_worker.cli.terminal.output import count, counted, say
 from retention_worker.domain.objects.object import DrainReport, ObjectState
 
-__all__ = ["show_objects"]
-
 _WORDS = {
     ObjectState.QUEUED: "still queued",
     ObjectState.DENIED: "denied by their store",

@@ -16,20 +16,6 @@ from rich.text import Text
 
 from retention_worker.domain.ledger.chain import is_endless
 
-__all__ = [
-    "clean",
-    "complain",
-    "console",
-    "count",
-    "counted",
-    "instant",
-    "interactive",
-    "print_json",
-    "say",
-    "table",
-    "tell",
-]
-
 _BOX = HORIZONTALS
 # Where there is no terminal that says how wide it is.
 _WIDTH = 100

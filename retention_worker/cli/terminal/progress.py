@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from retention_worker.service.objects.drain import DrainProgress
     from retention_worker.service.sweep.batches import Progress
 
-__all__ = ["drain_bar", "progress_bar"]
-
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-__all__ = ["Permission", "parse_permissions"]
-
 
 class Permission(StrEnum):
     """One right."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Role"]
-
 
 class Role(StrEnum):
     """viewer reads; support erases and places holds; approver lets waiting lanes go, too."""

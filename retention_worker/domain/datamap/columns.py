@@ -18,22 +18,6 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = [
-    "Columns",
-    "Entry",
-    "Identifier",
-    "Key",
-    "Scalar",
-    "TableName",
-    "TimeColumn",
-    "TimeColumns",
-    "TimeUnit",
-    "Values",
-    "Where",
-    "listed",
-    "one_or_many",
-]
-
 MAX_IDENTIFIER_BYTES = 63  # PostgreSQL cuts longer names silently (NAMEDATALEN - 1)
 
 Scalar = str | int | bool | None

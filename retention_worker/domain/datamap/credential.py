@@ -18,9 +18,6 @@ from retention_worker.domain.datamap.columns import (
 )
 from retention_worker.domain.scope import CredentialClass
 
-__all__ = ["Credential", "ObjectSource", "Retained", "SetAndRemove"]
-
-
 # Such a URI can be taken apart in thousands of ways, and nobody could tell what it was made of.
 _THREE_MEET = re.compile(r"\}\{[a-z]+\}\{")
 

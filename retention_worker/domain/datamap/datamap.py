@@ -19,44 +19,19 @@ from retention_worker.domain.datamap.columns import (
     Entry,
     Identifier,
     Key,
-    Scalar,
     TableName,
     TimeColumn,
     TimeColumns,
-    TimeUnit,
     Values,
     Where,
     listed,
 )
 from retention_worker.domain.datamap.credential import (
     Credential,
-    ObjectSource,
     Retained,
     SetAndRemove,
 )
 from retention_worker.domain.scope import Scope
-
-__all__ = [
-    "ACCOUNT",
-    "TRANSACTION",
-    "Accounts",
-    "ActivitySource",
-    "Credential",
-    "DataMap",
-    "Link",
-    "MapProblems",
-    "ObjectSource",
-    "Retained",
-    "Scalar",
-    "SetAndRemove",
-    "TableName",
-    "TimeColumn",
-    "TimeUnit",
-    "TransactionState",
-    "Transactions",
-    "disjoint",
-    "same_data",
-]
 
 ACCOUNT = "account"
 TRANSACTION = "transaction"

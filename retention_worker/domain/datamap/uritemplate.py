@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["FIELDS", "Split", "TooManyReadings", "pieces_of", "splits"]
-
 FIELDS = ("{tenant}", "{id}", "{value}")
 _FIELD = re.compile(r"(\{tenant\}|\{id\}|\{value\})")
 # Two fields that meet can be read in as many ways as a key of S3 is long.

@@ -10,8 +10,6 @@ from typing import Any
 from retention_worker.domain.explain.explanation import Erasure, Request
 from retention_worker.domain.scope import CredentialClass, Scope
 
-__all__ = ["EntryShown", "TransactionShown"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class EntryShown:

@@ -11,21 +11,6 @@ from retention_worker.domain.objects.object import ObjectCounts, ObjectState
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import CredentialClass, Scope
 
-__all__ = [
-    "Activity",
-    "Entry",
-    "EntryExplained",
-    "Erasure",
-    "Explanation",
-    "LaneExplained",
-    "Obstacle",
-    "Request",
-    "Rule",
-    "State",
-    "explain_entry",
-    "explain_lane",
-]
-
 _NEVER = datetime.max.replace(tzinfo=UTC)  # where Period.due_at puts what has no due date
 
 

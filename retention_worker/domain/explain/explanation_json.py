@@ -14,8 +14,6 @@ from retention_worker.domain.explain.explanation import (
 from retention_worker.domain.explain.explanation_words import sentences
 from retention_worker.domain.ledger.chain import is_endless, stamp
 
-__all__ = ["to_json"]
-
 
 def to_json(found: Explanation) -> dict[str, Any]:
     """The whole of it; times in ISO 8601, UTC, six digits."""

@@ -16,8 +16,6 @@ from retention_worker.domain.explain.explanation import (
 from retention_worker.domain.explain.obstacle import day_and_time
 from retention_worker.domain.scope import Scope
 
-__all__ = ["distance", "in_short", "sentences"]
-
 _NOUNS = {Scope.BIOMETRICS: "Biometrics", Scope.ALL: "All credentials"}
 _SHORT_DIGEST = 12
 

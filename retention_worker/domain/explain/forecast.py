@@ -10,8 +10,6 @@ from typing import Any
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Forecast", "LaneForecast", "day_ends"]
-
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -8,20 +8,6 @@ from retention_worker.domain.explain.explanation import Obstacle, State
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.policy.window import Window
 
-__all__ = [
-    "behind",
-    "day_and_time",
-    "deferred",
-    "held",
-    "out_of_reach",
-    "paused",
-    "paused_in_file",
-    "refused",
-    "stopped",
-    "waiting",
-    "window_closed",
-]
-
 _DEFERRED = {
     DeferReason.LOCKED: "the account was in use when its turn came",
     DeferReason.TIMEOUT: "the database was too busy when its turn came",

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-__all__ = ["Allowance", "Flow", "capacity", "refilled"]
-
 # Three times the natural flow: a tenant's accounts come in waves, and a backlog has to heal.
 _FLOW_FACTOR = 3
 # Four days of refill are twelve of natural flow: a long weekend's outage heals without a person.

@@ -10,8 +10,6 @@ from enum import StrEnum
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.scope import Scope
 
-__all__ = ["NOTHING_BEHIND", "Behind", "DeferReason", "LaneState", "Position", "StopReason"]
-
 
 class StopReason(StrEnum):
     """Why a lane ended in a sweep."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Pressure", "Signals", "Standby", "judge"]
-
 # From a tenth of what stops the worker on, it goes slower: it is rarely the only cause, and then
 # a little less of it is enough.
 _SLOW_FROM = 0.1

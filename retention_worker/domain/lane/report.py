@@ -14,15 +14,6 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.objects.object import DrainReport
 from retention_worker.domain.scope import Scope
 
-__all__ = [
-    "LanePlan",
-    "LaneReport",
-    "PlanReport",
-    "ReportWarning",
-    "SweepReport",
-    "WarningCode",
-]
-
 
 class WarningCode(StrEnum):
     """What is not as it seems though nothing has failed; these names are stable."""

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Self
 
-__all__ = ["ShownAccounts"]
-
 _BYTES = 8
 
 

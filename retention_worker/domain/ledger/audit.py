@@ -14,8 +14,6 @@ from retention_worker.domain.ledger.chain import chain_of, hash_of
 from retention_worker.domain.ledger.finding import Change, Finding
 from retention_worker.domain.ledger.rowcheck import Written, check_rows
 
-__all__ = ["NOWHERE", "Audit", "BatchRow", "Head", "Where", "body_of"]
-
 # Columns of the batch's row, and what its body calls them.
 _COLUMNS = {
     "id": "batch",

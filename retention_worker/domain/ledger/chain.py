@@ -13,19 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = [
-    "FORMAT",
-    "LANE_SOURCES",
-    "OBJECTS",
-    "REPLAY",
-    "SWEEP",
-    "BatchRecord",
-    "chain_of",
-    "hash_of",
-    "is_endless",
-    "stamp",
-]
-
 FORMAT = 1
 # Python's last instant: what PostgreSQL calls infinity, or has in a year that Python has not.
 _END = datetime.max.replace(tzinfo=UTC)

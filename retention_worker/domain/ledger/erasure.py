@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["Erasure", "digest_of", "instant_of", "is_later", "later_of", "padded"]
-
 # PostgreSQL's text of a timestamptz in UTC with DateStyle ISO; a year may have more digits than 4.
 _INSTANT = re.compile(r"(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\+00( BC)?")
 # YYYY-MM-DDTHH:MM:SS.ffffffZ: what sorts as text.

@@ -12,8 +12,6 @@ from retention_worker.domain.ledger.chain import chain_of
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.rowcheck import Written
 
-__all__ = ["FORMAT", "HEADER", "Line", "line_of", "read_line"]
-
 FORMAT = 1
 HEADER = json.dumps({"format": FORMAT, "what": "ledger of retention-worker"}) + "\n"
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Change", "Finding"]
-
 
 class Change(StrEnum):
     """What became of a row."""

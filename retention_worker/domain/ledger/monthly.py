@@ -10,8 +10,6 @@ from typing import Any
 
 from retention_worker.domain.ledger.chain import stamp
 
-__all__ = ["ErasedGroup", "MonthReport", "RequestGroup", "TenantMonth", "month_of"]
-
 
 def month_of(text: str) -> tuple[datetime, datetime]:
     """The first moment of a month, and of the next one, in UTC.

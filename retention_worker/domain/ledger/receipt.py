@@ -18,8 +18,6 @@ from retention_worker.domain.ledger.chain import hash_of
 from retention_worker.domain.ledger.erasure import Erasure, digest_of, padded
 from retention_worker.domain.objects.object import ObjectCounts
 
-__all__ = ["FORMAT", "Proof", "Receipt", "read", "text_of"]
-
 FORMAT = 1
 _PROOF = frozenset(
     {

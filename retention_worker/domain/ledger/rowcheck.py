@@ -10,8 +10,6 @@ from retention_worker.domain.ledger.chain import LANE_SOURCES
 from retention_worker.domain.ledger.erasure import Erasure, digest_of, padded
 from retention_worker.domain.ledger.finding import Change, Finding
 
-__all__ = ["Written", "check_rows"]
-
 # An added row is found by leaving out each row in turn, which takes the square of their number.
 _MOST_TO_LEAVE_OUT = 2_000
 _UNTOLD = "its id, subject_id, last_activity or batch_id"

@@ -9,8 +9,6 @@ from typing import Any
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
-__all__ = ["LaneLeft", "Observation", "Verification"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:

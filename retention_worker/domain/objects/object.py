@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["GONE", "DrainReport", "ObjectCounts", "ObjectState", "Result", "Verdict"]
-
 
 class ObjectState(StrEnum):
     """What holds for an object in the outbox.

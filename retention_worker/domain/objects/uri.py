@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["shown"]
-
 # The user before the host, and the query: either may hold a key or a signature.
 _AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?]*@")
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
-__all__ = ["ISO_PATTERN", "MAX_YEARS", "WORDS_PATTERN", "Period"]
-
 # Longer than any retention rule and than a life: what is above it is a slip of the pen (`900 years`
 # for `900 days`), and who means "for ever" writes `never`.
 MAX_YEARS = 100

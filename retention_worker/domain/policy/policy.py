@@ -10,8 +10,6 @@ from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Policy", "PolicyBounds", "PolicyProblem"]
-
 ALL_CREDENTIALS = "retention.all_credentials"
 BIOMETRICS = "retention.biometrics"
 # Below a day a period would erase while the person is still busy with the verification.

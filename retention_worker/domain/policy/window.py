@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["Window"]
-
 _PATTERN = re.compile(r"(\d{2}:\d{2})-(\d{2}:\d{2})(?:\s+(\S+))?")
 _HELP = "write HH:MM-HH:MM and a zone, like 01:00-05:00 Europe/Berlin"
 

@@ -10,8 +10,6 @@ from uuid import UUID
 
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Deletion", "DeletionState"]
-
 
 class DeletionState(StrEnum):
     """`pending`: rows or objects are still to go. `refused`: the account itself was gone."""

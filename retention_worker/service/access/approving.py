@@ -13,8 +13,6 @@ from retention_worker.service.context import Worker
 from retention_worker.service.plan.approve import Approved, ChangedSince, approve, waiting
 from retention_worker.service.policy.policies import applied_of
 
-__all__ = ["ChangedSince", "SamePerson", "Shown", "approve_shown", "causer", "lanes_waiting"]
-
 _LASTS = timedelta(days=7)
 _PROVIDER = re.compile(r"^oidc:")
 

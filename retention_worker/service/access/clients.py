@@ -19,8 +19,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.own import clients
 from retention_worker.store.own.clients import Client
 
-__all__ = ["Secret", "create", "hash_of", "known_tenant", "listed", "revoke", "rotate"]
-
 # So that who finds one in a file knows, or a scanner does, what it opens.
 _PREFIX = "rws_"
 # 256 bits: nobody guesses it, so a fast hash is enough.

@@ -17,8 +17,6 @@ from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import idempotency
 
-__all__ = ["Done", "KeyUsedOtherwise", "UnderWay", "once"]
-
 _KEPT = timedelta(hours=24)
 # Whoever held a key for so long without an answer is gone.
 _STALE = timedelta(minutes=5)

@@ -12,8 +12,6 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from retention_worker.domain.errors import ConfigurationError, GuardRefused
 
-__all__ = ["TooBusy", "hashed", "is_right"]
-
 # OWASP ASVS 2.1.1 and 2.1.2: twelve characters at least, and no more than 128.
 _LEAST, _MOST = 12, 128
 # Each comparison takes 64 MB and a core for a moment: so many at once, and others wait a little.

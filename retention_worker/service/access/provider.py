@@ -27,8 +27,6 @@ from retention_worker.service.context import Worker
 from retention_worker.settings import Settings
 from retention_worker.store.own.portal import SignedIn
 
-__all__ = ["Begun", "NotLetIn", "begin", "finish"]
-
 _log = structlog.get_logger()
 
 _TIMEOUT_SECONDS = 10.0

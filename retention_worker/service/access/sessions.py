@@ -14,8 +14,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import SignedIn
 
-__all__ = ["IDLE", "LIFETIME", "close", "find", "open_session"]
-
 # OWASP ASVS 3.3.2, level 2: half an hour without a request, and a working day in all.
 IDLE = timedelta(minutes=30)
 LIFETIME = timedelta(hours=8)

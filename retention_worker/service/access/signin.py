@@ -17,8 +17,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import SignedIn
 
-__all__ = ["MOST_ATTEMPTS", "WINDOW", "TooManyAttempts", "WrongPassword", "sign_in"]
-
 _log = structlog.get_logger()
 
 # OWASP ASVS 2.2.1 asks for no more than 100 an hour on one account.

@@ -18,8 +18,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import clients
 from retention_worker.store.own.clients import Bearer
 
-__all__ = ["LIFETIME", "NotGranted", "Token", "TooManyTokens", "WrongClient", "bearer", "issue"]
-
 LIFETIME = timedelta(hours=1)
 _PREFIX = "rwt_"
 _TOKEN_BYTES = 32

@@ -14,8 +14,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import User
 
-__all__ = ["create", "disable", "listed", "set_password"]
-
 _MAX_NAME = 100
 # Stands between an identity provider and the name of one of its users.
 _RESERVED = ":"

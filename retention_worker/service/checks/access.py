@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.examined import Case
 from retention_worker.service.checks.finding import Finding, refuse
 from retention_worker.service.checks.text import columns_sql, comma, ident, table_sql
 from retention_worker.store.examine import Need, Privilege
-
-__all__ = ["privileges", "row_security"]
 
 
 def privileges(case: Case) -> Iterator[Finding]:

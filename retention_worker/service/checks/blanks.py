@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.examined import Case, blanked
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import names_row
 from retention_worker.service.checks.text import comma
 from retention_worker.store.examine import Index
-
-__all__ = ["blanks", "named_for_ever", "unique_blanks"]
 
 
 def blanks(case: Case) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.service.checks.examined import Case, blanked, deleted
 from retention_worker.service.checks.finding import Finding, warn
@@ -13,8 +13,6 @@ from retention_worker.service.checks.parents import edges
 from retention_worker.service.checks.requirements import named_columns
 from retention_worker.service.checks.text import comma
 from retention_worker.store.examine import OtherTable
-
-__all__ = ["biometric_columns", "undeclared_copies"]
 
 _DECLARE = "declare it under credentials, or write it under retained once it was looked at"
 

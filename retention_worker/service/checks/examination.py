@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from retention_worker.configfiles.policies import PolicySet
-from retention_worker.domain.datamap.datamap import DataMap, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import DriftError
 from retention_worker.service.checks import (
     access,
@@ -33,8 +34,6 @@ from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap, compile_on
-
-__all__ = ["Inspection", "examine", "inspect"]
 
 Check = Callable[[Case], Iterator[Finding]]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap.datamap import Credential, DataMap, SetAndRemove, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.settings import Settings
 from retention_worker.store.examine import Comparison, Facts, Need, Surroundings
 from retention_worker.store.mapsql import CompiledMap
-
-__all__ = ["Case", "Compared", "blanked", "deleted", "erased_tables"]
 
 
 @dataclass(frozen=True, kw_only=True)

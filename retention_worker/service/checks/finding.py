@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Severity", "refuse", "warn", "wrong"]
-
 
 class Severity(StrEnum):
     """`refuse`: nothing is erased until it is mended. `warn`: slow or forgotten.

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.text import ident, table_sql
 from retention_worker.store.examine import Facts, Relation
-
-__all__ = ["create_index"]
 
 _MAX_NAME_BYTES = 63
 _DIGEST = 8

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.examined import Case, deleted
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.service.checks.index_sql import create_index
 from retention_worker.service.checks.parents import edges
 from retention_worker.service.checks.text import comma, ident
 from retention_worker.store.examine import Facts, Index
-
-__all__ = ["activity_order", "foreign_keys", "join_keys", "objects"]
 
 # What can be indexed: tables and partitioned tables.
 _INDEXABLE = ("r", "p")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.columns import Where
-from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION, TableName
+from retention_worker.domain.datamap.columns import TableName, Where
+from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION
 from retention_worker.service.checks.examined import Case
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.parents import Edge, edges, tenant_of
 from retention_worker.service.checks.text import comma
-
-__all__ = ["kinds", "types", "unique_accounts", "unique_parents"]
 
 
 def types(case: Case) -> Iterator[Finding]:

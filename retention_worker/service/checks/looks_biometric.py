@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_vector", "looks_biometric"]
-
 # pgvector's types, and others that hold features of a face.
 _VECTORS = {"vector", "halfvec", "sparsevec", "cube"}
 # What can hold a template at all: a number or a time cannot.

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap.datamap import (
-    ACCOUNT,
-    TRANSACTION,
-    Credential,
-    DataMap,
-    Link,
-    TableName,
-)
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential
+from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION, DataMap, Link
 from retention_worker.service.checks.requirements import parent_table
-
-__all__ = ["Edge", "edges"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,6 @@ from retention_worker.service.checks.text import ident, table_sql
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.recreation import Guard, State, guards, state
 
-__all__ = ["recreation"]
-
 _CHECK = "recreation"
 _LOCK = (
     "-- It locks the table for a moment: behind a long transaction, writers would queue. Whoever\n"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.datamap import Credential, DataMap, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.checks.examined import Case, blanked, deleted
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import named_columns, parent_table
 from retention_worker.service.checks.text import comma, ident, table_sql
 from retention_worker.store.examine import Reference
-
-__all__ = ["blanked_keys", "links_to_their_rows", "reaching", "standing_in_the_way"]
 
 _CASCADE, _SET_NULL, _SET_DEFAULT = "c", "n", "d"
 _ACTIONS = {_CASCADE: "ON DELETE CASCADE", _SET_NULL: "ON DELETE SET NULL"}

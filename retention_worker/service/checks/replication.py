@@ -8,8 +8,6 @@ from retention_worker.service.checks.examined import Case, blanked, deleted, era
 from retention_worker.service.checks.finding import Finding, refuse
 from retention_worker.service.checks.text import table_sql
 
-__all__ = ["replica_identity"]
-
 
 def replica_identity(case: Case) -> Iterator[Finding]:
     """Tables (and partitions) whose changes are published and whose rows nothing names."""

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from retention_worker.domain.datamap.datamap import (
-    ACCOUNT,
-    Credential,
-    DataMap,
-    Link,
-    SetAndRemove,
-    TableName,
-)
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
+from retention_worker.domain.datamap.datamap import ACCOUNT, DataMap, Link
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.examine import Need, Privilege
-
-__all__ = ["TableNeeds", "named_columns", "names_row", "needs", "parent_table", "privileges"]
 
 
 @dataclass(kw_only=True)

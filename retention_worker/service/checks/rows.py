@@ -29,19 +29,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.migrations import status
 from retention_worker.store.verify import Looks
 
-__all__ = [
-    "activity",
-    "left_out_rows",
-    "made_in_the_future",
-    "never_analyzed",
-    "other_tenants",
-    "own_schema",
-    "refused",
-    "statements",
-    "tenants",
-    "unclaimed_rows",
-]
-
 # Below this a wrong estimate costs nothing.
 _LARGE_BYTES = 8 * 1024 * 1024
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from retention_worker.service.checks.examined import Case
 from retention_worker.service.checks.finding import Finding, refuse
 
-__all__ = ["DISTRIBUTED", "server"]
-
 DISTRIBUTED = (
     "is distributed by Citus, where a batch is committed on its nodes one after the other, so that "
     "a crash between two loses the ledger of what is gone: use a database of its own per shard"

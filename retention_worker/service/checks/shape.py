@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import named_columns
 from retention_worker.service.checks.text import comma
-
-__all__ = ["drift", "inheritance", "missing", "relations"]
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from retention_worker.domain.datamap.datamap import TableName
-
-__all__ = ["columns_sql", "comma", "ident", "table_sql"]
+from retention_worker.domain.datamap.columns import TableName
 
 
 def ident(name: str) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.text import comma
-
-__all__ = ["accepted_nothing", "rules", "triggers"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from retention_worker.configfiles.policies import PolicyFile, PolicySet
+from retention_worker.configfiles.policies import PolicySet
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.lane.report import ReportWarning, WarningCode
 from retention_worker.store.catalog import Catalog, has_dates
@@ -15,17 +16,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import deferred
 from retention_worker.store.own import policies as log
-
-__all__ = [
-    "latest_known",
-    "left_out_words",
-    "made_in_the_future",
-    "of_policies",
-    "of_tenants",
-    "refused_words",
-    "told",
-    "unmatched",
-]
 
 # More tenants than this are not gone through for one that looks alike.
 _TENANTS = 2_000

@@ -23,8 +23,6 @@ from retention_worker.store.examine.trial import Tried
 from retention_worker.store.mapsql.compiled import compile_on
 from retention_worker.store.own.objects import stores_named
 
-__all__ = ["Diagnosis", "diagnose"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:

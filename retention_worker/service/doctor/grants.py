@@ -9,8 +9,6 @@ from retention_worker.service.checks.requirements import TableNeeds, needs
 from retention_worker.service.checks.text import columns_sql, ident, table_sql
 from retention_worker.store.catalog import BUILT_IN, Catalog
 
-__all__ = ["grants_sql"]
-
 
 def grants_sql(
     datamap: DataMap,

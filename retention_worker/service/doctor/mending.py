@@ -10,8 +10,6 @@ from retention_worker.service.doctor.grants import grants_sql
 from retention_worker.settings import Settings
 from retention_worker.store.catalog import Catalog
 
-__all__ = ["mending_sql"]
-
 _HEADER = """\
 -- For the owner of the tables, or a superuser. Read it before you run it, and run it statement by
 -- statement (psql --file, without --single-transaction): CREATE INDEX CONCURRENTLY takes no

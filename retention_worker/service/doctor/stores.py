@@ -11,8 +11,6 @@ from retention_worker.objects.inspection import Inspection, inspect_bucket
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.settings import Settings
 
-__all__ = ["inspect", "warnings_of"]
-
 
 def inspect(stores: Sequence[str], settings: Settings) -> list[Inspection]:
     """Look at each store; a name that is none of ours says so."""

@@ -24,8 +24,6 @@ from retention_worker.store.mapped import accounts, remains
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.verify import Looks
 
-__all__ = ["findings", "try_entries"]
-
 # More tell nothing new: the statements are the same for all.
 _ACCOUNTS = 3
 _KEPT = "row(s) were still there: a trigger or a rule keeps them"

@@ -12,8 +12,6 @@ from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.mapped.remains import Remains, unreachable
 from retention_worker.store.own.deferred import Deferred
 
-__all__ = ["block", "has_credentials", "retry_time", "still_there"]
-
 # A lock or a time-out passes soon; an error is looked at again, but not in every sweep for ever.
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=6)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.lane.lane import LaneState
 from retention_worker.domain.policy.policy import PolicyBounds
 from retention_worker.domain.scope import Scope
@@ -14,8 +14,6 @@ from retention_worker.service.config import Prepared
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.own import deferred
-
-__all__ = ["Reach", "cutoff_of", "days_of", "find_work"]
 
 # Lanes that look through a slice behind their watermark in one sweep: a few, so that a sweep with
 # nothing to do costs the same for ten tenants and ten thousand.

@@ -13,8 +13,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import deferred, lanes
 
-__all__ = ["SLICE", "record", "scan"]
-
 # Accounts looked through in each sweep without being asked: few, so that a sweep with little to do
 # stays cheap; the weekly pass looks at all.
 SLICE = 16

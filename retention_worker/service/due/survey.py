@@ -17,15 +17,6 @@ from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import deferred, holds
 
-__all__ = [
-    "Survey",
-    "any_other",
-    "count_up_to",
-    "due_at_most",
-    "eligible",
-    "eligible_keys",
-]
-
 _PAGE = 500
 
 

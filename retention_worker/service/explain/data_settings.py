@@ -19,8 +19,6 @@ from retention_worker.store.explain import explain as store
 from retention_worker.store.explain.explain import Stop
 from retention_worker.store.own import approvals, control
 
-__all__ = ["DataSettings", "data_settings"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:

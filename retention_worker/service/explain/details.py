@@ -22,8 +22,6 @@ from retention_worker.store.mapped.transactions import Owned, Shown
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import explain_sql
 
-__all__ = ["describe", "transactions_of"]
-
 _MOST_TRANSACTIONS = 100
 
 

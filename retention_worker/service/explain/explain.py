@@ -39,8 +39,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql, explain_sql
 from retention_worker.store.own import control
 
-__all__ = ["erasure_of", "explain"]
-
 
 def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
     """Say everything about one account; nothing is written.

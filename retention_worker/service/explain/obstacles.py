@@ -19,8 +19,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.own import approvals, control, holds, lanes
 
-__all__ = ["Case", "obstacles_of"]
-
 # How a lane ends where no later sweep goes on by itself.
 _STUCK = frozenset({StopReason.FAILED, StopReason.REFUSED})
 _FAILURES = frozenset(

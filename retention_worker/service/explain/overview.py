@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
@@ -20,8 +20,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import control, deferred, glance, holds, lanes
 from retention_worker.store.own.glance import OpenRequest
-
-__all__ = ["MOST_COUNTED", "LaneAtAGlance", "Overview", "overview"]
 
 # Counted no further: who has more than that overdue needs no exact number.
 MOST_COUNTED = 1_000

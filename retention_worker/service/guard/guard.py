@@ -22,8 +22,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import control
 from retention_worker.store.own.approvals import Approval
 
-__all__ = ["OTHERS", "Judge", "Verdict", "start_time"]
-
 OTHERS = (
     "accounts are due that are not among those that were shown and approved: look at `plan` and "
     "approve again"

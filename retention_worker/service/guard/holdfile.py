@@ -34,8 +34,6 @@ from retention_worker.store.own.holds import Remembered
 if TYPE_CHECKING:
     from retention_worker.objects.shelf import Shelf
 
-__all__ = ["HoldFile", "lost", "require_holds", "told"]
-
 _log = structlog.get_logger()
 
 _FORMAT = 1

@@ -25,19 +25,6 @@ from retention_worker.store.migrations import check
 from retention_worker.store.own import holds
 from retention_worker.store.own.holds import Hold
 
-__all__ = [
-    "Listed",
-    "Placed",
-    "astray",
-    "elsewhere",
-    "in_words",
-    "listed",
-    "look_after",
-    "move",
-    "place",
-    "release",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:

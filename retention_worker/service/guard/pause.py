@@ -11,8 +11,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
 from retention_worker.store.own import control
 
-__all__ = ["accept_clock", "pause", "resume"]
-
 
 def pause(worker: Worker, *, reason: str, actor: str, until: datetime | None) -> None:
     """Stop every sweep before its next batch; ad-hoc erasure goes on.

@@ -8,8 +8,6 @@ from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.service.context import Worker
 from retention_worker.service.ledger.exporting import export
 
-__all__ = ["export_after_sweep"]
-
 _log = structlog.get_logger()
 
 

@@ -12,8 +12,6 @@ from retention_worker.domain.ledger.audit import Audit
 from retention_worker.domain.ledger.export import HEADER, Line, read_line
 from retention_worker.domain.ledger.finding import Change, Finding
 
-__all__ = ["Numbered", "audited", "lines", "read_from", "whole"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Numbered:

@@ -30,8 +30,6 @@ from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
 from retention_worker.store.own import holds
 
-__all__ = ["Exported", "export"]
-
 # Heads that are looked up at once.
 _PAGE = 10_000
 

@@ -13,8 +13,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import glance
 from retention_worker.store.own.glance import Batch, Erased
 
-__all__ = ["Page", "batches", "erased"]
-
 _ROWS = 50
 
 T = TypeVar("T")

@@ -23,8 +23,6 @@ from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
 
-__all__ = ["CheckedReceipt", "check_receipt", "issue", "of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedReceipt:

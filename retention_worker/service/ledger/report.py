@@ -24,8 +24,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger.ledger_report import Group, Month
 from retention_worker.store.migrations import check
 
-__all__ = ["report"]
-
 _MOMENT = timedelta(microseconds=1)
 _NO_HOLDS = {"placed": 0, "released": 0, "in_force": 0}
 _NAMES = {Scope.ALL: "all_credentials", Scope.BIOMETRICS: "biometrics"}

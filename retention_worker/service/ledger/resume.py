@@ -18,8 +18,6 @@ from retention_worker.domain.ledger.audit import Head
 from retention_worker.domain.ledger.export import HEADER
 from retention_worker.service.ledger.exportfile import read_from
 
-__all__ = ["Pending", "Resume", "prepared", "save"]
-
 _FORMAT = 1
 _KEYS = {"format", "end", "last_start", "last_digest", "lines", "heads", "settled", "pending"}
 

@@ -21,8 +21,6 @@ from retention_worker.objects.shelf import Shelf
 from retention_worker.service.ledger.exportfile import lines
 from retention_worker.service.ledger.resume import Pending, Resume
 
-__all__ = ["Segments", "fetched"]
-
 _STATE = "resume.json"
 _SEGMENT = re.compile(r"\d{12}\.jsonl")
 _FORMAT = 1

@@ -22,8 +22,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
 
-__all__ = ["Progress", "Verified", "verify"]
-
 Progress = Callable[[int, int], None]
 """Told on the way: how far it is, of how much; the unit is the work's own."""
 

@@ -15,8 +15,6 @@ from retention_worker.store.own import objects as outbox
 from retention_worker.store.own import requests
 from retention_worker.store.own.objects import Claimed
 
-__all__ = ["Completion"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:

@@ -29,8 +29,6 @@ from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
 
-__all__ = ["DrainProgress", "drain", "drain_after_sweep", "open_stores"]
-
 _log = structlog.get_logger()
 
 DrainProgress = Callable[[int, int], None]

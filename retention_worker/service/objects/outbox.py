@@ -16,8 +16,6 @@ from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Listed
 
-__all__ = ["Outbox", "listed", "retry"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Outbox:

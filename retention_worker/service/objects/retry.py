@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from retention_worker.domain.objects.object import ObjectState, Result, Verdict
 from retention_worker.store.own.objects import Claimed, PutBack
 
-__all__ = ["kept", "put_back"]
-
 _FIRST_RETRY = timedelta(seconds=30)
 _LAST_RETRY = timedelta(hours=1)
 # So often an object fails by itself, while its store answers, before a person has to look.

@@ -13,8 +13,6 @@ from retention_worker.store.mapped import live
 from retention_worker.store.mapsql import compile_map
 from retention_worker.store.own.objects import Claimed, Sampled
 
-__all__ = ["spelled", "unnamed"]
-
 
 def spelled(
     store: Store, objects: Sequence[Claimed | Sampled]

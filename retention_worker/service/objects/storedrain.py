@@ -30,8 +30,6 @@ from retention_worker.store.own import control
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Claimed
 
-__all__ = ["StoreDrain", "in_hand"]
-
 _log = structlog.get_logger()
 
 # What is in hand is free again for others so long after the time that a request and its one

@@ -7,8 +7,6 @@ from random import random
 
 from retention_worker.store.own.pace import LONGEST_PAUSE_SECONDS
 
-__all__ = ["Pace", "Pacing"]
-
 # Before anything was measured: fewer than any database erases in a batch's time.
 _FIRST_SIZE = 32
 # However dear accounts were before: fewer say nothing of what one takes.

@@ -15,8 +15,6 @@ from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import pace
 
-__all__ = ["Watch"]
-
 _log = structlog.get_logger()
 
 # Asked often enough to see a standby fall behind, and rarely enough to cost nothing.

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from retention_worker.configfiles.policies import PolicyFile, PolicySet, load_policies
+from retention_worker.configfiles.policies import PolicySet, load_policies
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport
@@ -23,9 +24,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
 from retention_worker.store.own import approvals, lanes
 from retention_worker.store.own.approvals import Grant
-
-__all__ = ["Approved", "ChangedSince", "MoreThanSaid", "approve", "given", "waiting"]
-
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day_ends
 from retention_worker.domain.lane.lane import LaneState
 from retention_worker.domain.scope import Scope
@@ -21,8 +21,6 @@ from retention_worker.store.explain.forecast import Stretch
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql.forecast import count_by_stretch
 from retention_worker.store.own import deferred, lanes
-
-__all__ = ["forecast"]
 
 # More than any database has accounts.
 _ALL = 10**12

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from retention_worker.configfiles.policies import PolicyFile, load_policy_file
+from retention_worker.configfiles.policy_file import PolicyFile, load_policy_file
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport, ReportWarning
@@ -30,8 +30,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts, credentials
 from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.own import approvals, control, deferred, lanes
-
-__all__ = ["plan"]
 
 _LaneKey = tuple[str, Scope]
 

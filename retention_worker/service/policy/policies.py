@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.configfiles.policies import PolicySet, load_policies, load_policy_file
+from retention_worker.configfiles.policies import PolicySet, load_policies
+from retention_worker.configfiles.policy_file import load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError, UnknownSubject
 from retention_worker.domain.policy.period import Period
 from retention_worker.service.context import Worker
@@ -19,8 +20,6 @@ from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check as check_schema
 from retention_worker.store.own import policies
-
-__all__ = ["Applied", "Checked", "applied_of", "check", "history", "known"]
 
 _DATAMAP = "datamap.yaml"
 _FOLDER = "tenants"

@@ -6,14 +6,12 @@ from datetime import datetime
 
 import structlog
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Worker
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import lanes, policies
-
-__all__ = ["apply_policy", "due_sooner"]
 
 _log = structlog.get_logger()
 

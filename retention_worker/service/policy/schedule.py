@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention_worker.configfiles.datamap import load_datamap
-from retention_worker.configfiles.policies import PolicyFile, load_policies
+from retention_worker.configfiles.policies import load_policies
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Worker
 from retention_worker.service.policy.policies import Applied, applied_of
 from retention_worker.settings import Settings
-
-__all__ = ["Line", "Schedule", "schedule"]
 
 # An order for readers: what covers everything first.
 _ORDER = (Scope.ALL, Scope.BIOMETRICS)

@@ -23,8 +23,6 @@ from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.mapped import accounts, remains, transactions
 from retention_worker.store.own import holds
 
-__all__ = ["LaneReplay"]
-
 # There is no traffic yet that a long transaction could hurt, and a large account goes at once.
 _DEADLINE_MS = 600_000
 _MOST_UNITS = 1_000_000_000

@@ -20,8 +20,6 @@ from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts, remains, transactions
 
-__all__ = ["Moved"]
-
 _SINCE = "look at it, and erase it by hand"
 
 

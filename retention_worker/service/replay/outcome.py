@@ -11,8 +11,6 @@ from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.scope import Scope
 from retention_worker.store.own.holds import Remembered
 
-__all__ = ["Authority", "Kept", "Replay", "Shown"]
-
 _Key = tuple[str, str, str, str]
 _PART = "only a part of it was erased: look at it, and erase the rest by hand"
 

@@ -24,15 +24,13 @@ from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.replay.lane import LaneReplay
 from retention_worker.service.replay.moved import Moved
-from retention_worker.service.replay.outcome import Authority, Kept, Replay
+from retention_worker.service.replay.outcome import Authority, Replay
 from retention_worker.service.replay.request import RequestReplay
 from retention_worker.store.connection.pool import Connection, reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
 from retention_worker.store.own import approvals, holds, lanes
 from retention_worker.store.own.holds import Remembered
-
-__all__ = ["Authority", "Kept", "Replay", "replay"]
 
 _log = structlog.get_logger()
 

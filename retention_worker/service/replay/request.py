@@ -22,8 +22,6 @@ from retention_worker.store.mapped import accounts, remains, transactions
 from retention_worker.store.own import holds, requests
 from retention_worker.store.own.requests import Request
 
-__all__ = ["RequestReplay"]
-
 # As for every request: the law's month.
 _TIME_TO_ANSWER = Period(months=1)
 

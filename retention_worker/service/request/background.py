@@ -22,8 +22,6 @@ from retention_worker.service.request.erase import Wanted, note
 from retention_worker.service.request.request import Erased, RequestRun
 from retention_worker.store.own.requests import Request
 
-__all__ = ["Begun", "Errands", "TooManyErrands"]
-
 _log = structlog.get_logger()
 
 # With as many again that note, half of the pool: reads always find a connection.

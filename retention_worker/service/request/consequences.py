@@ -18,8 +18,6 @@ from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import transactions
 
-__all__ = ["Consequences", "Line", "consequences", "hold_of"]
-
 _MOST_UNENDED = 5
 
 

@@ -15,8 +15,6 @@ from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import deletions
 
-__all__ = ["read", "with_receipt"]
-
 
 def read(worker: Worker, tenant_id: str, request: int) -> Deletion:
     """The deletion of a request of the tenant, as it is now.

@@ -33,8 +33,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import holds, requests
 from retention_worker.store.own.requests import Request
 
-__all__ = ["Wanted", "erase", "finish_open", "note"]
-
 _log = structlog.get_logger()
 
 # GDPR Art. 12(3): without undue delay and in any event within one month of the request.

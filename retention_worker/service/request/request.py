@@ -32,8 +32,6 @@ from retention_worker.store.own import deferred, holds, requests
 from retention_worker.store.own.deferred import Activity
 from retention_worker.store.own.requests import Request
 
-__all__ = ["ACCOUNT", "TRANSACTION", "Erased", "RequestRun", "refuse_hold"]
-
 _log = structlog.get_logger()
 
 ACCOUNT = "account"

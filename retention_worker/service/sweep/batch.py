@@ -28,8 +28,6 @@ from retention_worker.store.own import approvals, control, deferred, lanes, pace
 from retention_worker.store.own.control import Pause
 from retention_worker.store.own.deferred import Deferred
 
-__all__ = ["Batch"]
-
 
 @dataclass(kw_only=True)
 class Batch:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from retention_worker.configfiles.policies import PolicyFile, content_hash
+from retention_worker.configfiles.policy_file import PolicyFile
+from retention_worker.configfiles.text import content_hash
 from retention_worker.domain.errors import BatchTimeout, StatementFailed
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
@@ -22,8 +23,6 @@ from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import pace
 from retention_worker.store.own.deferred import Deferred
-
-__all__ = ["STOPPED", "Batches", "Ending", "Progress"]
 
 _log = structlog.get_logger()
 

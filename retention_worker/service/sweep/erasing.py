@@ -22,8 +22,6 @@ from retention_worker.store.mapped.credentials import Counts, Erasing
 from retention_worker.store.own import approvals, deferred
 from retention_worker.store.own.deferred import Activity, Deferred
 
-__all__ = ["LaneErasing"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class LaneErasing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import DatabaseUnavailable, DriftError, RetentionWorkerError
 from retention_worker.domain.lane.lane import (
     NOTHING_BEHIND,
@@ -30,8 +30,6 @@ from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import approvals, control, deferred, lanes
 from retention_worker.store.own.approvals import Approval
 from retention_worker.store.own.deferred import Deferred
-
-__all__ = ["LaneRun"]
 
 _log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from retention_worker import __version__
-from retention_worker.configfiles.policies import PolicyFile
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.lane.report import LaneReport, SweepReport
@@ -34,8 +34,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts
 from retention_worker.store.own import deferred, lanes, sweeps
-
-__all__ = ["sweep"]
 
 _log = structlog.get_logger()
 

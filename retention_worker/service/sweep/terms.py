@@ -12,8 +12,6 @@ from retention_worker.domain.ledger.chain import SWEEP
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.keys import Key
 
-__all__ = ["Outcome", "Source", "Terms"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:

@@ -17,8 +17,6 @@ from retention_worker.store.mapped.accounts import Candidate, Found, Locked
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own.deferred import Deferred
 
-__all__ = ["Sorted", "Triage"]
-
 
 @dataclass(kw_only=True)
 class Sorted:

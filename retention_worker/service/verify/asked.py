@@ -9,8 +9,6 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["requests"]
-
 
 def requests(session: Session, scene: Scene) -> Iterator[Observation]:
     """Requests that should have been done by now."""

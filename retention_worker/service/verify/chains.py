@@ -8,8 +8,6 @@ from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service import ledger
 from retention_worker.service.context import Worker
 
-__all__ = ["chains"]
-
 
 def chains(worker: Worker, tenant: str | None) -> Iterator[Observation]:
     """Every row of the ledger that is not as it was written."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from retention_worker.domain.datamap.datamap import Credential
+from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.ledger.chain import LANE_SOURCES, REPLAY, SWEEP
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.domain.scope import Scope
@@ -14,8 +14,6 @@ from retention_worker.service.guard import holdfile
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import ErasedBatch, Periods, book
-
-__all__ = ["Early", "back", "held", "holds_astray", "strangers"]
 
 _PAGE = 5_000
 _EXAMPLES = 5

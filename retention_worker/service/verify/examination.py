@@ -17,8 +17,6 @@ from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["Progress", "verify"]
-
 Progress = Callable[[str, int, int], None]
 """Told before each check: what it looks at, how many are done, how many there are."""
 

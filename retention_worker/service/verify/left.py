@@ -15,8 +15,6 @@ from retention_worker.service.verify.scene import Scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
 
-__all__ = ["lanes_left", "overdue"]
-
 
 def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
     """The lanes of a scope in which anything is past its due date by more than is allowed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.datamap import Credential
+from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.domain.objects.object import ObjectState
@@ -18,8 +18,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Sampled
 from retention_worker.store.verify import book
-
-__all__ = ["astray", "keeping", "left", "still_there"]
 
 _WORDS = {
     ObjectState.QUEUED: "queued, not deleted",

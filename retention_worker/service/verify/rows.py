@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from retention_worker.domain.datamap.datamap import Credential, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service.checks.warnings import latest_known, left_out_words
 from retention_worker.service.verify.scene import Scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import book
-
-__all__ = ["Population", "made_in_the_future", "orphans", "unclaimed", "unreachable"]
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50

@@ -19,8 +19,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
 from retention_worker.store.verify import Looks, book, values_of
 
-__all__ = ["Scene", "read_scene"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:

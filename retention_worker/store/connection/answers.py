@@ -10,8 +10,6 @@ from psycopg.rows import DictRow
 
 from retention_worker.store.connection.failures import translated
 
-__all__ = ["Answer", "Later"]
-
 T = TypeVar("T")
 
 

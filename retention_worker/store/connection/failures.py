@@ -16,8 +16,6 @@ from retention_worker.domain.errors import (
     StatementFailed,
 )
 
-__all__ = ["translated"]
-
 _TIMEOUTS = (
     errors.LockNotAvailable,
     errors.DeadlockDetected,

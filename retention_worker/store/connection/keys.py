@@ -10,8 +10,6 @@ from typing import Any
 
 from retention_worker.domain.errors import UnknownSubject
 
-__all__ = ["Key", "Part", "array_literal", "id_text", "key_parameters", "parse_id"]
-
 # No index holds a longer key, and without one there are no ids.
 _MAX_ID = 2700
 

@@ -16,20 +16,6 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from retention_worker.domain.errors import ConfigurationError, DatabaseUnavailable, GuardRefused
 from retention_worker.store.connection.failures import translated
 
-__all__ = [
-    "Connection",
-    "Pool",
-    "batching",
-    "database_now",
-    "is_batching",
-    "keeps_plans",
-    "reading",
-    "refuse_standby",
-    "settle",
-    "trying",
-    "writing",
-]
-
 Connection = psycopg.Connection
 # The first connection of a command: long enough for a slow network, short for a person.
 _PATIENCE_SECONDS = 10.0

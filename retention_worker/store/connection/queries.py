@@ -10,8 +10,6 @@ from importlib.resources import files
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
-__all__ = ["Queries", "load", "named", "rendered"]
-
 _HEADER = re.compile(r"^-- name: (\w+)\n-- \S", re.MULTILINE)
 
 Queries = Mapping[str, SQL]

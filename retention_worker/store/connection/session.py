@@ -16,8 +16,6 @@ from retention_worker.store.connection.failures import translated
 from retention_worker.store.connection.pool import Connection, is_batching, keeps_plans, settle
 from retention_worker.store.connection.queries import named, rendered
 
-__all__ = ["Deadline", "Session"]
-
 # The worker, never the application, loses a conflict: far below any deadlock_timeout.
 _LOCK_TIMEOUT_MS = 50
 # The longest time-out that PostgreSQL takes.

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.store.connection.session import Session
-
-__all__ = ["distributed"]
 
 
 def distributed(session: Session, names: Iterable[TableName]) -> list[TableName]:

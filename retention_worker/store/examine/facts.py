@@ -6,22 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.store.catalog import Catalog
-
-__all__ = [
-    "Comparison",
-    "Facts",
-    "Index",
-    "Need",
-    "Privilege",
-    "Reference",
-    "Relation",
-    "Rule",
-    "Server",
-    "TableColumn",
-    "Trigger",
-]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,9 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from retention_worker.domain.datamap.datamap import (
-    Credential,
-    DataMap,
-    Retained,
-    SetAndRemove,
-    TableName,
-)
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential, Retained, SetAndRemove
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import BatchTimeout, DriftError, StatementFailed
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
@@ -27,19 +23,6 @@ from retention_worker.store.mapsql.fragments import all_of, column, listed, tabl
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql
 from retention_worker.store.verify.looks import Looks
-
-__all__ = [
-    "OddActivity",
-    "TooSlow",
-    "Unreachable",
-    "ahead",
-    "explain",
-    "left_out",
-    "odd_activity",
-    "refused_blanks",
-    "unclaimed",
-    "unreachable",
-]
 
 # A look may read a large table whole; nobody waits longer for a warning.
 _TIMEOUT = "5s"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from retention_worker.domain.datamap.datamap import DataMap, SetAndRemove, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import SetAndRemove
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
@@ -22,8 +24,6 @@ from retention_worker.store.examine.facts import (
     TableColumn,
     Trigger,
 )
-
-__all__ = ["Side", "compare", "lacking", "read"]
 
 T = TypeVar("T")
 Row = dict[str, Any]

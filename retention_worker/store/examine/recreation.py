@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
-    Credential,
     DataMap,
     Link,
-    SetAndRemove,
     Transactions,
 )
 from retention_worker.domain.scope import CredentialClass
@@ -37,8 +36,6 @@ from retention_worker.store.verify.names import (
     quoted,
     table,
 )
-
-__all__ = ["SQLSTATE", "Guard", "State", "guards", "recreation_sql", "state"]
 
 # A class of our own: the standard leaves those that begin with I to Z to implementations.
 SQLSTATE = "RW001"

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.store.connection.session import Session
 from retention_worker.store.examine.facts import Facts, Index
 from retention_worker.store.examine.reader import indexes
-
-__all__ = ["OtherTable", "Surroundings", "look_around"]
 
 
 @dataclass(frozen=True, kw_only=True)

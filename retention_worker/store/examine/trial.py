@@ -13,8 +13,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.verify import Looks
 
-__all__ = ["Tried", "sample", "try_account"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:

@@ -18,26 +18,6 @@ from retention_worker.store.mapsql.explain import ExplainSql
 from retention_worker.store.mapsql.reached import instant, reached
 from retention_worker.store.own.objects import counted
 
-__all__ = [
-    "Account",
-    "Deferral",
-    "Erased",
-    "Stop",
-    "account",
-    "applied",
-    "counts",
-    "deferrals",
-    "erased_entries",
-    "erasures",
-    "erasures_of_transaction",
-    "known_as",
-    "objects",
-    "passed",
-    "requests",
-    "stops",
-    "transactions",
-]
-
 # Who has more than that is explained by the newest; the ledger has them all.
 _MOST_TRANSACTIONS = 10_000
 _MOST_ERASURES = 50

@@ -13,8 +13,6 @@ from retention_worker.store.connection.keys import Key
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = ["Stretch", "again", "ahead", "on_hold"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:

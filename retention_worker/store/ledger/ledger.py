@@ -12,17 +12,6 @@ from retention_worker.store.connection.answers import Later
 from retention_worker.store.connection.keys import array_literal
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "LaneTotals",
-    "ask_batch",
-    "next_batch",
-    "set_head",
-    "totals",
-    "write",
-    "write_batch",
-    "write_erasures",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class LaneTotals:

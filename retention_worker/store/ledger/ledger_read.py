@@ -12,20 +12,6 @@ from retention_worker.domain.ledger.erasure import Erasure, instant_of, padded
 from retention_worker.domain.ledger.rowcheck import Written
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Lookup",
-    "given",
-    "hashes",
-    "heads",
-    "last",
-    "of_subject",
-    "proof",
-    "rows_of",
-    "transactions",
-    "under_way",
-    "walk",
-]
-
 # Rows a page: what is in memory at once, beside the erasure rows of one batch.
 _BATCHES = 200
 _ERASURES = 5_000

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from retention_worker.domain.policy.period import Period
 from retention_worker.store.connection.session import Session
 
-__all__ = ["Group", "Month"]
-
 
 class Group(NamedTuple):
     """What numbers are counted by."""

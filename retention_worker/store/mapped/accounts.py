@@ -16,31 +16,6 @@ from retention_worker.store.connection.keys import Key, id_text, key_parameters,
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = [
-    "Candidate",
-    "Found",
-    "Locked",
-    "activity_now",
-    "ahead",
-    "any_without_tenant",
-    "ask_look",
-    "count_due",
-    "count_live",
-    "count_live_lanes",
-    "due_lanes",
-    "known_tenants",
-    "living",
-    "lock",
-    "lock_waiting",
-    "look",
-    "one_tenant",
-    "page",
-    "present",
-    "refused_tenants",
-    "same_tenant",
-    "without_accounts",
-]
-
 # SQLSTATE classes: the text is no value of the type, or a domain's check refuses it.
 _NO_SUCH_VALUE = ("22", "23")
 

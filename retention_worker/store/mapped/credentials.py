@@ -16,8 +16,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
 
-__all__ = ["Counts", "Erasing", "count", "erase", "next_part"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:

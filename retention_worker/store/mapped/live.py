@@ -10,8 +10,6 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.live import LiveSql
 
-__all__ = ["named"]
-
 
 def named(session: Session, compiled: CompiledMap, uris: Mapping[str, Sequence[str]]) -> set[str]:
     """Of these URIs, by the tenant whose row went, those that a row names now.

@@ -14,8 +14,6 @@ from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.mapped.transactions import Owned
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = ["Remains", "lost", "of_accounts", "of_transaction", "unreachable"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Remains:

@@ -14,21 +14,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.reached import instant
 
-__all__ = [
-    "Owned",
-    "Shown",
-    "Whose",
-    "belongs",
-    "counts",
-    "find",
-    "in_progress",
-    "newest",
-    "note_erased",
-    "objects",
-    "owners",
-    "show",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Owned:

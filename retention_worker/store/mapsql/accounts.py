@@ -31,8 +31,6 @@ from retention_worker.store.mapsql.paths import (
 from retention_worker.store.mapsql.remains import astray
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
 
-__all__ = ["AccountSql", "account_sql"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSql:

@@ -7,13 +7,11 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.domain.datamap.datamap import SetAndRemove
+from retention_worker.domain.datamap.credential import SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
 from retention_worker.store.mapsql.fragments import column, constant, identifier, listed, type_of
 from retention_worker.store.mapsql.jsonpaths import JSON_TYPES, still_has, taken_out
-
-__all__ = ["Blanks"]
 
 # Types of the server whose `=` is missing, or means less than the same (circles of equal area).
 _TEXTUAL = {"json", "xml", "point", "polygon", "path", "box", "lseg", "line", "circle"}

@@ -27,8 +27,6 @@ from retention_worker.store.mapsql.paths import account_keys, key_parameters, to
 from retention_worker.store.mapsql.remains import RemainsSql, remains_sql
 from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
 
-__all__ = ["CompiledMap", "PartSql", "compile_map", "compile_on"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PartSql:

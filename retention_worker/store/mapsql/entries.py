@@ -8,7 +8,8 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap.datamap import TRANSACTION, Credential, DataMap, SetAndRemove
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
+from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.blanks import Blanks
@@ -25,8 +26,6 @@ from retention_worker.store.mapsql.fragments import (
 )
 from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
 from retention_worker.store.mapsql.uris import uri_of
-
-__all__ = ["EntrySql", "entry_sql", "of_this_part", "of_this_transaction"]
 
 # Types whose text is no name of one object.
 _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}

@@ -28,8 +28,6 @@ from retention_worker.store.mapsql.paths import (
 )
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
 
-__all__ = ["ExplainSql", "explain_sql"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainSql:

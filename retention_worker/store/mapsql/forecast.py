@@ -8,8 +8,6 @@ from retention_worker.store.mapsql.compiled import CompiledMap
 from retention_worker.store.mapsql.fragments import all_of, column, compared, table
 from retention_worker.store.mapsql.paths import key_parameters, tenant_condition
 
-__all__ = ["count_by_stretch"]
-
 
 def count_by_stretch(compiled: CompiledMap) -> Composed:
     """Accounts after `lows[i]` and not after `highs[i]` that the watermark has not passed.

@@ -8,26 +8,8 @@ from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.store.catalog import Column, Table
-
-__all__ = [
-    "KeyOf",
-    "all_of",
-    "column",
-    "compared",
-    "constant",
-    "equal",
-    "has_values",
-    "id_text",
-    "identifier",
-    "key_of",
-    "listed",
-    "operator",
-    "same_key",
-    "table",
-    "type_of",
-]
 
 TRUE = SQL("TRUE")
 

@@ -36,8 +36,6 @@ from retention_worker.store.mapsql.paths import (
 )
 from retention_worker.store.mapsql.tenants import value_of
 
-__all__ = ["HoldSql", "hold_sql"]
-
 _ACTIVE = SQL("h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)")
 
 

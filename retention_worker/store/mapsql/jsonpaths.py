@@ -13,8 +13,6 @@ from psycopg.sql import SQL, Composable
 from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.fragments import constant, listed, type_of
 
-__all__ = ["JSON_TYPES", "still_has", "taken_out"]
-
 JSON_TYPES = {"json", "jsonb"}
 
 # A json column keeps the text that came in, even one that PostgreSQL cannot take apart: a NUL or

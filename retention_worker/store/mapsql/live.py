@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap.datamap import Credential, DataMap, ObjectSource
+from retention_worker.domain.datamap.credential import Credential, ObjectSource
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.datamap.uritemplate import FIELDS, Split, pieces_of, splits
 from retention_worker.store.catalog import Catalog, Column
 from retention_worker.store.mapsql.fragments import (
@@ -23,8 +24,6 @@ from retention_worker.store.mapsql.fragments import (
 )
 from retention_worker.store.mapsql.paths import are_ones_of, path_to, tenant_condition
 from retention_worker.store.mapsql.uris import uri_of
-
-__all__ = ["LiveSql", "live_sql", "stores_sql"]
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _INTEGER = re.compile(r"-?[0-9]{1,19}")

@@ -23,19 +23,6 @@ from retention_worker.store.mapsql.fragments import (
 from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = [
-    "ahead",
-    "due",
-    "has_text_tenants",
-    "known",
-    "live",
-    "one_tenant",
-    "refused",
-    "same_tenant",
-    "without_accounts",
-    "without_tenant",
-]
-
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
     """The positions (from 1) of the lanes that have a candidate up to their cutoffs."""

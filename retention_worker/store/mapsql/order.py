@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retention_worker.domain.datamap.columns import Where
-from retention_worker.domain.datamap.datamap import (
-    ACCOUNT,
-    Credential,
-    DataMap,
-    SetAndRemove,
-    TableName,
-    disjoint,
-)
+from retention_worker.domain.datamap.columns import TableName, Where
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
+from retention_worker.domain.datamap.datamap import ACCOUNT, DataMap, disjoint
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.paths import as_link, is_parent_row
-
-__all__ = ["children_first"]
 
 
 def children_first(datamap: DataMap, catalog: Catalog) -> list[Credential]:

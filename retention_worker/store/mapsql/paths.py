@@ -8,14 +8,13 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.columns import TableName, Where
+from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
-    Credential,
     DataMap,
     Link,
-    TableName,
     disjoint,
     same_data,
 )
@@ -33,21 +32,6 @@ from retention_worker.store.mapsql.fragments import (
     type_of,
 )
 from retention_worker.store.mapsql.tenants import value_of
-
-__all__ = [
-    "Path",
-    "account_keys",
-    "are_ones_of",
-    "as_link",
-    "given_key",
-    "hop_path",
-    "is_one_of",
-    "is_parent_row",
-    "key_parameters",
-    "path_to",
-    "tenant_condition",
-    "top_path",
-]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,6 @@ from typing import Any
 
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
-__all__ = ["BEGINNING", "END", "instant", "reached"]
-
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 """Stands for every time that no cutoff reaches: infinity, NaN, after the year 9999."""

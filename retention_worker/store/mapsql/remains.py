@@ -19,8 +19,6 @@ from retention_worker.store.mapsql.entries import EntrySql, of_this_transaction
 from retention_worker.store.mapsql.fragments import all_of, constant, listed, table
 from retention_worker.store.mapsql.paths import Path, account_keys, hop_path, path_to
 
-__all__ = ["RemainsSql", "astray", "remains_sql"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class RemainsSql:

@@ -7,8 +7,6 @@ from psycopg.sql import SQL, Composable
 from retention_worker.store.catalog import Column
 from retention_worker.store.mapsql.fragments import constant, type_of
 
-__all__ = ["value_of"]
-
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _UUID = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$"
 

@@ -14,13 +14,11 @@ from zoneinfo import ZoneInfo
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.domain.datamap.datamap import TimeColumn
+from retention_worker.domain.datamap.columns import TimeColumn
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
 from retention_worker.store.mapsql.fragments import TRUE, column, constant, listed, type_of
 from retention_worker.store.mapsql.wallclock import latest_local
-
-__all__ = ["TimeSql", "latest_local", "time_sql"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

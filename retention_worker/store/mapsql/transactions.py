@@ -35,8 +35,6 @@ from retention_worker.store.mapsql.paths import (
 )
 from retention_worker.store.mapsql.timecolumn import time_sql
 
-__all__ = ["TransactionSql", "transaction_sql"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TransactionSql:

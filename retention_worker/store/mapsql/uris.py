@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.domain.datamap.datamap import ObjectSource
+from retention_worker.domain.datamap.credential import ObjectSource
 from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.store.mapsql.fragments import column, constant, listed
-
-__all__ = ["uri_of"]
 
 
 def uri_of(source: ObjectSource) -> Composable:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-__all__ = ["latest_local"]
-
 _MICROSECOND = timedelta(microseconds=1)
 # No zone ever moved its clocks by more than a day, or twice within two.
 _REACH = timedelta(hours=25)

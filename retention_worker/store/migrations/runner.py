@@ -12,8 +12,6 @@ from psycopg.sql import SQL, Identifier
 from retention_worker.domain.errors import SchemaError
 from retention_worker.store.connection.failures import translated
 
-__all__ = ["Migration", "check", "migrate", "status"]
-
 # Any constant of our own; two workers that migrate at once take turns.
 _LOCK = 0x5245_5445_4E54
 # Migrations touch small tables of our own: waiting longer means that something else is wrong.

@@ -10,18 +10,6 @@ from retention_worker.domain.lane.shown import ShownAccounts
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Approval",
-    "Grant",
-    "add",
-    "add_for_replay",
-    "current",
-    "end_open",
-    "given",
-    "remaining",
-    "spend",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:

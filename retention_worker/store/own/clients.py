@@ -10,22 +10,6 @@ from typing import Any
 from retention_worker.domain.access.permission import Permission
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Bearer",
-    "Client",
-    "add",
-    "add_token",
-    "bearer",
-    "count_tokens",
-    "drop_tokens",
-    "listed",
-    "lock",
-    "prune_tokens",
-    "revoke",
-    "rotate",
-    "used",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Client:

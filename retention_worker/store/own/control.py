@@ -12,20 +12,6 @@ from retention_worker.store.connection.answers import Later
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own.lanes import allowance_of
 
-__all__ = [
-    "Pause",
-    "accept_clock",
-    "ask_paused",
-    "give_back",
-    "latest_start",
-    "lock_total",
-    "pause",
-    "paused",
-    "resume",
-    "set_total_allowance",
-    "total_allowance",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:

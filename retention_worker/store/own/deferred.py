@@ -13,20 +13,6 @@ from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.keys import Key, Part, array_literal, id_text
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Activity",
-    "Deferred",
-    "count_ready",
-    "counts",
-    "drop",
-    "kept_beyond",
-    "put",
-    "ready",
-    "ready_lanes",
-    "remember",
-    "tried_again",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Deferred:

@@ -9,8 +9,6 @@ from retention_worker.domain.request.deletion import Deletion
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
-__all__ = ["read"]
-
 
 def read(
     session: Session,

@@ -10,8 +10,6 @@ from uuid import UUID
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
-__all__ = ["Batch", "Erased", "OpenRequest", "batches", "erased", "objects", "requests"]
-
 _MOST_REQUESTS = 100
 
 

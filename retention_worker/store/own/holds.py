@@ -12,25 +12,6 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.mapsql import CompiledMap
 
-__all__ = [
-    "Hold",
-    "Remembered",
-    "Sighting",
-    "forgotten",
-    "in_place",
-    "listed",
-    "missing",
-    "of_account",
-    "on_hold",
-    "place",
-    "place_again",
-    "release",
-    "remembered",
-    "see",
-    "succeed",
-    "whereabouts",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:

@@ -7,8 +7,6 @@ from datetime import datetime
 
 from retention_worker.store.connection.session import Session
 
-__all__ = ["Known", "begin", "end", "forget", "give_up", "read"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Known:

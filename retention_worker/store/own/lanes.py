@@ -12,23 +12,6 @@ from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.answers import Answer, Later
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "advance",
-    "allowance_of",
-    "ask",
-    "clamp_allowance",
-    "finish",
-    "lease",
-    "lock",
-    "of_tenants",
-    "read",
-    "register",
-    "served",
-    "set_allowance",
-    "set_behind",
-    "set_policy_digest",
-]
-
 
 def register(session: Session, tenant_ids: Iterable[str]) -> None:
     """Make rows for tenants that are new."""

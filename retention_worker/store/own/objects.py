@@ -14,34 +14,6 @@ from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql.live import stores_sql
 
-__all__ = [
-    "Claimed",
-    "Listed",
-    "PutBack",
-    "Sampled",
-    "claim",
-    "completions",
-    "counted",
-    "counts",
-    "forget_uris",
-    "hold_on",
-    "in_hand",
-    "listed",
-    "lock_chains",
-    "of_batches",
-    "put_back",
-    "retry",
-    "same_objects",
-    "sample",
-    "scopes",
-    "spoken_for",
-    "stores",
-    "stores_named",
-    "stores_of_outbox",
-    "take",
-]
-
-
 # Objects of one column lie in a few stores: so many rows show them.
 _ROWS = 1_000
 

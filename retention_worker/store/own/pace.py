@@ -8,8 +8,6 @@ from retention_worker.domain.lane.pressure import Signals, Standby
 from retention_worker.store.connection.answers import Later
 from retention_worker.store.connection.session import Session
 
-__all__ = ["LONGEST_PAUSE_SECONDS", "charge", "release", "signals", "take", "waiting", "waits"]
-
 # The end of a pause that is further away was written by a clock that was wrong.
 LONGEST_PAUSE_SECONDS = 60.0
 # Fewer dead rows than these are no burden, whatever their share of a small table.

@@ -11,8 +11,6 @@ from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
-__all__ = ["applied", "history", "latest", "log"]
-
 
 def log(
     session: Session, policy: Policy, content: str, revision: str | None, now: datetime

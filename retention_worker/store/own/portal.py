@@ -9,25 +9,6 @@ from typing import Any
 from retention_worker.domain.access.role import Role
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Attempts",
-    "SignedIn",
-    "User",
-    "add_user",
-    "attempt",
-    "close_session",
-    "disable",
-    "end_sessions_of",
-    "find_session",
-    "forget_attempts",
-    "open_session",
-    "prune_sessions",
-    "seen",
-    "set_password",
-    "user",
-    "users",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class User:

@@ -12,19 +12,6 @@ from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.keys import Key, Part
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Request",
-    "add",
-    "finish",
-    "latest",
-    "lock",
-    "lock_chain",
-    "open_of",
-    "opened",
-    "set_chain_head",
-    "set_progress",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

@@ -8,8 +8,6 @@ from datetime import datetime
 
 from retention_worker.store.connection.session import Session
 
-__all__ = ["begin", "end"]
-
 
 def begin(session: Session, now: datetime, version: str, host: str) -> int:
     """Note that a sweep begins; its number comes back."""

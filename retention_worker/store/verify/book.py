@@ -11,22 +11,6 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
-__all__ = [
-    "Counted",
-    "ErasedBatch",
-    "Periods",
-    "applied",
-    "applied_tenants",
-    "erased_batches",
-    "held_erasures",
-    "objects",
-    "paused",
-    "requests",
-    "tenants",
-    "unhurried",
-    "waiting_lanes",
-]
-
 # Of one statement. A table that takes longer is looked through a tenant at a time.
 _TIMEOUT = "10min"
 # A hold is dated before its account is locked: within this a batch may rightly have been first.

@@ -8,14 +8,13 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap.columns import Where
+from retention_worker.domain.datamap.columns import TableName, Where
+from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import (
     ACCOUNT,
     TRANSACTION,
-    Credential,
     DataMap,
     Link,
-    TableName,
     Transactions,
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
@@ -28,8 +27,6 @@ from retention_worker.store.verify.names import (
     key_equality,
     table,
 )
-
-__all__ = ["Climb", "Rung", "Told", "climb", "same_tenant"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.columns import Where
-from retention_worker.domain.datamap.datamap import Credential, SetAndRemove
+from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
 from retention_worker.store.verify.names import (
@@ -21,8 +21,6 @@ from retention_worker.store.verify.names import (
     literal,
     type_of,
 )
-
-__all__ = ["belongs", "holds"]
 
 _JSON = {"json", "jsonb"}
 # Types of the server without an equality, or with one that means less (circles of equal area).

@@ -10,15 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from psycopg.sql import SQL, Composable, Composed
 
-from retention_worker.domain.datamap.datamap import (
-    TRANSACTION,
-    Credential,
-    DataMap,
-    Link,
-    ObjectSource,
-    SetAndRemove,
-    TableName,
-)
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.credential import Credential, ObjectSource, SetAndRemove
+from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap, Link
 from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.catalog import Catalog
@@ -38,8 +32,6 @@ from retention_worker.store.verify.names import (
     type_of,
 )
 from retention_worker.store.verify.rows import Rows
-
-__all__ = ["Looks"]
 
 
 class Looks:

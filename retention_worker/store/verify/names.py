@@ -7,23 +7,8 @@ from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from retention_worker.domain.datamap.datamap import TableName
+from retention_worker.domain.datamap.columns import TableName
 from retention_worker.store.catalog import Column, Table
-
-__all__ = [
-    "Side",
-    "column",
-    "conjunction",
-    "constants",
-    "equality",
-    "id_text",
-    "joined",
-    "key_equality",
-    "literal",
-    "quoted",
-    "table",
-    "type_of",
-]
 
 
 def quoted(*names: str) -> Composable:

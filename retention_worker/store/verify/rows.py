@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL, Composable
 
-from retention_worker.domain.datamap.datamap import ActivitySource, Credential, DataMap
+from retention_worker.domain.datamap.credential import Credential
+from retention_worker.domain.datamap.datamap import ActivitySource, DataMap
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.verify.climb import climb, same_tenant
 from retention_worker.store.verify.content import belongs, holds
@@ -24,8 +25,6 @@ from retention_worker.store.verify.names import (
     table,
     type_of,
 )
-
-__all__ = ["Rows"]
 
 _NO_TIME = SQL("NULL::timestamptz")
 

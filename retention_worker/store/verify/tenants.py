@@ -8,8 +8,6 @@ from retention_worker.domain.errors import StatementFailed
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify.looks import Looks
 
-__all__ = ["values_of"]
-
 
 def values_of(session: Session, looks: Looks, tenant_ids: Iterable[str]) -> dict[str, str]:
     """The column's text of each tenant_id; one that cannot be a value of its type is left out."""

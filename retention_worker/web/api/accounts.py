@@ -24,14 +24,13 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.request import deletions
 from retention_worker.service.request.background import Begun, TooManyErrands
 from retention_worker.service.request.erase import Wanted
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import Asked, Reason
-from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.deletion import Deletion, as_shown
 from retention_worker.web.parts import Given, Parts
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
-
-__all__ = ["router"]
 
 router = APIRouter(tags=["deletions"])
 

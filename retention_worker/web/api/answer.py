@@ -9,8 +9,6 @@ from pydantic.alias_generators import to_camel
 
 from retention_worker.web.reason import MAX_REASON, one_line
 
-__all__ = ["Answer", "Asked", "Reason"]
-
 
 class Answer(BaseModel):
     """A part of an answer."""

@@ -16,8 +16,6 @@ from retention_worker.store.own.clients import Bearer
 from retention_worker.web.parts import Given
 from retention_worker.web.problems import ProblemError
 
-__all__ = ["REFUSALS", "Bearer", "permitted", "tenant_of"]
-
 # What every route behind a token may answer.
 REFUSALS = (401, 403, 503)
 

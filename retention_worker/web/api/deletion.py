@@ -13,8 +13,6 @@ from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.web.api.answer import Answer
 
-__all__ = ["Deletion", "DeletionWithReceipt", "as_shown"]
-
 
 class Objects(Answer):
     """Files behind the rows: how many there were, and how many of them are not deleted yet."""

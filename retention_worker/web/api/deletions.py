@@ -10,12 +10,11 @@ from fastapi import APIRouter
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.service.request import deletions
-from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.store.own.clients import Bearer
+from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.deletion import DeletionWithReceipt, as_shown
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
-
-__all__ = ["router"]
 
 router = APIRouter(tags=["deletions"])
 

@@ -11,14 +11,13 @@ from pydantic import AwareDatetime, Field
 
 from retention_worker.domain.access.permission import Permission
 from retention_worker.service.guard import holds
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import Answer, Asked, Reason
-from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given, Parts
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
-
-__all__ = ["router"]
 
 router = APIRouter(tags=["holds"])
 

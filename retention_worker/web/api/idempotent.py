@@ -10,11 +10,9 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
 from retention_worker.service.access.idempotency import Done, KeyUsedOtherwise, UnderWay, once
-from retention_worker.web.api.bearer import Bearer
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.parts import Parts, given
 from retention_worker.web.problems import ProblemError
-
-__all__ = ["Idempotent", "Once"]
 
 _RETRY_SECONDS = 1
 A = TypeVar("A", bound=BaseModel)

@@ -19,8 +19,6 @@ from retention_worker.web.parts import Given, Parts
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
 
-__all__ = ["router"]
-
 router = APIRouter(tags=["tokens"])
 
 _GRANT = "client_credentials"

@@ -6,8 +6,6 @@ from fastapi import Depends, Request
 
 from retention_worker.domain.errors import UnknownSubject
 
-__all__ = ["plain"]
-
 
 def _plain(request: Request) -> None:
     """Refuse an encoded slash.

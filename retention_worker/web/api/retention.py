@@ -18,14 +18,13 @@ from retention_worker.service.context import Worker
 from retention_worker.service.explain.data_settings import DataSettings, data_settings
 from retention_worker.service.explain.explain import explain
 from retention_worker.service.plan import approve as approving
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import Answer, Asked, Reason
-from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given
 from retention_worker.web.problems import ProblemError
 from retention_worker.web.responses import problems
-
-__all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/retention", tags=["retention"])
 

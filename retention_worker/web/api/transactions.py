@@ -12,12 +12,11 @@ from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.explain.details import TransactionShown
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.explain.details import describe
+from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import Answer
-from retention_worker.web.api.bearer import REFUSALS, Bearer, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
-
-__all__ = ["router"]
 
 router = APIRouter(tags=["transactions"])
 

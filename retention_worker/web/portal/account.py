@@ -20,8 +20,6 @@ from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Confirmed, Supporter, Viewer, Visitor
 from retention_worker.web.reason import MAX_REASON, one_line
 
-__all__ = ["Id", "Reason", "router"]
-
 router = APIRouter(route_class=PageRoute)
 
 Id = Annotated[str, Form(max_length=1000)]

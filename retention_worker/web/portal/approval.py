@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from retention_worker.domain.scope import Scope
 from retention_worker.service.access.approving import (
-    ChangedSince,
     SamePerson,
     Shown,
     approve_shown,
@@ -19,13 +18,12 @@ from retention_worker.service.access.approving import (
     lanes_waiting,
 )
 from retention_worker.service.explain.data_settings import data_settings
+from retention_worker.service.plan.approve import ChangedSince
 from retention_worker.service.tenants import Tenant
 from retention_worker.web.portal.account import Reason
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Approver, Confirmed, Visitor
 from retention_worker.web.problems import ProblemError
-
-__all__ = ["router"]
 
 router = APIRouter(route_class=PageRoute)
 

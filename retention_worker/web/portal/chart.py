@@ -8,8 +8,6 @@ from datetime import date
 from retention_worker.domain.explain.forecast import Forecast
 from retention_worker.domain.scope import Scope
 
-__all__ = ["Bar", "Chart", "Tick", "charts"]
-
 WIDTH, HEIGHT = 720, 160
 _LEFT, _BOTTOM, _TOP = 48, 24, 8
 # What is less than that cannot be seen.

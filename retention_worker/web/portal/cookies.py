@@ -8,8 +8,6 @@ from starlette.responses import Response
 from retention_worker.settings import Settings
 from retention_worker.web.parts import given
 
-__all__ = ["FORM", "PROVIDER", "SESSION", "base_url", "drop", "keep", "read"]
-
 SESSION = "retention-session"
 FORM = "retention-form"
 PROVIDER = "retention-provider"

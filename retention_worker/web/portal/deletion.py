@@ -22,8 +22,6 @@ from retention_worker.web.portal.account import Id, Reason
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Confirmed, Supporter, Viewer, Visitor
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 Kind = Literal["account", "transaction"]

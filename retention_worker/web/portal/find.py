@@ -14,8 +14,6 @@ from retention_worker.service.explain.explain import explain
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Viewer
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 

@@ -13,8 +13,6 @@ from retention_worker.service.ledger import pages, receipts
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 _MEDIA_TYPE = "application/json"

@@ -11,8 +11,6 @@ from retention_worker.web.portal.page import PageRoute
 from retention_worker.web.portal.visitor import Viewer
 from retention_worker.web.problems import ProblemError
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 

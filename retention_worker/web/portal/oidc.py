@@ -15,8 +15,6 @@ from retention_worker.web.portal.page import PageRoute, safe_next
 from retention_worker.web.portal.signin import welcome
 from retention_worker.web.problems import ProblemError
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 _log = structlog.get_logger()

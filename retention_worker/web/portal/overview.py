@@ -10,8 +10,6 @@ from retention_worker.service.explain.overview import overview as look
 from retention_worker.web.portal.page import PageRoute, go, render
 from retention_worker.web.portal.visitor import Viewer
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 

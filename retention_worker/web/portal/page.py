@@ -22,8 +22,6 @@ from retention_worker.domain.scope import Scope
 from retention_worker.web.portal.visitor import NotSignedIn
 from retention_worker.web.problems import ProblemError, response_of
 
-__all__ = ["PageRoute", "go", "link", "render", "safe_next"]
-
 _NOUNS = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics"}
 # What the API says to programs, said to people. A page never tells an unknown id from another's.
 _WORDS = {

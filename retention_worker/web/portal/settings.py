@@ -14,8 +14,6 @@ from retention_worker.web.portal.chart import Chart, charts
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer, Visitor
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 _MOST_HISTORY = 10

@@ -16,8 +16,6 @@ from retention_worker.web.portal import cookies
 from retention_worker.web.portal.page import PageRoute, go, render, safe_next
 from retention_worker.web.portal.visitor import Confirmed, Viewer, refuse_forged
 
-__all__ = ["router", "welcome"]
-
 router = APIRouter(route_class=PageRoute)
 
 _FORM_BYTES = 32

@@ -12,8 +12,6 @@ from retention_worker.service.request.consequences import hold_of
 from retention_worker.web.portal.page import PageRoute, render
 from retention_worker.web.portal.visitor import Viewer
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=PageRoute)
 
 

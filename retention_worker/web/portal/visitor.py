@@ -19,16 +19,6 @@ from retention_worker.web.parts import Given
 from retention_worker.web.portal import cookies
 from retention_worker.web.problems import ProblemError
 
-__all__ = [
-    "Approver",
-    "Confirmed",
-    "NotSignedIn",
-    "Supporter",
-    "Viewer",
-    "Visitor",
-    "refuse_forged",
-]
-
 _FORGED = (
     "The form is not one that this portal gave to this browser, or it is too old: load the page "
     "again and send it once more."

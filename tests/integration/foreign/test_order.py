@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from retention_worker.domain.datamap.datamap import DataMap, TableName
+from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import DriftError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope

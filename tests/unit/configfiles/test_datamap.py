@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 
 from retention_worker.configfiles.datamap import DataMapFile, load_datamap
 from retention_worker.configfiles.text import content_hash
-from retention_worker.domain.datamap.datamap import SetAndRemove, TimeUnit
+from retention_worker.domain.datamap.columns import TimeUnit
+from retention_worker.domain.datamap.credential import SetAndRemove
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 
 CONFIG = Path("config")

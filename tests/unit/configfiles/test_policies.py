@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.configfiles.policies import PolicySet, content_hash, load_policies
+from retention_worker.configfiles.policies import PolicySet, load_policies
+from retention_worker.configfiles.text import content_hash
 from retention_worker.domain.errors import FileProblemsError
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import PolicyBounds

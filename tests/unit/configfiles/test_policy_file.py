@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retention_worker.configfiles.policies import load_policy_file
+from retention_worker.configfiles.policy_file import load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import PolicyBounds

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from retention_worker.configfiles.policy_file import PolicyEntry, RetentionEntry
 from retention_worker.configfiles.schemas import datamap_schema, policy_schema
-from retention_worker.domain.datamap import datamap
+from retention_worker.domain.datamap import columns, credential, datamap
 from retention_worker.domain.policy.period import ISO_PATTERN, WORDS_PATTERN
 
 
@@ -43,11 +43,11 @@ POLICY = policy_schema()
         (DEFS["transactions"], datamap.Transactions),
         (DEFS["transactions"]["properties"]["state"], datamap.TransactionState),
         (DEFS["link"], datamap.Link),
-        (DEFS["credential"], datamap.Credential),
-        (DEFS["object"], datamap.ObjectSource),
-        (DEFS["retained"], datamap.Retained),
-        (DEFS["time"], datamap.TimeColumn),
-        (DEFS["erase"], datamap.SetAndRemove),
+        (DEFS["credential"], credential.Credential),
+        (DEFS["object"], credential.ObjectSource),
+        (DEFS["retained"], credential.Retained),
+        (DEFS["time"], columns.TimeColumn),
+        (DEFS["erase"], credential.SetAndRemove),
     ],
 )
 def test_same_keys_as_the_models(schema: dict[str, Any], model: type[BaseModel]) -> None:

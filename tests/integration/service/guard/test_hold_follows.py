@@ -11,7 +11,8 @@ from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds
 from retention_worker.service.ledger import export
-from retention_worker.service.replay.replay import Authority, replay
+from retention_worker.service.replay.outcome import Authority
+from retention_worker.service.replay.replay import replay
 from retention_worker.service.request.erase import Wanted, erase
 from retention_worker.service.verify import verify
 from tests.factories import AccountIds

@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from retention_worker.domain.datamap.datamap import (
-    Credential,
-    DataMap,
-    MapProblems,
-    ObjectSource,
-    SetAndRemove,
-    TableName,
-    TimeColumn,
-    TimeUnit,
-)
+from retention_worker.domain.datamap.columns import TableName, TimeColumn, TimeUnit
+from retention_worker.domain.datamap.credential import Credential, ObjectSource, SetAndRemove
+from retention_worker.domain.datamap.datamap import DataMap, MapProblems
 from retention_worker.domain.scope import Scope
 
 CONTENT: dict[str, Any] = {
