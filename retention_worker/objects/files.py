@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.objects.object import GONE, Result, Verdict
 from retention_worker.objects.address import address_of
-from retention_worker.objects.store import Deleted
+from retention_worker.objects.object_store import Deleted
 
 _NAME = "RETENTION_OBJECT_FILES_ROOT"
 _ELSEWHERE = Verdict(

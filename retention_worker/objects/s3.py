@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.objects.object import GONE, Result, Verdict
-from retention_worker.objects.store import Deleted
+from retention_worker.objects.object_store import Deleted
 from retention_worker.objects.throttle import Throttle
 
 # What one DeleteObjects takes (Amazon S3 API Reference, DeleteObjects).

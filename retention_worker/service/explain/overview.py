@@ -18,8 +18,8 @@ from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import Stop, stops
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.own import control, deferred, glance, holds, lanes
-from retention_worker.store.own.glance import OpenRequest
+from retention_worker.store.own import control, deferred, holds, lanes, pages
+from retention_worker.store.own.pages import OpenRequest
 
 # Counted no further: who has more than that overdue needs no exact number.
 MOST_COUNTED = 1_000
@@ -75,8 +75,8 @@ def overview(worker: Worker, tenant: str | None) -> Overview:
                 at=now,
                 lanes=case.lanes(),
                 holds=len(holds.listed(session, who.tenant_id, now)),
-                objects=glance.objects(session, who.tenant_id),
-                requests=tuple(glance.requests(session, who.tenant_id)),
+                objects=pages.objects(session, who.tenant_id),
+                requests=tuple(pages.requests(session, who.tenant_id)),
                 paused=pause.reason if pause else None,
                 last_sweep=control.latest_start(session),
             )

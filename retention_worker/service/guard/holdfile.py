@@ -32,7 +32,7 @@ from retention_worker.store.own import holds
 from retention_worker.store.own.holds import Remembered
 
 if TYPE_CHECKING:
-    from retention_worker.objects.shelf import Shelf
+    from retention_worker.objects.export_bucket import Shelf
 
 _log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class HoldFile:
 
     @property
     def _shelf(self) -> Shelf:
-        from retention_worker.objects.shelf import Shelf  # noqa: PLC0415 - slow, and few need it
+        from retention_worker.objects.export_bucket import Shelf  # noqa: PLC0415 - slow, and few need it
 
         return Shelf(self.location)
 

@@ -10,8 +10,8 @@ from retention_worker.service.config import check_schema
 from retention_worker.service.context import Worker
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.own import glance
-from retention_worker.store.own.glance import Batch, Erased
+from retention_worker.store.own import pages
+from retention_worker.store.own.pages import Batch, Erased
 
 _ROWS = 50
 
@@ -32,7 +32,7 @@ def batches(worker: Worker, tenant_id: str, *, before: int | None = None) -> Pag
         check_schema(worker, conn)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            found = glance.batches(session, tenant_id, before=before, limit=_ROWS + 1)
+            found = pages.batches(session, tenant_id, before=before, limit=_ROWS + 1)
     rows = tuple(found[:_ROWS])
     return Page(rows=rows, next=rows[-1].id if len(found) > _ROWS else None)
 
@@ -47,7 +47,7 @@ def erased(worker: Worker, tenant_id: str, batch: int, *, after: int = 0) -> Pag
         check_schema(worker, conn)
         with reading(conn):
             session = Session(conn, worker.settings.schema_name)
-            found = glance.erased(session, tenant_id, batch, after=after, limit=_ROWS + 1)
+            found = pages.erased(session, tenant_id, batch, after=after, limit=_ROWS + 1)
     if not found:
         raise UnknownSubject("the tenant has no such batch")
     rows = tuple(found[:_ROWS])

@@ -17,7 +17,7 @@ from pathlib import Path
 from retention_worker.domain.errors import NeedsPerson
 from retention_worker.domain.ledger.audit import Head
 from retention_worker.objects.address import is_shelf
-from retention_worker.objects.shelf import Shelf
+from retention_worker.objects.export_bucket import Shelf
 from retention_worker.service.ledger.exportfile import lines
 from retention_worker.service.ledger.resume import Pending, Resume
 

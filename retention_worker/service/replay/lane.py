@@ -16,7 +16,7 @@ from retention_worker.service.context import Worker
 from retention_worker.service.due.eligibility import block, has_credentials
 from retention_worker.service.replay.outcome import Authority, Replay, Shown
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.terms import Source, Terms
+from retention_worker.service.sweep.lane_rules import Source, Terms
 from retention_worker.store.connection.keys import Key, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Deadline, Session

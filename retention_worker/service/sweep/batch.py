@@ -16,7 +16,7 @@ from retention_worker.domain.ledger.chain import SWEEP
 from retention_worker.service.guard.guard import OTHERS
 from retention_worker.service.pace.pace import Pacing
 from retention_worker.service.sweep.erasing import LaneErasing
-from retention_worker.service.sweep.terms import Outcome, Source, Terms
+from retention_worker.service.sweep.lane_rules import Outcome, Source, Terms
 from retention_worker.service.sweep.triage import Sorted, Triage
 from retention_worker.store.connection.answers import Later
 from retention_worker.store.connection.keys import Key, Part, id_text

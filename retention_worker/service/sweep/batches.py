@@ -16,7 +16,7 @@ from retention_worker.service.context import Worker
 from retention_worker.service.due.eligibility import retry_time
 from retention_worker.service.pace.pace import Pace, Pacing
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.terms import Outcome, Source, Terms
+from retention_worker.service.sweep.lane_rules import Outcome, Source, Terms
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, batching, writing
 from retention_worker.store.connection.session import Deadline, Session

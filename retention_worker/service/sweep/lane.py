@@ -21,7 +21,7 @@ from retention_worker.service.due.lanes_with_work import Reach
 from retention_worker.service.due.survey import Survey, eligible_keys
 from retention_worker.service.guard.guard import Judge, Verdict
 from retention_worker.service.sweep.batches import STOPPED, Batches, Ending, Progress
-from retention_worker.service.sweep.terms import Terms
+from retention_worker.service.sweep.lane_rules import Terms
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Session

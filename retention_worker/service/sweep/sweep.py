@@ -28,7 +28,7 @@ from retention_worker.service.policy.policy_applied import apply_policy
 from retention_worker.service.request.erase import finish_open
 from retention_worker.service.sweep.batches import Ending, Progress
 from retention_worker.service.sweep.lane import LaneRun
-from retention_worker.service.sweep.terms import Terms
+from retention_worker.service.sweep.lane_rules import Terms
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from retention_worker.domain.lane.lane import DeferReason, Position
 from retention_worker.service.due.eligibility import block, has_credentials, retry_time
-from retention_worker.service.sweep.terms import Source, Terms
+from retention_worker.service.sweep.lane_rules import Source, Terms
 from retention_worker.store.connection.answers import Later
 from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session

@@ -11,9 +11,9 @@ from retention_worker.domain.ledger.chain import LANE_SOURCES, REPLAY, SWEEP
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holdfile
-from retention_worker.service.verify.scene import Scene
+from retention_worker.service.verify.moment import Scene
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify import ErasedBatch, Periods, book
+from retention_worker.store.verify import ErasedBatch, Periods, own_tables
 
 _PAGE = 5_000
 _EXAMPLES = 5
@@ -52,7 +52,7 @@ def strangers(session: Session, scene: Scene) -> Iterator[Observation]:
 
 def held(session: Session, scene: Scene) -> Iterator[Observation]:
     """Accounts that were erased while a hold was active."""
-    for each in book.held_erasures(session, scene.only, alone=scene.looks.alone):
+    for each in own_tables.held_erasures(session, scene.only, alone=scene.looks.alone):
         yield Observation(
             check="hold",
             wrong=True,
@@ -119,9 +119,9 @@ class Early:
 
     def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
         """Everything, then what is wrong of it."""
-        periods = book.applied(session, scene.only)
+        periods = own_tables.applied(session, scene.only)
         after = 0
-        while page := book.erased_batches(session, scene.only, after=after, limit=_PAGE):
+        while page := own_tables.erased_batches(session, scene.only, after=after, limit=_PAGE):
             for batch in page:
                 self.erasures += batch.accounts
                 if fault := _fault(batch, periods):

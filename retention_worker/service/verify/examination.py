@@ -10,12 +10,12 @@ from retention_worker.domain.errors import BatchTimeout
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Worker
-from retention_worker.service.verify import asked, erased, left, objects, rows
+from retention_worker.service.verify import erased, objects, overdue, requests, rows
 from retention_worker.service.verify.chains import chains
-from retention_worker.service.verify.scene import Scene, read_scene
+from retention_worker.service.verify.moment import Scene, read_scene
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify import book
+from retention_worker.store.verify import own_tables
 
 Progress = Callable[[str, int, int], None]
 """Told before each check: what it looks at, how many are done, how many there are."""
@@ -97,7 +97,7 @@ class _Examination:
         try:
             with self._worker.pool.connection() as conn, reading(conn):
                 session = Session(conn, self._worker.settings.schema_name)
-                book.unhurried(session)
+                own_tables.unhurried(session)
                 return list(step.look(session, self._scene))
         except BatchTimeout:
             return [
@@ -129,7 +129,7 @@ class _Examination:
             if entry.objects:
                 look = partial(objects.keeping, entry=entry)
                 yield _Step(f"objects that stay: {entry.name}", look)
-        yield _Step("requests", asked.requests)
+        yield _Step("requests", requests.requests)
         if scene.only is None:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
@@ -139,6 +139,6 @@ class _Examination:
                 yield _Step(f"other tenants: {entry.name}", look)
 
     def _overdue(self, session: Session, scene: Scene, *, scope: Scope) -> list[Observation]:
-        lanes = left.lanes_left(session, scene, scope)
+        lanes = overdue.lanes_left(session, scene, scope)
         self._lanes += lanes
-        return left.overdue(lanes, scene.worker.settings.overdue_after)
+        return overdue.overdue(lanes, scene.worker.settings.overdue_after)

@@ -12,12 +12,12 @@ from retention_worker.domain.scope import Scope
 from retention_worker.objects import address_of
 from retention_worker.service.objects.drain import open_stores
 from retention_worker.service.objects.still_named import unnamed
-from retention_worker.service.verify.scene import Scene
+from retention_worker.service.verify.moment import Scene
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Sampled
-from retention_worker.store.verify import book
+from retention_worker.store.verify import own_tables
 
 _WORDS = {
     ObjectState.QUEUED: "queued, not deleted",
@@ -30,7 +30,7 @@ _WORDS = {
 def left(session: Session, scene: Scene) -> Iterator[Observation]:
     """Objects whose rows are gone, and that are still there."""
     late = scene.now - scene.worker.settings.overdue_after
-    for name, each in book.objects(session, scene.only, scene.now, alone=scene.looks.alone):
+    for name, each in own_tables.objects(session, scene.only, scene.now, alone=scene.looks.alone):
         state = ObjectState(name)
         is_late = each.oldest is not None and each.oldest < late
         yield Observation(
@@ -63,7 +63,7 @@ def keeping(session: Session, scene: Scene, entry: Credential) -> Iterator[Obser
 
 def astray(session: Session, scene: Scene) -> Iterator[Observation]:
     """Every object that a batch queued is queued still, or gone and in the ledger as gone."""
-    for each in book.objects_astray(session, scene.only):
+    for each in own_tables.objects_astray(session, scene.only):
         yield Observation(
             check="objects_astray",
             wrong=True,

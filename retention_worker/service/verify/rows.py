@@ -9,9 +9,9 @@ from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service.checks.warnings import latest_known, left_out_words
-from retention_worker.service.verify.scene import Scene
+from retention_worker.service.verify.moment import Scene
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify import book
+from retention_worker.store.verify import own_tables
 
 # Of one kind; what is left out is counted.
 _MOST_NAMED = 50
@@ -115,7 +115,7 @@ def _never_due(scene: Scene, counts: Counts, what: str, words: str) -> Iterator[
 
 def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[Observation]:
     """Tenants that no file is about; a file that was there once is missed."""
-    applied = book.applied_tenants(session)
+    applied = own_tables.applied_tenants(session)
     known = scene.in_force().keys()
     alike = {_folded(tenant_id): tenant_id for tenant_id in known}
     for tenant_id, row in counts.items():

@@ -12,7 +12,8 @@ from retention_worker.store.examine.facts import (
     Server,
     Trigger,
 )
-from retention_worker.store.examine.looks import (
+from retention_worker.store.examine.reader import compare, lacking, read
+from retention_worker.store.examine.samples import (
     OddActivity,
     TooSlow,
     ahead,
@@ -23,7 +24,6 @@ from retention_worker.store.examine.looks import (
     unclaimed,
     unreachable,
 )
-from retention_worker.store.examine.reader import compare, lacking, read
 from retention_worker.store.examine.surroundings import OtherTable, Surroundings, look_around
 
 __all__ = [

@@ -24,10 +24,10 @@ from retention_worker.domain.datamap.datamap import (
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify.climb import Rung, climb
+from retention_worker.store.verify.ancestors import Rung, climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.names import (
+from retention_worker.store.verify.quoting import (
     column,
     conjunction,
     id_text,

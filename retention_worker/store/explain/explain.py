@@ -15,7 +15,7 @@ from retention_worker.store.connection.keys import Key, id_text, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import ExplainSql
-from retention_worker.store.mapsql.reached import instant, reached
+from retention_worker.store.mapsql.time_bound import instant, reached
 from retention_worker.store.own.objects import counted
 
 # Who has more than that is explained by the newest; the ledger has them all.

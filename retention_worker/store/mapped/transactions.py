@@ -12,7 +12,7 @@ from retention_worker.domain.errors import UnknownSubject
 from retention_worker.store.connection.keys import Key, Part, id_text, key_parameters, parse_id
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.mapsql.reached import instant
+from retention_worker.store.mapsql.time_bound import instant
 
 
 @dataclass(frozen=True, kw_only=True)

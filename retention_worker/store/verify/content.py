@@ -12,7 +12,7 @@ from retention_worker.domain.datamap.columns import Where
 from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
-from retention_worker.store.verify.names import (
+from retention_worker.store.verify.quoting import (
     column,
     conjunction,
     constants,

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.columns import TimeColumn
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Table
-from retention_worker.store.verify.names import column, joined, literal
+from retention_worker.store.verify.quoting import column, joined, literal
 
 _FLOATS = {"float4", "float8"}
 _NUMBERS = {"int2", "int4", "int8", "numeric", *_FLOATS}

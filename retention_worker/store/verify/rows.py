@@ -12,10 +12,10 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import ActivitySource, DataMap
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.climb import climb, same_tenant
+from retention_worker.store.verify.ancestors import climb, same_tenant
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.names import (
+from retention_worker.store.verify.quoting import (
     column,
     equality,
     id_text,

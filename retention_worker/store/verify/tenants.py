@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from retention_worker.domain.errors import StatementFailed
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify.looks import Looks
+from retention_worker.store.verify.statements import Looks
 
 
 def values_of(session: Session, looks: Looks, tenant_ids: Iterable[str]) -> dict[str, str]:

@@ -9,8 +9,8 @@ import pytest
 from retention_worker import scheduler
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, StoreDown
 from retention_worker.domain.ledger.receipt import text_of
-from retention_worker.objects import shelf
-from retention_worker.objects.shelf import Shelf
+from retention_worker.objects import export_bucket
+from retention_worker.objects.export_bucket import Shelf
 from retention_worker.service.ledger import (
     check_receipt,
     export,
@@ -114,8 +114,8 @@ def test_a_bucket_that_is_down_loses_no_sweep(stage: ObjectStage) -> None:
 
 def test_a_bucket_that_hangs(stage: ObjectStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps of `run` wait for the export: it asks twice, and gives up before a stop does."""
-    assert 2 * shelf._TIMEOUT_SECONDS < scheduler._PATIENCE_SECONDS
-    monkeypatch.setattr(shelf, "_TIMEOUT_SECONDS", 1)
+    assert 2 * export_bucket._TIMEOUT_SECONDS < scheduler._PATIENCE_SECONDS
+    monkeypatch.setattr(export_bucket, "_TIMEOUT_SECONDS", 1)
     stage.s3.bucket("evidence")
     stage.erased()
     stage.s3.fail(lambda *_: "hang")

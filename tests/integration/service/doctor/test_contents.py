@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retention_worker.store.examine import looks
 from tests import factories
 from tests.integration.service.doctor.patient import Patient
 
@@ -63,7 +62,7 @@ def test_a_table_that_is_too_large_to_look_through(
         )
     patient.entry("selfies and ID images")["where"] = {"slow": [True]}
     patient.map["retained"] = patient.map["retained"][:2]
-    monkeypatch.setattr(looks, "_TIMEOUT", "50ms")
+    monkeypatch.setattr(samples, "_TIMEOUT", "50ms")
     assert ("look", "public.images") in patient.warned()
 
 

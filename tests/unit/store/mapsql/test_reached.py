@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from retention_worker.store.catalog import Column
-from retention_worker.store.mapsql.reached import BEGINNING, END, instant, reached
+from retention_worker.store.mapsql.time_bound import BEGINNING, END, instant, reached
 from retention_worker.store.mapsql.timecolumn import TimeSql
 
 MICROSECOND = timedelta(microseconds=1)

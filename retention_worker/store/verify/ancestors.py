@@ -19,7 +19,7 @@ from retention_worker.domain.datamap.datamap import (
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
 from retention_worker.store.verify.content import belongs
-from retention_worker.store.verify.names import (
+from retention_worker.store.verify.quoting import (
     column,
     conjunction,
     equality,

@@ -16,9 +16,9 @@ from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap, Link
 from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.climb import Climb, Told, climb, same_tenant
+from retention_worker.store.verify.ancestors import Climb, Told, climb, same_tenant
 from retention_worker.store.verify.content import belongs
-from retention_worker.store.verify.names import (
+from retention_worker.store.verify.quoting import (
     Side,
     column,
     conjunction,

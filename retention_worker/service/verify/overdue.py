@@ -11,9 +11,9 @@ from retention_worker.domain.ledger.verification import LaneLeft, Observation
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
-from retention_worker.service.verify.scene import Scene
+from retention_worker.service.verify.moment import Scene
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify import book
+from retention_worker.store.verify import own_tables
 
 
 def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
@@ -39,8 +39,8 @@ def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
         },
     )
     stopped = _Stopped(
-        everything=book.paused(session, since),
-        waiting=book.waiting_lanes(session, scene.only, since),
+        everything=own_tables.paused(session, since),
+        waiting=own_tables.waiting_lanes(session, scene.only, since),
     )
     return [
         _lane(policies[row["tenant_id"]], scope, cutoffs[row["tenant_id"]], row, stopped)

@@ -17,7 +17,7 @@ from retention_worker.store import catalog
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
-from retention_worker.store.verify import Looks, book, values_of
+from retention_worker.store.verify import Looks, own_tables, values_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def read_scene(worker: Worker, session: Session, tenant: str | None) -> Scene:
     found = catalog.read(session.conn, catalog.mapped_tables(datamap))
     looks = Looks(datamap, found, settings.schema_name)
     names = {file.policy.tenant_id: name for name, file in policies.files.items()}
-    known = book.tenants(session) | names.keys()
+    known = own_tables.tenants(session) | names.keys()
     only = _only(tenant, policies, known)
     wanted = known if only is None else {only}
     return Scene(

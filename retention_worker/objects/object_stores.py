@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retention_worker.objects.address import S3, kind_of
 from retention_worker.objects.files import FileStore
-from retention_worker.objects.store import Store
+from retention_worker.objects.object_store import Store
 from retention_worker.objects.throttle import Throttle
 
 
