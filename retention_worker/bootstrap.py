@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from retention_worker import clock
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.remembered import Memory
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Pool, database_now
 
 # Beside one for each stream of the sweep: for the drain, and one beside each for what they ask.
@@ -14,7 +14,7 @@ _CONNECTIONS = 3
 _CONNECTIONS_SERVING = 12
 
 
-def worker_of(settings: Settings, *, serving: bool = False) -> Worker:
+def context_of(settings: WorkerSettings, *, serving: bool = False) -> Context:
     """A worker for these settings; nothing is connected yet.
 
     Args:
@@ -25,7 +25,7 @@ def worker_of(settings: Settings, *, serving: bool = False) -> Worker:
         ConfigurationError: no database is set.
     """
     size = _CONNECTIONS_SERVING if serving else settings.streams + _CONNECTIONS
-    return Worker(
+    return Context(
         settings=settings,
         pool=Pool(settings.dsn(), size=size),
         clock=clock.utc_now,

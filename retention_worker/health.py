@@ -34,7 +34,7 @@ def serving(host: str, port: int, report: Report) -> Iterator[int]:
         ConfigurationError: the address cannot be had.
     """
     try:
-        server = _Server((host, port), _handler(report))
+        server = _HealthServer((host, port), _handler(report))
     except (OSError, OverflowError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise ConfigurationError(
@@ -50,7 +50,7 @@ def serving(host: str, port: int, report: Report) -> Iterator[int]:
         server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class _HealthServer(ThreadingHTTPServer):
     daemon_threads = True  # a client that hangs does not hold the process
     block_on_close = False
 

@@ -21,7 +21,7 @@ from retention_worker.domain.lane.report import SweepReport, WarningCode
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.ledger import export_after_sweep
 from retention_worker.service.objects.drain import drain
 from retention_worker.service.sweep.sweep import sweep
@@ -39,7 +39,7 @@ _PATIENCE_SECONDS = 25.0
 _SWEEP, _RECONCILE, _DRAIN = "sweep", "reconcile", "drain"
 
 
-def run(worker: Worker) -> int:
+def run(context: Context) -> int:
     """Sweep on schedule until a signal, or `worker.stop`, ends it.
 
     Returns:
@@ -49,10 +49,10 @@ def run(worker: Worker) -> int:
         ConfigurationError: a file, the schema or the health address is wrong at the start. Later
             the sweep that meets it is refused and the next one tries again.
     """
-    settings = worker.settings
-    service = _Service(worker)
+    settings = context.settings
+    service = _Service(context)
     with (
-        stopping.on_signals(worker.stop, insist=False),
+        stopping.on_signals(context.stop, insist=False),
         health.serving(settings.health_host, settings.health_port, service.report) as port,
     ):
         _log.info("worker_started", version=__version__, health_port=port)
@@ -71,9 +71,9 @@ def trigger(crontab: str) -> CronTrigger:
 class _Service:
     """The jobs, and what /health says of them."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._started_at = worker.clock()
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._started_at = context.clock()
         self._last: dict[str, Any] | None = None
         self._objects: dict[str, Any] | None = None
         self._idle = threading.Event()
@@ -94,28 +94,28 @@ class _Service:
     def ready(self) -> bool:
         """Refuse what is wrong at the start, wait for the database; False: told to stop."""
         for wait in _waits():
-            if self._worker.stop.is_set():
+            if self._context.stop.is_set():
                 return False
             try:
-                with self._worker.pool.connection() as conn:
-                    prepare(self._worker, conn)
+                with self._context.pool.connection() as conn:
+                    prepare(self._context, conn)
             except (DatabaseUnavailable, GuardRefused) as exc:  # the guard: it is a standby
                 _log.error("database_unavailable", error=str(exc), retry_in_seconds=wait)
-                self._worker.stop.wait(wait)
+                self._context.stop.wait(wait)
                 continue
             return True
         raise AssertionError("the waits have no end")
 
     def work(self) -> int:
         """Run the jobs until the worker is told to stop."""
-        settings, scheduler = self._worker.settings, self._scheduler
+        settings, scheduler = self._context.settings, self._scheduler
         _listen(scheduler)
         scheduler.add_job(
             self._job,
             trigger(settings.schedule),
             id=_SWEEP,
             kwargs={"reconcile": False},
-            next_run_time=self._worker.clock(),  # the first one at once
+            next_run_time=self._context.clock(),  # the first one at once
         )
         scheduler.add_job(
             self._job, trigger(settings.reconcile), id=_RECONCILE, kwargs={"reconcile": True}
@@ -125,11 +125,11 @@ class _Service:
                 self._drain, trigger(settings.object_schedule), id=_DRAIN, executor=_DRAIN
             )
         scheduler.start()
-        self._worker.stop.wait()
+        self._context.stop.wait()
         _log.info("worker_stopping")
         scheduler.shutdown(wait=False)
-        end = self._worker.monotonic() + _PATIENCE_SECONDS
-        waits = (event.wait(max(0, end - self._worker.monotonic())) for event in self._under_way)
+        end = self._context.monotonic() + _PATIENCE_SECONDS
+        waits = (event.wait(max(0, end - self._context.monotonic())) for event in self._under_way)
         if all(waits):
             return 0
         _log.error("sweep_hangs", waited_seconds=_PATIENCE_SECONDS)
@@ -154,16 +154,16 @@ class _Service:
         self._idle.clear()
         try:
             for wait in _waits():
-                if self._worker.stop.is_set() or self._attempt(reconcile):
+                if self._context.stop.is_set() or self._attempt(reconcile):
                     return
                 _log.info("sweep_waits_for_database", retry_in_seconds=wait)
-                self._worker.stop.wait(wait)
+                self._context.stop.wait(wait)
         finally:
             self._idle.set()
 
     def _measure(self, report: SweepReport) -> None:
         """What /metrics shows of a sweep."""
-        metrics.LAST_SWEEP.set(self._worker.clock().timestamp())
+        metrics.LAST_SWEEP.set(self._context.clock().timestamp())
         ended = Counter(lane.stop_reason for lane in report.lanes)
         for reason in StopReason:
             metrics.LANES.labels(reason).set(ended[reason])
@@ -182,13 +182,13 @@ class _Service:
     def _drain_soon(self) -> None:
         """What a sweep has just queued need not wait for the next minute."""
         if self._scheduler.get_job(_DRAIN) is not None:
-            self._scheduler.modify_job(_DRAIN, next_run_time=self._worker.clock())
+            self._scheduler.modify_job(_DRAIN, next_run_time=self._context.clock())
 
     def _drain(self) -> None:
         """Delete queued objects once; whatever hinders is the next minute's."""
         self._drained.clear()
         try:
-            self._objects = drain(self._worker).to_json()
+            self._objects = drain(self._context).to_json()
         except RetentionWorkerError as exc:
             _log.warning("objects_not_drained", error=str(exc))
         finally:
@@ -196,14 +196,14 @@ class _Service:
 
     def _attempt(self, reconcile: bool) -> bool:
         """Sweep once; False where the database was not there."""
-        started = self._worker.clock()
+        started = self._context.clock()
         code = 1  # what /health says of a defect
         try:
-            report = sweep(self._worker, reconcile=reconcile)
+            report = sweep(self._context, reconcile=reconcile)
             code = report.exit_code
             self._measure(report)
             self._drain_soon()
-            if export_after_sweep(self._worker) is not None:
+            if export_after_sweep(self._context) is not None:
                 code = max(code, 1)
         except DatabaseUnavailable as exc:
             code = exc.exit_code
@@ -216,7 +216,7 @@ class _Service:
             metrics.SWEEPS.labels(code).inc()
             self._last = {
                 "started_at": stamp(started),
-                "finished_at": stamp(self._worker.clock()),
+                "finished_at": stamp(self._context.clock()),
                 "reconcile": reconcile,
                 "exit": code,
             }

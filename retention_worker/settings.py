@@ -77,7 +77,7 @@ RolesSetting = Annotated[dict[str, Role], NoDecode, BeforeValidator(_roles)]
 WindowSetting = Annotated[Window, NoDecode, BeforeValidator(_window)]
 
 
-class Settings(BaseSettings):
+class WorkerSettings(BaseSettings):
     """Every setting with its safe default; docs/settings.md explains each."""
 
     model_config = SettingsConfigDict(
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _oidc_is_whole(self) -> Settings:
+    def _oidc_is_whole(self) -> WorkerSettings:
         needed = (self.web_url, self.oidc_client_id, self.oidc_client_secret)
         if self.oidc_issuer is not None and None in needed:
             raise ValueError(
@@ -214,11 +214,11 @@ def known_variables() -> frozenset[str]:
     """The names of all environment variables that are read."""
     return frozenset(
         str(field.validation_alias or f"{PREFIX}{name.upper()}")
-        for name, field in Settings.model_fields.items()
+        for name, field in WorkerSettings.model_fields.items()
     )
 
 
-def load() -> Settings:
+def load() -> WorkerSettings:
     """Read the environment (and `.env`).
 
     Raises:
@@ -226,7 +226,7 @@ def load() -> Settings:
     """
     try:
         _refuse_unknown()
-        return Settings()
+        return WorkerSettings()
     except ValidationError as exc:
         lines = (_line(error["loc"], error["msg"]) for error in exc.errors(include_input=False))
         raise ConfigurationError("\n".join(lines)) from None
@@ -237,7 +237,7 @@ def load() -> Settings:
 def _refuse_unknown() -> None:
     """A misspelt guard setting must not be ignored in silence."""
     # Read in any case, so checked in any case; the file's names come in lower case.
-    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(WorkerSettings).env_vars)}
     known = known_variables() | _FOREIGN
     unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
     if unknown:

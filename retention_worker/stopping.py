@@ -12,7 +12,7 @@ from types import FrameType
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Asked:
+class StopRequest:
     """What asked to stop, if anything did."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Asked:
 
 
 @contextmanager
-def on_signals(stop: threading.Event, *, insist: bool = True) -> Iterator[Asked]:
+def on_signals(stop: threading.Event, *, insist: bool = True) -> Iterator[StopRequest]:
     """While inside, a signal sets `stop`; afterwards the handlers are as before.
 
     Args:
@@ -34,7 +34,7 @@ def on_signals(stop: threading.Event, *, insist: bool = True) -> Iterator[Asked]
 
     From another thread than the main one, where no handler can be set, nothing is done.
     """
-    asked = Asked()
+    asked = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return

@@ -8,7 +8,7 @@ import psycopg
 
 from retention_worker.domain.lane.report import LanePlan, LaneReport, PlanReport, SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
@@ -29,7 +29,7 @@ class Stage:
     conn: psycopg.Connection
     config: ConfigFolder
     clock: MovingClock
-    worker: Worker
+    worker: Context
 
     def sweep(self, **options: Any) -> SweepReport:
         """One sweep now."""

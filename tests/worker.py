@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from retention_worker import clock
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.remembered import Memory
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Pool
 
 
@@ -37,7 +37,7 @@ class MovingClock:
 @contextmanager
 def open_worker(
     dsn: str, config: PathLike[str], at: MovingClock, **settings: Any
-) -> Iterator[Worker]:
+) -> Iterator[Context]:
     """A worker without pauses, and with a deadline that a busy test machine keeps.
 
     `serving=True`, beside the settings: it answers requests, so it has more connections and
@@ -50,9 +50,11 @@ def open_worker(
         "object_drain": False,  # where objects are not the subject there is no store to ask
     } | settings
     pool = Pool(dsn, size=12 if serving else 1 + int(chosen.get("streams", 1)))
-    given = Settings(_env_file=None, database_url=SecretStr(dsn), config_dir=Path(config), **chosen)
+    given = WorkerSettings(
+        _env_file=None, database_url=SecretStr(dsn), config_dir=Path(config), **chosen
+    )
     try:
-        yield Worker(
+        yield Context(
             settings=given,
             pool=pool,
             clock=at,

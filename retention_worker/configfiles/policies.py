@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retention_worker.configfiles.policy_file import (
-    Outcome,
+    FileOutcome,
     PolicyFile,
     misplaced,
     outcome_of,
@@ -47,7 +47,7 @@ def load_policies(
         FileProblemsError: the folder is missing or cannot be read.
     """
     folder = config_dir / FOLDER
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, FileOutcome] = {}
     found: dict[str, list[FileProblem]] = defaultdict(list)  # by tenant; "": of no tenant
     for path in _listed(folder):
         if stray := misplaced(path):
@@ -89,7 +89,9 @@ def _tenant_meant(path: Path) -> str:
     return path.stem if path.suffix.lower() in {".yaml", ".yml"} else ""
 
 
-def _claimed_twice(folder: Path, outcomes: Mapping[str, Outcome]) -> list[tuple[str, FileProblem]]:
+def _claimed_twice(
+    folder: Path, outcomes: Mapping[str, FileOutcome]
+) -> list[tuple[str, FileProblem]]:
     """A problem for each tenant whose tenant_id another file has too."""
     tenants: dict[str, list[str]] = defaultdict(list)
     for tenant, outcome in outcomes.items():

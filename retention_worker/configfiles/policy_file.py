@@ -37,7 +37,7 @@ class PolicyFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class FileOutcome:
     """What became of one file: it, or what is wrong with it.
 
     `tenant_id` is what the file claims, as far as it could be read, and `line` and `column` where:
@@ -124,22 +124,22 @@ def misplaced(path: Path) -> FileProblem | None:
     return problem(path, 1, 1, message)
 
 
-def outcome_of(path: Path, bounds: PolicyBounds) -> Outcome:
+def outcome_of(path: Path, bounds: PolicyBounds) -> FileOutcome:
     """Read one file and judge it; never raises for what stands in it."""
     try:
         source = read(path)
     except FileProblemsError as exc:
-        return Outcome(problems=exc.problems, tenant_id=path.stem)
+        return FileOutcome(problems=exc.problems, tenant_id=path.stem)
     return _judged(path, source, bounds)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _judged(path: Path, source: FileText, bounds: PolicyBounds) -> Outcome:
+def _judged(path: Path, source: FileText, bounds: PolicyBounds) -> FileOutcome:
     """Depends on its arguments alone, so that what did not change is not parsed again."""
     try:
         document = parse(path, source)
     except FileProblemsError as exc:
-        return Outcome(problems=exc.problems, tenant_id=path.stem)
+        return FileOutcome(problems=exc.problems, tenant_id=path.stem)
     file: PolicyFile | None = None
     problems: tuple[FileProblem, ...] = ()
     try:
@@ -148,7 +148,7 @@ def _judged(path: Path, source: FileText, bounds: PolicyBounds) -> Outcome:
         problems = exc.problems
     claim = document.value.get("tenant_id") if isinstance(document.value, dict) else None
     mark = document.marks.get(("tenant_id",)) or document.marks.get(("tenant",))
-    return Outcome(
+    return FileOutcome(
         file=file,
         problems=problems,
         tenant_id=claim if isinstance(claim, str) else path.stem,

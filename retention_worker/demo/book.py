@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from retention_worker.demo.tenants import Tenant
+from retention_worker.demo.tenants import SampleTenant
 from retention_worker.embedded.load import TableRows
 
 BIOMETRIC = "biometric"
@@ -45,7 +45,7 @@ Holdings = Mapping[UUID, tuple[int, int]]
 
 
 @dataclass(kw_only=True)
-class Account:
+class KnownAccount:
     """An account: `held` are its credentials by class as they were last seen, `lost` what went."""
 
     tenant: str
@@ -62,8 +62,8 @@ class Book:
     biometrics or other credentials; `faults` says what should not have gone, or not so.
     """
 
-    tenants: Mapping[str, Tenant]
-    accounts: dict[UUID, Account] = field(default_factory=dict)
+    tenants: Mapping[str, SampleTenant]
+    accounts: dict[UUID, KnownAccount] = field(default_factory=dict)
     stored: Counter[tuple[str, str]] = field(default_factory=Counter)
     gone: int = 0
     faults: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Book:
         return seen
 
     def _disappeared(
-        self, name: UUID, account: Account, kind: str, left: int, now: datetime
+        self, name: UUID, account: KnownAccount, kind: str, left: int, now: datetime
     ) -> None:
         tenant = self.tenants[account.tenant]
         due = tenant.due(account.activity, biometric=kind == BIOMETRIC)
@@ -124,9 +124,9 @@ class Book:
             if row[column] is not None:
                 account.activity = max(account.activity, row[column])
 
-    def _account(self, table: str, row: Mapping[str, Any]) -> Account:
+    def _account(self, table: str, row: Mapping[str, Any]) -> KnownAccount:
         if table == "public.accounts":
-            self.accounts[row["id"]] = Account(
+            self.accounts[row["id"]] = KnownAccount(
                 tenant=row["tenant_id"], activity=row["last_activity_at"]
             )
             return self.accounts[row["id"]]

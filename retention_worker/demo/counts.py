@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from retention_worker.demo.book import AUDIT, Holdings
-from retention_worker.demo.scene import Scene
-from retention_worker.demo.tenants import Tenant
+from retention_worker.demo.scene import DemoScene
+from retention_worker.demo.tenants import SampleTenant
 
 _HOLDINGS = """
 SELECT account_id,
@@ -81,12 +81,12 @@ SELECT tenant_id, count(*),
 """
 
 
-def holdings(scene: Scene) -> Holdings:
+def holdings(scene: DemoScene) -> Holdings:
     """The credentials that each account has now."""
     return {name: (biometric, other) for name, biometric, other in scene.rows(_HOLDINGS)}
 
 
-def left_by_kind(scene: Scene) -> Mapping[tuple[str, str], int]:
+def left_by_kind(scene: DemoScene) -> Mapping[tuple[str, str], int]:
     """The rows that are there now, by tenant and kind."""
     return {
         (tenant, kind): number
@@ -95,7 +95,7 @@ def left_by_kind(scene: Scene) -> Mapping[tuple[str, str], int]:
     }
 
 
-def overdue(scene: Scene, tenant: Tenant) -> set[UUID]:
+def overdue(scene: DemoScene, tenant: SampleTenant) -> set[UUID]:
     """The tenant's accounts that are past a period of theirs and still have what should go."""
     everything = tenant.everything and tenant.everything.sql
     biometrics = tenant.biometrics and tenant.biometrics.sql
@@ -103,12 +103,12 @@ def overdue(scene: Scene, tenant: Tenant) -> set[UUID]:
     return {row[0] for row in scene.rows(_OVERDUE, tenant.id, everything, now, biometrics, now)}
 
 
-def erased_by_ledger(scene: Scene) -> Mapping[str, int]:
+def erased_by_ledger(scene: DemoScene) -> Mapping[str, int]:
     """The rows that the worker's ledger says were erased, by data-map entry."""
     return dict(scene.rows(_LEDGER))
 
 
-def people(scene: Scene) -> Mapping[str, tuple[int, int, int]]:
+def people(scene: DemoScene) -> Mapping[str, tuple[int, int, int]]:
     """By tenant: accounts, those active within 14 days, and the days of the longest idle one."""
     return {
         tenant: (number, active, oldest.days)

@@ -69,7 +69,7 @@ def show_policies(play: Play) -> None:
     )
     sample = play.scene.policy_file(_SAMPLE)
     play.screen.file(f"config/tenants/{_SAMPLE}.yaml", sample.read_text(encoding="utf-8"))
-    settings = play.scene.worker.settings
+    settings = play.scene.context.settings
     policies = load_policies(settings.config_dir, settings.bounds).files
     found = people(play.scene)
     rows = []
@@ -105,7 +105,7 @@ def show_plan(play: Play) -> None:
         "transaction."
     )
     play.screen.command("plan", play.time)
-    rows = [_plan_row(lane) for lane in plan(play.scene.worker).lanes]
+    rows = [_plan_row(lane) for lane in plan(play.scene.context).lanes]
     headings = ("tenant", "scope", "a sweep would", "accounts", "biometric\nrows", "other\nrows")
     play.screen.table(headings, rows, texts=3)
     later = play.scene.now + timedelta(seconds=1)
@@ -117,7 +117,7 @@ def show_plan(play: Play) -> None:
 
 
 def _due(play: Play, at: datetime) -> int:
-    return sum(lane.due for lane in plan(play.scene.worker, tenants=[_EDGE], at=at).lanes)
+    return sum(lane.due for lane in plan(play.scene.context, tenants=[_EDGE], at=at).lanes)
 
 
 def _plan_row(lane: LanePlan) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retention_worker.demo.scene import Scene
+from retention_worker.demo.scene import DemoScene
 
 _NAMED = "SELECT object_uri FROM public.images"
 
@@ -12,7 +12,7 @@ _NAMED = "SELECT object_uri FROM public.images"
 class Pictures:
     """A folder with one small file for each image that a row names, or ever named."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: DemoScene) -> None:
         self._scene = scene
         self._stored: set[str] = set()
 

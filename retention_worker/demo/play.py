@@ -9,7 +9,7 @@ from datetime import timedelta
 from retention_worker.demo.book import Book
 from retention_worker.demo.counts import holdings
 from retention_worker.demo.pictures import Pictures
-from retention_worker.demo.scene import Scene
+from retention_worker.demo.scene import DemoScene
 from retention_worker.demo.screen import Screen
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, SweepReport
@@ -25,7 +25,7 @@ BIOMETRIC_ENTRIES = ("face vectors", "face templates", "authentication vectors")
 class Play:
     """What the sections of the story share; `approvals` counts what a person let go."""
 
-    scene: Scene
+    scene: DemoScene
     screen: Screen
     book: Book
     approvals: int = 0
@@ -41,17 +41,17 @@ class Play:
     def sweep(self) -> SweepReport:
         """One sweep and its drain by the worker; afterwards the book compares what is gone."""
         self.pictures.store_new()
-        report = sweep(self.scene.worker)
-        drain(self.scene.worker)
+        report = sweep(self.scene.context)
+        drain(self.scene.context)
         self.book.see(holdings(self.scene), self.scene.now)
         return report
 
     def approve(self, tenant: str, scope: Scope | None, reason: str) -> Sequence[LanePlan]:
         """Look at a tenant's waiting lanes and let them go; the lanes as they were shown."""
-        shown = waiting(self.scene.worker, tenant, scope).lanes
+        shown = waiting(self.scene.context, tenant, scope).lanes
         if shown:
             approve(
-                self.scene.worker,
+                self.scene.context,
                 shown,
                 reason=reason,
                 actor="dana@operator",

@@ -15,7 +15,7 @@ _CHUNK = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class Cohort:
     """Accounts that look like `example`, but for their age.
 
     Their last activity is spread evenly from `youngest` to `oldest` before the population's `now`,
@@ -41,7 +41,7 @@ def tenant_rows(tenants: Iterable[str], *, created_at: datetime) -> TableRows:
     return TableRows(table=table, columns=COLUMNS[table], rows=rows)
 
 
-def population(groups: Iterable[Group], *, now: datetime, seed: int = 0) -> Iterator[TableRows]:
+def population(groups: Iterable[Cohort], *, now: datetime, seed: int = 0) -> Iterator[TableRows]:
     """All rows of the groups' accounts, lazily and in chunks, parents before children.
 
     The tenants are not among them: see `tenant_rows`.
@@ -64,7 +64,7 @@ def population(groups: Iterable[Group], *, now: datetime, seed: int = 0) -> Iter
     yield from _in_order(chunk)
 
 
-def _specs(groups: Iterable[Group], now: datetime) -> Iterator[AccountSpec]:
+def _specs(groups: Iterable[Cohort], now: datetime) -> Iterator[AccountSpec]:
     for group in groups:
         for age in group.ages():
             yield replace(group.example, last_activity=now - age)

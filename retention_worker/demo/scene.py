@@ -21,9 +21,9 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.demo import reference_schema
 from retention_worker.demo.tenants import START
 from retention_worker.embedded import EmbeddedServer, query
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.doctor import grants_sql
-from retention_worker.settings import PREFIX, Settings
+from retention_worker.settings import PREFIX, WorkerSettings
 from retention_worker.store import catalog
 from retention_worker.store.connection.pool import Pool
 from retention_worker.store.migrations import migrate
@@ -49,7 +49,7 @@ class SimulatedClock:
 
 
 @dataclass(kw_only=True)
-class Scene:
+class DemoScene:
     """What the story plays with; `dsn` is the superuser's, which the worker never has."""
 
     version: str
@@ -57,7 +57,7 @@ class Scene:
     config: Path
     files: Path
     clock: SimulatedClock
-    worker: Worker
+    context: Context
 
     @property
     def now(self) -> datetime:
@@ -97,7 +97,7 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def open_scene() -> Iterator[Scene]:
+def open_scene() -> Iterator[DemoScene]:
     """Start everything; it is gone when the caller leaves, or when this process ends.
 
     Raises:
@@ -116,13 +116,13 @@ def open_scene() -> Iterator[Scene]:
         try:
             settings = _settings(dsn, config, images)
             _prepare(dsn, pool, settings)
-            yield Scene(
+            yield DemoScene(
                 version=".".join(map(str, server.version)),
                 dsn=dsn,
                 config=config,
                 files=images,
                 clock=at,
-                worker=Worker(
+                context=Context(
                     settings=settings,
                     pool=pool,
                     clock=at,
@@ -134,8 +134,8 @@ def open_scene() -> Iterator[Scene]:
             pool.close()
 
 
-def _settings(dsn: str, config: Path, images: Path) -> Settings:
-    return Settings(
+def _settings(dsn: str, config: Path, images: Path) -> WorkerSettings:
+    return WorkerSettings(
         _env_file=None,
         database_url=SecretStr(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1)),
         config_dir=config,
@@ -146,7 +146,7 @@ def _settings(dsn: str, config: Path, images: Path) -> Settings:
     )
 
 
-def _prepare(dsn: str, pool: Pool, settings: Settings) -> None:
+def _prepare(dsn: str, pool: Pool, settings: WorkerSettings) -> None:
     """The reference schema, the role with the grants that `doctor --sql` prints, its own schema."""
     query.run_script(dsn, reference_schema())
     query.run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")

@@ -32,7 +32,7 @@ def show_staying(play: Play) -> None:
     short = str(held)[:8]
     play.screen.command(f"hold place {short}... --tenant {tenant.name} --reason lawsuit", play.time)
     holds.place(
-        play.scene.worker,
+        play.scene.context,
         str(held),
         tenant=tenant.name,
         reason="lawsuit",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from retention_worker.demo.population import Group
+from retention_worker.demo.population import Cohort
 from retention_worker.demo.rows import AccountSpec
 
 # The first day of the story, a Monday. Fixed, so that every run tells the same.
@@ -48,7 +48,7 @@ class Span:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tenant:
+class SampleTenant:
     """A sample tenant.
 
     Args:
@@ -73,24 +73,24 @@ class Tenant:
         return min((span.after(activity) for span in spans if span), default=None)
 
 
-_ACME = Tenant(
+_ACME = SampleTenant(
     name="acme",
     id="acme",
     everything=Span(days=360),
     biometrics=Span(days=90),
     newcomers=7,
 )
-_BIRCH = Tenant(name="birch-bank", id="birch-bank", biometrics=Span(days=42), newcomers=7)
-_CEDAR = Tenant(name="cedar-cars", id="cedar-cars", everything=Span(months=18), newcomers=4)
-_DUNE = Tenant(name="dune-air", id="dune-air", biometrics=Span(months=12), newcomers=4)
-_ELM = Tenant(
+_BIRCH = SampleTenant(name="birch-bank", id="birch-bank", biometrics=Span(days=42), newcomers=7)
+_CEDAR = SampleTenant(name="cedar-cars", id="cedar-cars", everything=Span(months=18), newcomers=4)
+_DUNE = SampleTenant(name="dune-air", id="dune-air", biometrics=Span(months=12), newcomers=4)
+_ELM = SampleTenant(
     name="elm-clinic",
     id="40017",
     everything=Span(months=18),
     biometrics=Span(days=90),
     newcomers=4,
 )
-_FJORD = Tenant(
+_FJORD = SampleTenant(
     name="fjord-games",
     id="fjord-games",
     everything=Span(months=24),
@@ -101,7 +101,7 @@ _FJORD = Tenant(
 TENANTS = {tenant.id: tenant for tenant in (_ACME, _BIRCH, _CEDAR, _DUNE, _ELM, _FJORD)}
 
 
-def groups() -> Iterator[Group]:
+def groups() -> Iterator[Cohort]:
     """Who is there on the first day, by tenant and age.
 
     Only acme's biometrics have a backlog: the other tenants' old ones went by hand before, so that
@@ -125,14 +125,14 @@ def groups() -> Iterator[Group]:
 
 
 def _group(
-    tenant: Tenant,
+    tenant: SampleTenant,
     accounts: int,
     youngest: timedelta,
     oldest: timedelta,
     *,
     transactions: int = 1,
     biometrics: bool = True,
-) -> Group:
+) -> Cohort:
     example = AccountSpec(
         store="",
         tenant=tenant.id,
@@ -141,4 +141,4 @@ def _group(
         biometrics=biometrics,
         vector_bytes=_VECTOR_BYTES,
     )
-    return Group(accounts=accounts, youngest=youngest, oldest=oldest, example=example)
+    return Cohort(accounts=accounts, youngest=youngest, oldest=oldest, example=example)

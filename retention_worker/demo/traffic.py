@@ -10,7 +10,7 @@ from uuid import UUID
 
 from retention_worker.demo.book import Book
 from retention_worker.demo.rows import COLUMNS, AccountRows, AccountSpec, Row, account_rows
-from retention_worker.demo.tenants import Tenant
+from retention_worker.demo.tenants import SampleTenant
 from retention_worker.embedded.load import TableRows
 
 # Whoever is active comes in every second half month, in its last days: within 36 days, which is
@@ -57,7 +57,7 @@ class Traffic:
             drawn += self._returning(tenant, end)
         return _in_order(drawn)
 
-    def _regulars(self, tenant: Tenant, number: int, end: datetime) -> Iterator[AccountRows]:
+    def _regulars(self, tenant: SampleTenant, number: int, end: datetime) -> Iterator[AccountRows]:
         active = [name for name in self._active.get(tenant.id, []) if not self._stops(name)]
         self._active[tenant.id] = active
         for name in active:
@@ -65,14 +65,14 @@ class Traffic:
                 verifies = self.random.random() < _VERIFY_SHARE
                 yield self._visit(tenant, end, name, verifies=verifies)
 
-    def _newcomers(self, tenant: Tenant, end: datetime) -> Iterator[AccountRows]:
+    def _newcomers(self, tenant: SampleTenant, end: datetime) -> Iterator[AccountRows]:
         for _ in range(tenant.newcomers):
             account = account_rows(self.random, self._spec(tenant, end, verifies=True))
             if self.random.random() < _STAY_SHARE:
                 self._active.setdefault(tenant.id, []).append(account.id)
             yield account
 
-    def _returning(self, tenant: Tenant, end: datetime) -> Iterator[AccountRows]:
+    def _returning(self, tenant: SampleTenant, end: datetime) -> Iterator[AccountRows]:
         """Somebody comes back after a long time, maybe after the erasure: that is new data."""
         active = set(self._active.get(tenant.id, ()))
         idle = [
@@ -82,12 +82,14 @@ class Traffic:
         ]
         yield self._visit(tenant, end, self.random.choice(idle), verifies=True)
 
-    def _visit(self, tenant: Tenant, end: datetime, name: UUID, *, verifies: bool) -> AccountRows:
+    def _visit(
+        self, tenant: SampleTenant, end: datetime, name: UUID, *, verifies: bool
+    ) -> AccountRows:
         account = account_rows(self.random, self._spec(tenant, end, verifies=verifies), name)
         del account.tables["public.accounts"]  # it is there already
         return account
 
-    def _spec(self, tenant: Tenant, end: datetime, *, verifies: bool) -> AccountSpec:
+    def _spec(self, tenant: SampleTenant, end: datetime, *, verifies: bool) -> AccountSpec:
         return AccountSpec(
             store="",
             tenant=tenant.id,

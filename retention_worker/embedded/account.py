@@ -15,7 +15,7 @@ UNPRIVILEGED = ("nobody", "postgres")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class PasswdEntry:
     """An entry of the password file: its name, user id and group id."""
 
     name: str
@@ -23,7 +23,7 @@ class Account:
     gid: int
 
 
-def choose_account() -> Account | None:
+def choose_account() -> PasswdEntry | None:
     """Return the account to switch to, or None where the server may run as ourselves.
 
     Raises:
@@ -36,14 +36,14 @@ def choose_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+        return PasswdEntry(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
     raise EmbeddedServerError(
         f"PostgreSQL refuses to run as root, and no account {' or '.join(UNPRIVILEGED)} exists: "
         "run as an ordinary user"
     )
 
 
-def can_run(account: Account | None, program: Path) -> bool:
+def can_run(account: PasswdEntry | None, program: Path) -> bool:
     """Tell whether the account reaches `program`; found by running it with `--version`.
 
     Raises:
@@ -74,7 +74,7 @@ def can_run(account: Account | None, program: Path) -> bool:
     return True
 
 
-def can_enter(account: Account | None, folder: Path) -> bool:
+def can_enter(account: PasswdEntry | None, folder: Path) -> bool:
     """Tell whether we may make something in `folder` that the account can reach."""
     if account is None:
         return os.access(folder, os.W_OK | os.X_OK)

@@ -16,7 +16,7 @@ from retention_worker.embedded.errors import EmbeddedServerError
 ANSWER_SECONDS = 200
 
 
-class Channel:
+class Pipe:
     """A keeper process, and the pipe whose end tells it that we are gone.
 
     No wait here reads a clock: `select` counts inside the kernel, so that it ends in time even

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from retention_worker.embedded.account import Account, can_enter, can_run, choose_account
+from retention_worker.embedded.account import PasswdEntry, can_enter, can_run, choose_account
 from retention_worker.embedded.binaries import PROGRAMS, find_bindir, read_version
 from retention_worker.embedded.errors import EmbeddedServerError
-from retention_worker.embedded.pipe import Channel
+from retention_worker.embedded.pipe import Pipe
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -66,7 +66,7 @@ class EmbeddedServer:
     ) -> None:
         self._configuration = _render({**DEFAULTS, **(settings or {})})
         self._wanted_bindir = bindir
-        self._channel: Channel | None = None
+        self._channel: Pipe | None = None
         self._paths: dict[str, Path] = {}
         self._version: tuple[int, int] | None = None
         self._pid: int | None = None
@@ -184,7 +184,7 @@ class EmbeddedServer:
         version = read_version(bindir)
         account = choose_account()
         reachable = all(can_run(account, bindir / program) for program in PROGRAMS)
-        self._channel = Channel()
+        self._channel = Pipe()
         paths = self._ask(
             "create",
             temp=str(_choose_temp(account)),
@@ -244,7 +244,7 @@ def _render(settings: Mapping[str, str | int]) -> list[str]:
     return lines
 
 
-def _choose_temp(account: Account | None) -> Path:
+def _choose_temp(account: PasswdEntry | None) -> Path:
     """Return the first temporary folder that the account reaches and a socket's path fits into."""
     for folder in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108
         short = len(bytes(folder)) + SOCKET_SUFFIX_LENGTH <= LONGEST_SOCKET_PATH

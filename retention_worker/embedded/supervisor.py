@@ -56,7 +56,7 @@ class ClientGoneError(Exception):
     """The client hung up or we were told to end: time to clean up."""
 
 
-class Keeper:
+class Supervisor:
     """One server: its folder, its processes. Methods named as commands return the answer."""
 
     def __init__(self) -> None:
@@ -267,7 +267,7 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def serve(keeper: Keeper) -> None:
+def serve(keeper: Supervisor) -> None:
     """Carry out commands until the client hangs up."""
     commands: dict[str, Callable[..., dict[str, Any]]] = {
         "create": keeper.create,
@@ -299,7 +299,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, terminate)
     adopt_orphans()
-    keeper = Keeper()
+    keeper = Supervisor()
     try:
         serve(keeper)
     except (ClientGoneError, BrokenPipeError):

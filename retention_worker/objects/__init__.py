@@ -2,7 +2,7 @@
 
 from retention_worker.objects.address import Address, address_of
 from retention_worker.objects.files import FileStore
-from retention_worker.objects.object_store import Deleted, Store
-from retention_worker.objects.object_stores import Stores
+from retention_worker.objects.object_store import Deleted, ObjectStore
+from retention_worker.objects.object_stores import ObjectStores
 
-__all__ = ["Address", "Deleted", "FileStore", "Store", "Stores", "address_of"]
+__all__ = ["Address", "Deleted", "FileStore", "ObjectStore", "ObjectStores", "address_of"]

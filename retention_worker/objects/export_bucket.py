@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 10
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
-class Shelf:
+class ExportBucket:
     """The objects below `s3://bucket/prefix/`, in the order of their names.
 
     Raises:

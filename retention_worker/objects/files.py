@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.objects.object import GONE, Result, Verdict
+from retention_worker.domain.objects.object import GONE, Result, StoreAnswer
 from retention_worker.objects.address import address_of
 from retention_worker.objects.object_store import Deleted
 
 _NAME = "RETENTION_OBJECT_FILES_ROOT"
-_ELSEWHERE = Verdict(
+_ELSEWHERE = StoreAnswer(
     result=Result.LATER, error="no such file, and one whose name is spelled otherwise is there"
 )
-_STILL_THERE = Verdict(result=Result.LATER, error="it was unlinked, and is there")
+_STILL_THERE = StoreAnswer(result=Result.LATER, error="it was unlinked, and is there")
 # Opens a folder and nothing else: a symbolic link on the way is an error, not a way out.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -103,7 +103,7 @@ class FileStore:
         finally:
             os.close(root)
 
-    def _delete(self, root: int, key: str) -> Verdict:
+    def _delete(self, root: int, key: str) -> StoreAnswer:
         try:
             with self._folder(root, key) as (folder, name):
                 self._require_plain(folder, name)
@@ -113,11 +113,11 @@ class FileStore:
         except FileNotFoundError:
             return _ELSEWHERE if self._is_spelled_otherwise(root, key) else GONE
         except _Refused as exc:
-            return Verdict(result=Result.FAILED, error=str(exc))
+            return StoreAnswer(result=Result.FAILED, error=str(exc))
         except PermissionError:
-            return Verdict(result=Result.DENIED, error="permission denied")
+            return StoreAnswer(result=Result.DENIED, error="permission denied")
         except OSError as exc:
-            return Verdict(result=Result.LATER, error=exc.strerror)
+            return StoreAnswer(result=Result.LATER, error=exc.strerror)
         return _STILL_THERE if still_there else GONE
 
     def _is_there(self, root: int, key: str) -> bool:

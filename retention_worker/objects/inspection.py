@@ -23,7 +23,7 @@ _NONE = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inspection:
+class StoreInspection:
     """What is known of a store; a text that is no yes or no is the error of asking.
 
     `error` None: it can be reached. The rights were tried on a key that does not exist, so that
@@ -50,19 +50,19 @@ class Inspection:
         return self.versions != "never"
 
 
-def inspect_bucket(store: str, bucket: str, *, timeout: int) -> Inspection:
+def inspect_bucket(store: str, bucket: str, *, timeout: int) -> StoreInspection:
     """Ask a bucket what it is, and what we may do."""
     try:
         s3 = client(timeout=timeout, connections=1)
         s3.head_bucket(Bucket=bucket)
     except (StoreDown, BotoCoreError) as exc:
-        return Inspection(
+        return StoreInspection(
             store=store, error=str(exc) if isinstance(exc, StoreDown) else type(exc).__name__
         )
     except ClientError as exc:
         # 403: there is such a bucket, and listing it is not what we need.
         if code_of(exc) not in {"403", "AccessDenied"}:
-            return Inspection(store=store, error=code_of(exc))
+            return StoreInspection(store=store, error=code_of(exc))
     return _Questions(s3, bucket).inspection(store)
 
 
@@ -72,9 +72,9 @@ class _Questions:
         self._bucket = bucket
         self._probe = f"retention-worker-doctor/{uuid4()}"
 
-    def inspection(self, store: str) -> Inspection:
+    def inspection(self, store: str) -> StoreInspection:
         versions = self._asked("get_bucket_versioning", "Status", "never")
-        return Inspection(
+        return StoreInspection(
             store=store,
             versions=versions,
             object_lock=self._lock(),

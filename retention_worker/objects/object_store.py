@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from retention_worker.domain.objects.object import Verdict
+from retention_worker.domain.objects.object import StoreAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deleted:
     """Answers by key; `down` says why the store could not be asked for the others."""
 
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, StoreAnswer] = field(default_factory=dict)
     down: str | None = None
 
 
-class Store(Protocol):
+class ObjectStore(Protocol):
     """Deletes objects for good. Used by several threads at once."""
 
     @property

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from retention_worker.objects.address import S3, kind_of
 from retention_worker.objects.files import FileStore
-from retention_worker.objects.object_store import Store
+from retention_worker.objects.object_store import ObjectStore
 from retention_worker.objects.throttle import Throttle
 
 
-class Stores:
+class ObjectStores:
     """Opens stores, each once.
 
     Args:
@@ -27,9 +27,9 @@ class Stores:
         self._connections = connections
         self._files_root = files_root
         self._throttle = throttle
-        self._open: dict[str, Store] = {}
+        self._open: dict[str, ObjectStore] = {}
 
-    def get(self, name: str) -> Store | None:
+    def get(self, name: str) -> ObjectStore | None:
         """The store of a name such as `s3://bucket`; None where there is none of that kind."""
         known = kind_of(name)
         if known is None:
@@ -38,7 +38,7 @@ class Stores:
             self._open[name] = self._opened(*known)
         return self._open[name]
 
-    def _opened(self, kind: str, place: str) -> Store:
+    def _opened(self, kind: str, place: str) -> ObjectStore:
         if kind != S3:
             return FileStore(self._files_root)
         # Its SDK takes a third of a second to load, and not everybody has objects in S3.

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.objects.object import GONE, Result, Verdict
+from retention_worker.domain.objects.object import GONE, Result, StoreAnswer
 from retention_worker.objects.object_store import Deleted
 from retention_worker.objects.throttle import Throttle
 
@@ -39,19 +39,19 @@ _UNKNOWN = frozenset({"MalformedXML", "NotImplemented", "501"})
 _NO_BULK = _UNKNOWN | _NOT_THERE | {"MethodNotAllowed"}
 _ABOUT_OBJECTS = _DENIED | _NOT_THERE | _UNKNOWN
 # An answer that is none of S3's: a page of a proxy, a key that is named in another way.
-_NO_ANSWER = Verdict(result=Result.LATER, error="no answer of S3")
+_NO_ANSWER = StoreAnswer(result=Result.LATER, error="no answer of S3")
 # No version is listed under the key; HEAD finds one, or the listing names it in another way.
-_UNLISTED = Verdict(
+_UNLISTED = StoreAnswer(
     result=Result.LATER, error="it is there, and the store lists its versions under another name"
 )
-_UNKNOWN_WHETHER = Verdict(
+_UNKNOWN_WHETHER = StoreAnswer(
     result=Result.DENIED,
     error="no version is listed, and HEAD is refused: grant s3:GetObject and s3:ListBucket",
 )
-_MARKED = Verdict(
+_MARKED = StoreAnswer(
     result=Result.LATER, error="the bucket keeps versions, though it did not say so: they are there"
 )
-_UNREADABLE = Verdict(result=Result.LATER, error="the store's list of its versions is no XML")
+_UNREADABLE = StoreAnswer(result=Result.LATER, error="the store's list of its versions is no XML")
 # What XML 1.0 cannot carry: one such key makes a request of a thousand unreadable.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -120,7 +120,7 @@ class Bucket:
 
     def delete(self, keys: Sequence[str]) -> Deleted:
         """Delete keys; an answer that was had before the store went down still counts."""
-        found: dict[str, Verdict] = {}
+        found: dict[str, StoreAnswer] = {}
         try:
             self.open()
             wanted = list(_possible(keys, found))
@@ -188,9 +188,9 @@ class Bucket:
             raise StoreDown(f"{verdict.error}")
         return verdict != GONE
 
-    def _delete_versions(self, key: str) -> Verdict:
+    def _delete_versions(self, key: str) -> StoreAnswer:
         """Every version and delete marker of one key."""
-        verdict: Verdict | None = None
+        verdict: StoreAnswer | None = None
         page: list[dict[str, str]] = []
         try:
             with _translated():
@@ -210,7 +210,7 @@ class Bucket:
                 return self._unlisted(key)
         return verdict
 
-    def _unlisted(self, key: str) -> Verdict:
+    def _unlisted(self, key: str) -> StoreAnswer:
         """What holds for a key of which no version is listed: HEAD has the last word.
 
         A listing may spell a key otherwise: XML makes a line feed of a carriage return, and not
@@ -250,7 +250,7 @@ class Bucket:
             if any(each["Key"] != key for each in listed):
                 return
 
-    def _delete_bulk(self, objects: Sequence[Mapping[str, str]]) -> dict[str, Verdict]:
+    def _delete_bulk(self, objects: Sequence[Mapping[str, str]]) -> dict[str, StoreAnswer]:
         """One request for up to a thousand; the worst answer where a key has several versions."""
         if not objects:
             return {}
@@ -268,7 +268,7 @@ class Bucket:
             if code_of(exc) in _NO_BULK:
                 return self._delete_one_by_one(objects)
             return {each["Key"]: _verdict(code_of(exc)) for each in objects}
-        found: dict[str, Verdict] = {}
+        found: dict[str, StoreAnswer] = {}
         for error in answer.get("Errors", ()):
             _note(found, error["Key"], _verdict(error.get("Code", "Unknown")))
         # Silence is no answer: an empty page of some proxy would have everything be gone.
@@ -280,8 +280,8 @@ class Bucket:
             _note(found, key, verdict)
         return found
 
-    def _delete_one_by_one(self, objects: Sequence[Mapping[str, str]]) -> dict[str, Verdict]:
-        found: dict[str, Verdict] = {}
+    def _delete_one_by_one(self, objects: Sequence[Mapping[str, str]]) -> dict[str, StoreAnswer]:
+        found: dict[str, StoreAnswer] = {}
         for each in objects:
             try:
                 with _translated(denied=False):
@@ -295,7 +295,7 @@ class Bucket:
             _note(found, each["Key"], said if done else _NO_ANSWER)
         return found
 
-    def _deleted(self, answer: Mapping[str, Any], version: str | None) -> Verdict:
+    def _deleted(self, answer: Mapping[str, Any], version: str | None) -> StoreAnswer:
         """What an answer means that says `deleted`: without a version it may have made a marker."""
         if version is None and answer.get("DeleteMarker"):
             self._versioned = True
@@ -322,20 +322,20 @@ def _translated(*, denied: bool = True) -> Iterator[None]:
         raise StoreDown(type(exc).__name__) from exc
 
 
-def _possible(keys: Sequence[str], found: dict[str, Verdict]) -> Iterator[str]:
+def _possible(keys: Sequence[str], found: dict[str, StoreAnswer]) -> Iterator[str]:
     """Keys that can be one; the others fail by themselves and not with the whole request."""
     for key in keys:
         if not key or len(key.encode()) > _LONGEST_KEY:
-            found[key] = Verdict(result=Result.FAILED, error="no key of S3")
+            found[key] = StoreAnswer(result=Result.FAILED, error="no key of S3")
         else:
             yield key
 
 
-def _verdict(code: str) -> Verdict:
+def _verdict(code: str) -> StoreAnswer:
     if code in _NOT_THERE:
         return GONE
     result = Result.DENIED if code in _DENIED else Result.LATER
-    return Verdict(result=result, error=code)
+    return StoreAnswer(result=result, error=code)
 
 
 _ORDER = (Result.GONE, Result.LATER, Result.DENIED, Result.FAILED)
@@ -346,9 +346,9 @@ def _named(each: Mapping[str, str]) -> tuple[str, str | None]:
     return each["Key"], each.get("VersionId")
 
 
-def _note(found: dict[str, Verdict], key: str, verdict: Verdict) -> None:
+def _note(found: dict[str, StoreAnswer], key: str, verdict: StoreAnswer) -> None:
     found[key] = _worse(found.get(key, GONE), verdict)
 
 
-def _worse(one: Verdict, other: Verdict) -> Verdict:
+def _worse(one: StoreAnswer, other: StoreAnswer) -> StoreAnswer:
     return max(one, other, key=lambda each: _ORDER.index(each.result))

@@ -18,7 +18,7 @@ from retention_worker.domain.errors import (
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks import inspect
 from retention_worker.service.checks.warnings import refused_words
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.remembered import Loaded, read
 from retention_worker.store.connection.pool import Connection, refuse_standby
 from retention_worker.store.connection.session import Session
@@ -53,7 +53,7 @@ class Prepared:
         return {file.policy.tenant_id: file for file in self.policies.files.values()}
 
 
-def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepared:
+def prepare(context: Context, conn: Connection, only: Sequence[str] = ()) -> Prepared:
     """Read the files and compile the map against the database as it is now.
 
     Raises:
@@ -61,13 +61,13 @@ def prepare(worker: Worker, conn: Connection, only: Sequence[str] = ()) -> Prepa
             without a file; the worker's own schema is not there.
         GuardRefused: the database is a standby.
     """
-    settings = worker.settings
+    settings = context.settings
     datamap = load_datamap(settings.config_dir)
     policies = load_policies(settings.config_dir, settings.bounds)
     _require_known(only, policies)
     refuse_standby(conn)
     check(conn, settings.schema_name)
-    compiled = _compiled(worker, conn, datamap, policies)
+    compiled = _compiled(context, conn, datamap, policies)
     session = Session(conn, settings.schema_name)
     policies = _apart(session, compiled, _fitting(session, compiled, policies))
     return Prepared(datamap=datamap, policies=policies, compiled=compiled)
@@ -122,7 +122,7 @@ def _require_known(only: Sequence[str], policies: PolicySet) -> None:
 
 
 def _compiled(
-    worker: Worker, conn: Connection, datamap: DataMapFile, policies: PolicySet
+    context: Context, conn: Connection, datamap: DataMapFile, policies: PolicySet
 ) -> CompiledMap:
     """The map on the database as it is now, unless something about it is unsafe."""
     single = datamap.datamap.accounts.tenant is None
@@ -131,31 +131,31 @@ def _compiled(
             f"{datamap.path}: accounts.tenant is left out, so exactly one policy file may exist: "
             "name the tenant column, or keep one file"
         )
-    found = inspect(Session(conn, worker.settings.schema_name), datamap.datamap, worker.settings)
+    found = inspect(Session(conn, context.settings.schema_name), datamap.datamap, context.settings)
     if found.refusals or found.compiled is None:
         lines = "\n".join(f"{each.subject}: {each.message}" for each in found.refusals)
         raise DriftError(f"the data map is not safe on this database: run doctor\n{lines}")
     return found.compiled
 
 
-def load(worker: Worker, conn: Connection) -> Loaded:
+def load(context: Context, conn: Connection) -> Loaded:
     """The files and the compiled map.
 
     Raises:
         ConfigurationError: a file, the schema or what the map says of the catalog is wrong.
     """
-    if worker.memory is not None:
-        return worker.memory.loaded(conn)
-    return read(worker.settings, conn)
+    if context.memory is not None:
+        return context.memory.loaded(conn)
+    return read(context.settings, conn)
 
 
-def check_schema(worker: Worker, conn: Connection) -> None:
+def check_schema(context: Context, conn: Connection) -> None:
     """Look at the worker's own schema.
 
     Raises:
         SchemaError: it is not the one that this version knows.
     """
-    if worker.memory is not None:
-        worker.memory.check(conn)
+    if context.memory is not None:
+        context.memory.check(conn)
     else:
-        check(conn, worker.settings.schema_name)
+        check(conn, context.settings.schema_name)

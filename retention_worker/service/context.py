@@ -9,9 +9,9 @@ from datetime import datetime
 
 from retention_worker.clock import Clock, Monotonic
 from retention_worker.domain.scope import Scope
-from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.pace.server_pressure import ServerWatch
 from retention_worker.service.remembered import Memory
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Connection, Pool
 
 DatabaseClock = Callable[[Connection], datetime]
@@ -19,7 +19,7 @@ DatabaseClock = Callable[[Connection], datetime]
 
 
 @dataclass(kw_only=True)
-class Worker:
+class Context:
     """What services need.
 
     `stop` is set when the process should end after the batch in hand. `applied` remembers, by
@@ -29,7 +29,7 @@ class Worker:
     `seconds_each` is what an account took last, for the size of a lane's first batch.
     """
 
-    settings: Settings
+    settings: WorkerSettings
     pool: Pool
     clock: Clock
     database_clock: DatabaseClock
@@ -37,5 +37,5 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     applied: dict[str, str] = field(default_factory=dict)
     memory: Memory | None = None
-    watch: Watch = field(default_factory=Watch)
+    watch: ServerWatch = field(default_factory=ServerWatch)
     seconds_each: dict[Scope, float] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from retention_worker.clock import Monotonic
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import PolicySet, load_policies
 from retention_worker.domain.errors import RetentionWorkerError
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Connection
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.migrations import check
@@ -59,7 +59,7 @@ class _Made:
     at: float
 
 
-def read(settings: Settings, conn: Connection) -> Loaded:
+def read(settings: WorkerSettings, conn: Connection) -> Loaded:
     """Read the files, look at the schema, compile the map.
 
     Raises:
@@ -103,7 +103,7 @@ class _Kept(Generic[T]):
 class Memory:
     """Remembers what `read` gave, and why no sweep would start, for a few seconds."""
 
-    def __init__(self, settings: Settings, monotonic: Monotonic) -> None:
+    def __init__(self, settings: WorkerSettings, monotonic: Monotonic) -> None:
         self._settings = settings
         self._monotonic = monotonic
         self._loaded: _Kept[_Made] = _Kept(monotonic)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Deadline, Session
@@ -20,10 +20,10 @@ _PATIENCE_MS = 10_000
 _NO_SUCH_VALUE = "22"
 
 
-def patient(worker: Worker, conn: Connection, milliseconds: int = _PATIENCE_MS) -> Session:
+def patient(context: Context, conn: Connection, milliseconds: int = _PATIENCE_MS) -> Session:
     """A session that waits for a lock, as a person's command does and a batch never."""
-    deadline = Deadline(worker.monotonic, milliseconds)
-    return Session(conn, worker.settings.schema_name, deadline, patient=True)
+    deadline = Deadline(context.monotonic, milliseconds)
+    return Session(conn, context.settings.schema_name, deadline, patient=True)
 
 
 @contextmanager

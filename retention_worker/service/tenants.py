@@ -10,7 +10,7 @@ from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import known_as
@@ -39,29 +39,29 @@ def tenant_id_of(policies: PolicySet, tenant: str | None, single: bool) -> str:
     return next(iter(policies.files.values())).policy.tenant_id
 
 
-def tenant_of(worker: Worker, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
+def tenant_of(context: Context, conn: Connection, tenant: str | None) -> tuple[CompiledMap, str]:
     """The compiled map, and the tenant column's value for a name that was given.
 
     Raises:
         ConfigurationError: no tenant was named where one is needed, or a file is wrong.
     """
-    loaded = load(worker, conn)
+    loaded = load(context, conn)
     compiled, policies = loaded.compiled, loaded.policies
     tenant_id = tenant_id_of(policies, tenant, single=loaded.single)
     written = loaded.written.get(tenant_id)
     if written is None:
-        written = as_policies_write(worker, conn, compiled, policies, tenant_id)
+        written = as_policies_write(context, conn, compiled, policies, tenant_id)
         loaded.written[tenant_id] = written
     return compiled, written
 
 
 def as_policies_write(
-    worker: Worker, conn: Connection, compiled: CompiledMap, policies: PolicySet, tenant_id: str
+    context: Context, conn: Connection, compiled: CompiledMap, policies: PolicySet, tenant_id: str
 ) -> str:
     """The tenant's value as holds and the ledger keep it, however a person wrote it."""
     known = [file.policy.tenant_id for file in policies.files.values()]
     with reading(conn):
-        session = Session(conn, worker.settings.schema_name)
+        session = Session(conn, context.settings.schema_name)
         return accounts.same_tenant(session, compiled, tenant_id, known)
 
 

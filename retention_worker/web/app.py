@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from retention_worker import __version__
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.request.background import Errands
 from retention_worker.web import api, document, problems, status
 from retention_worker.web.boundary import Boundary
@@ -26,7 +26,7 @@ _STATIC = Path(__file__).parent / "static"
 _THREADS = 100
 
 
-def application(worker: Worker) -> FastAPI:
+def application(context: Context) -> FastAPI:
     """The application for a worker, whose pool it opens with the first request that needs it."""
     app = FastAPI(
         title="retention-worker",
@@ -39,7 +39,7 @@ def application(worker: Worker) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = Parts(
-        worker=worker, errands=Errands(worker), failures=Failures(worker.monotonic)
+        context=context, errands=Errands(context), failures=Failures(context.monotonic)
     )
     app.include_router(status.router)
     app.include_router(api.router)
@@ -50,7 +50,7 @@ def application(worker: Worker) -> FastAPI:
     problems.handle_in(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Boundary, monotonic=worker.monotonic)
+    app.add_middleware(Boundary, monotonic=context.monotonic)
     return app
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.request.background import Errands
 from retention_worker.web.failures import Failures
 
@@ -16,7 +16,7 @@ from retention_worker.web.failures import Failures
 class Parts:
     """The parts of one application."""
 
-    worker: Worker
+    context: Context
     errands: Errands
     failures: Failures
 

@@ -13,7 +13,7 @@ import uvicorn
 from retention_worker import __version__, stopping
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.service.config import prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.web.app import application
 
 _log = structlog.get_logger()
@@ -27,7 +27,7 @@ _MAX_HEADER_BYTES = 32 * 1024
 _BACKLOG = 512
 
 
-class _Server(uvicorn.Server):
+class _WebServer(uvicorn.Server):
     """Leaves the signals to us: uvicorn's own handlers end the process by the signal itself."""
 
     @contextmanager
@@ -36,11 +36,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(worker: Worker, host: str, port: int) -> int:
-    """Answer on an address until a signal, or `worker.stop`, ends it; requests in hand end first.
+def serve(context: Context, host: str, port: int) -> int:
+    """Answer on an address until a signal, or `context.stop`, ends it; requests in hand end first.
 
     Args:
-        worker: the parts; its pool serves all requests.
+        context: the parts; its pool serves all requests.
         host: a name or an address of this host.
         port: 0: any that is free; the log says which.
 
@@ -51,12 +51,12 @@ def serve(worker: Worker, host: str, port: int) -> int:
         ConfigurationError: the address cannot be had; a file or the schema is wrong.
         DatabaseUnavailable: it cannot be reached at the start.
     """
-    with worker.pool.connection() as conn:
-        prepare(worker, conn)
-    with closing(_bound(host, port)) as listening, stopping.on_signals(worker.stop, insist=False):
-        server = _Server(
+    with context.pool.connection() as conn:
+        prepare(context, conn)
+    with closing(_bound(host, port)) as listening, stopping.on_signals(context.stop, insist=False):
+        server = _WebServer(
             uvicorn.Config(
-                application(worker),
+                application(context),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -70,10 +70,10 @@ def serve(worker: Worker, host: str, port: int) -> int:
                 backlog=_BACKLOG,
             )
         )
-        _stop_with(worker.stop, server)
+        _stop_with(context.stop, server)
         _log.info("web_started", version=__version__, host=host, port=listening.getsockname()[1])
         server.run(sockets=[listening])
-        worker.stop.set()
+        context.stop.set()
         _log.info("web_stopped")
     return 0
 

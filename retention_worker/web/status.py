@@ -40,7 +40,7 @@ def health() -> Health:
 @router.head("/ready", include_in_schema=False)
 def is_ready(parts: Given) -> Ready:
     """Whether requests can be answered: the database is reached and its schema is known."""
-    ready(parts.worker)
+    ready(parts.context)
     return Ready()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from retention_worker.embedded import EmbeddedServer
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from tests.benchmarks.population import CUTOFF_DAYS, NOW, Size, fill, tenants_of
 from tests.config_folder import ConfigFolder
 from tests.database import Database, prepare_reference, temporary_database
@@ -88,7 +88,7 @@ class Bench:
             yield database
 
     @contextmanager
-    def worker(self, database: Database, **settings: Any) -> Iterator[Worker]:
+    def worker(self, database: Database, **settings: Any) -> Iterator[Context]:
         """A worker of the least-privilege role, as `run` has it."""
         chosen = BENCH_SETTINGS | settings
         with open_worker(database.worker_dsn, self.config, MovingClock(NOW), **chosen) as worker:

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from retention_worker.embedded.binaries import SYSTEM_ROOT, find_bindir
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bare import fair_giant
 from tests.benchmarks.bench import Bench, Ratio
@@ -124,7 +124,7 @@ def _window(
 
 
 @contextmanager
-def _sweeping(bench: Bench, database: Database) -> Iterator[Worker]:
+def _sweeping(bench: Bench, database: Database) -> Iterator[Context]:
     with bench.worker(database, duty_cycle_percent=10) as worker:
         thread = threading.Thread(target=_until_told, args=[worker])
         thread.start()
@@ -135,7 +135,7 @@ def _sweeping(bench: Bench, database: Database) -> Iterator[Worker]:
             thread.join()
 
 
-def _until_told(worker: Worker) -> None:
+def _until_told(worker: Context) -> None:
     while not worker.stop.is_set():
         sweep(worker)
 

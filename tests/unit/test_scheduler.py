@@ -25,7 +25,7 @@ from retention_worker.domain.errors import (
 )
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.objects.object import DrainReport
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -108,7 +108,7 @@ class Play:
         worker = SimpleNamespace(
             settings=settings, pool=pool, stop=self.stop, clock=utc_now, monotonic=time.monotonic
         )
-        return scheduler.run(cast("Worker", worker))
+        return scheduler.run(cast("Context", worker))
 
     @contextmanager
     def _connection(self) -> Iterator[None]:

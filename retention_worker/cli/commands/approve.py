@@ -25,8 +25,8 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
-    from retention_worker.service.context import Worker
-    from retention_worker.service.plan.approve import Approved
+    from retention_worker.service.context import Context
+    from retention_worker.service.plan.approve import NotedApproval
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let waiting lanes go: of a tenant as they are due now, or of a saved plan as it says."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan import approve as service
 
     if (tenant is None) == (plan is None):
@@ -66,12 +66,12 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
         raise ConfigurationError("there is no terminal to ask on: write --yes and --reason TEXT")
     if yes and not reason:
         raise ConfigurationError("write --reason TEXT with --yes")
-    with open_worker() as worker:
-        shown = _shown(worker, tenant, plan, scope)
+    with open_context() as context:
+        shown = _shown(context, tenant, plan, scope)
         if not yes:
             _confirm(shown, tenant or f"{len(shown)} lanes")
         found = service.approve(
-            worker,
+            context,
             shown,
             reason=reason or _ask_reason(),
             actor=actor_of(actor),
@@ -84,7 +84,7 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
         _show(found)
 
 
-def _show(found: Sequence[Approved]) -> None:
+def _show(found: Sequence[NotedApproval]) -> None:
     for each in found:
         say(
             f"Approved {each.tenant} · {each.scope}: {counted(each.at_most, 'account')} last "
@@ -94,18 +94,18 @@ def _show(found: Sequence[Approved]) -> None:
 
 
 def _shown(
-    worker: Worker, tenant: str | None, plan: Path | None, scope: Scope | None
+    context: Context, tenant: str | None, plan: Path | None, scope: Scope | None
 ) -> Sequence[LanePlan]:
     from retention_worker.service.plan import approve as service
 
     if plan is not None:
-        lanes: Sequence[LanePlan] = service.read_plan(worker, plan)
+        lanes: Sequence[LanePlan] = service.read_plan(context, plan)
         lanes = [lane for lane in lanes if scope in {None, lane.scope}]
         if not lanes:
             raise ConfigurationError(f"{plan}: nothing in this plan waits for an approval")
         return lanes
     assert tenant is not None
-    lanes = service.waiting(worker, tenant, scope).lanes
+    lanes = service.waiting(context, tenant, scope).lanes
     if not lanes:
         raise ConfigurationError(f"nothing of tenant {tenant!r} waits for an approval")
     return lanes
@@ -128,7 +128,7 @@ def _ask_reason() -> str:
     return reason.strip()
 
 
-def _as_json(each: Approved) -> dict[str, object]:
+def _as_json(each: NotedApproval) -> dict[str, object]:
     return {
         "id": each.id,
         "tenant": each.tenant,

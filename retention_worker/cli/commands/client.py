@@ -33,12 +33,12 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a client; its secret is shown this once."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
-    with open_worker() as worker:
+    with open_context() as context:
         made = clients.create(
-            worker, name, tenant=tenant, permissions=set(scope), actor=actor_of(actor)
+            context, name, tenant=tenant, permissions=set(scope), actor=actor_of(actor)
         )
     _show_secret(made, as_json)
 
@@ -46,11 +46,11 @@ def create(
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the clients of a tenant, or of all; revoked ones too."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
-    with open_worker() as worker:
-        found = clients.listed(worker, tenant)
+    with open_context() as context:
+        found = clients.listed(context, tenant)
     if as_json:
         print_json({"clients": [_as_json(each) for each in found]})
         return
@@ -75,22 +75,22 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Give a client another secret; the old one and all its tokens end at once."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
-    with open_worker() as worker:
-        rotated = clients.rotate(worker, client_id, actor=actor_of(actor))
+    with open_context() as context:
+        rotated = clients.rotate(context, client_id, actor=actor_of(actor))
     _show_secret(rotated, as_json)
 
 
 @app.command("revoke")
 def revoke(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a client and all its tokens count no more, at once."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
-    with open_worker() as worker:
-        gone = clients.revoke(worker, client_id, actor=actor_of(actor))
+    with open_context() as context:
+        gone = clients.revoke(context, client_id, actor=actor_of(actor))
     if as_json:
         print_json({"client_id": gone.client_id, "revoked": True})
         return

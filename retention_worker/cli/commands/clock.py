@@ -18,9 +18,9 @@ def _group() -> None:
 @app.command("accept")
 def accept(reason: Reason, actor: Actor = None) -> None:
     """Let the times of past sweeps count no more, where one was dated in the future."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard.pause import accept_clock
 
-    with open_worker() as worker:
-        accept_clock(worker, reason=reason, actor=actor_of(actor))
+    with open_context() as context:
+        accept_clock(context, reason=reason, actor=actor_of(actor))
     say("The clock is accepted: the times of past sweeps count no more.")

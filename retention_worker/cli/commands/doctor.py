@@ -12,7 +12,7 @@ from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
-    from retention_worker.objects.inspection import Inspection
+    from retention_worker.objects.inspection import StoreInspection
     from retention_worker.service.doctor.doctor import Diagnosis
 
 _WORDS = {"refuse": ("refused", "red"), "wrong": ("wrong", "red"), "warn": ("warning", "yellow")}
@@ -39,11 +39,11 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check the data map against the database: what is unsafe, what is slow or forgotten."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.doctor.doctor import diagnose
 
-    with open_worker() as worker:
-        found = diagnose(worker, role=role, tries=tries)
+    with open_context() as context:
+        found = diagnose(context, role=role, tries=tries)
     if as_json:
         print_json(_document(found, sql=sql))
     elif sql:
@@ -112,7 +112,7 @@ def _tried(found: Diagnosis) -> list[dict[str, object]] | None:
     ]
 
 
-def _rights(store: Inspection) -> str:
+def _rights(store: StoreInspection) -> str:
     if store.may_delete_versions == "yes":
         return "objects and versions"
     return "objects" if store.may_delete == "yes" else store.may_delete_versions

@@ -13,7 +13,7 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
-    from retention_worker.service.request.request import Erased
+    from retention_worker.service.request.request import DoneRequest
 
 app = typer.Typer(no_args_is_help=True, help="Erase one account or transaction now.")
 
@@ -83,16 +83,16 @@ def _erase(  # noqa: PLR0913, PLR0917 - the two commands' options
     actor: str | None,
     as_json: bool,
 ) -> None:
-    from retention_worker.cli.terminal.context import open_worker
-    from retention_worker.service.request.erase import Wanted, erase
+    from retention_worker.cli.terminal.context import open_context
+    from retention_worker.service.request.erase import RequestedErasure, erase
 
     what = "the biometrics" if biometrics_only else "all credentials"
     if not yes:
         _confirm(f"{what} of {kind} {subject}", subject)
-    with open_worker() as worker:
+    with open_context() as context:
         done = erase(
-            worker,
-            Wanted(
+            context,
+            RequestedErasure(
                 kind=kind,
                 subject=subject,
                 tenant=tenant,
@@ -118,7 +118,7 @@ def _confirm(what: str, subject: str) -> None:
         raise ConfigurationError("that is another id: nothing was erased")
 
 
-def _tell(done: Erased, what: str) -> None:
+def _tell(done: DoneRequest, what: str) -> None:
     subject = f"{done.kind} {done.subject}"
     if done.again:
         say(f"Erased already, at {instant(done.finished_at)}: nothing of {subject} has come since.")
@@ -131,7 +131,7 @@ def _tell(done: Erased, what: str) -> None:
         say(f"{queued} queued, not deleted: `run` or `sweep` deletes them.", "yellow")
 
 
-def _as_json(done: Erased) -> dict[str, object]:
+def _as_json(done: DoneRequest) -> dict[str, object]:
     return {
         "request": done.request,
         "tenant_id": done.tenant_id,

@@ -35,12 +35,12 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why an account's credentials are still there, when they go, and what was erased."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.domain.explain.explanation_json import to_json
     from retention_worker.service.explain.explain import explain as explain_account
 
-    with open_worker() as worker:
-        found = explain_account(worker, account, tenant=tenant)
+    with open_context() as context:
+        found = explain_account(context, account, tenant=tenant)
     if as_json:
         print_json(to_json(found))
     else:

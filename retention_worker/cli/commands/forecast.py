@@ -46,11 +46,11 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Show how many accounts become due on which day, if none becomes active."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.forecast import forecast as make_forecast
 
-    with open_worker() as worker:
-        found = make_forecast(worker, tenants=tenant or (), days=days)
+    with open_context() as context:
+        found = make_forecast(context, tenants=tenant or (), days=days)
     if as_json:
         print_json(found.to_json())
     else:

@@ -11,7 +11,7 @@ from retention_worker.cli.terminal.output import counted, instant, print_json, s
 from retention_worker.domain.ledger.chain import stamp
 
 if TYPE_CHECKING:
-    from retention_worker.service.guard.holds import Listed, Placed
+    from retention_worker.service.guard.holds import ListedHold, Placed
 
 app = typer.Typer(no_args_is_help=True, help="Legal holds: they win over every erasure.")
 
@@ -30,12 +30,12 @@ def place(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Keep everything of an account until the hold ends."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
-    with open_worker() as worker:
+    with open_context() as context:
         placed = holds.place(
-            worker, account, tenant=tenant, reason=reason, actor=actor_of(actor), until=until
+            context, account, tenant=tenant, reason=reason, actor=actor_of(actor), until=until
         )
     if as_json:
         print_json(_placed(placed))
@@ -57,11 +57,11 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """End the account's holds; the next sweep looks at it again."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
-    with open_worker() as worker:
-        ended = holds.release(worker, account, tenant=tenant, reason=reason, actor=actor_of(actor))
+    with open_context() as context:
+        ended = holds.release(context, account, tenant=tenant, reason=reason, actor=actor_of(actor))
     if as_json:
         print_json({"account": account, "released": ended})
         return
@@ -82,12 +82,12 @@ def move(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let the account's holds go on under another account, such as after a merge."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
-    with open_worker() as worker:
+    with open_context() as context:
         moved = holds.move(
-            worker,
+            context,
             account,
             to=to,
             tenant=tenant,
@@ -108,11 +108,11 @@ def move(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the active holds of a tenant, or of all; exit code 1 where an account is not there."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
-    with open_worker() as worker:
-        found = holds.listed(worker, tenant)
+    with open_context() as context:
+        found = holds.listed(context, tenant)
     astray = sum(each.astray for each in found)
     if as_json:
         print_json({"holds": [_as_json(each) for each in found]})
@@ -142,7 +142,7 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     raise typer.Exit(int(astray > 0))
 
 
-def _whereabouts(each: Listed) -> str:
+def _whereabouts(each: ListedHold) -> str:
     lines = ["there"] if each.in_place else ["not there any more"]
     lines += ["rows of tables that the map has no more"] if each.forgotten else []
     lines += [
@@ -162,7 +162,7 @@ def _placed(placed: Placed) -> dict[str, Any]:
     }
 
 
-def _as_json(each: Listed) -> dict[str, Any]:
+def _as_json(each: ListedHold) -> dict[str, Any]:
     hold = each.hold
     return {
         "id": hold.id,

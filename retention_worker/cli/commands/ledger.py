@@ -66,14 +66,14 @@ def export(to: To = None, as_json: AsJson = False) -> None:
     FILE.state beside it remembers how far it goes; without it the file is read again. Below
     s3://bucket/prefix each run adds a segment; put together in order they are the file.
     """
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service import ledger
 
-    with open_worker() as worker, _bar("exporting") as progress:
-        path = to or worker.settings.ledger_export
+    with open_context() as context, _bar("exporting") as progress:
+        path = to or context.settings.ledger_export
         if path is None:
             raise ConfigurationError("name the place: --to PLACE, or set RETENTION_LEDGER_EXPORT")
-        done = ledger.export(worker, path, progress=progress)
+        done = ledger.export(context, path, progress=progress)
     if as_json:
         print_json(vars(done))
         return
@@ -99,11 +99,11 @@ def verify(
             raise ConfigurationError("--tenant and --receipt: a receipt is checked as a whole")
         _verify_receipt(receipt, against, as_json)
         return
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service import ledger
 
-    with open_worker() as worker, _bar("checking") as progress:
-        found = ledger.verify(worker, tenant=tenant, against=against, progress=progress)
+    with open_context() as context, _bar("checking") as progress:
+        found = ledger.verify(context, tenant=tenant, against=against, progress=progress)
     if as_json:
         print_json(_verified(found))
     else:
@@ -220,13 +220,13 @@ def receipt(
 
     Give the text away as it is: ledger verify --receipt refuses a copy in which a byte differs.
     """
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.domain.ledger.receipt import text_of
     from retention_worker.service import ledger
 
-    with open_worker() as worker:
+    with open_context() as context:
         kind = "transaction" if transaction else "account"
-        issued = ledger.issue(worker, subject, tenant=tenant, kind=kind)
+        issued = ledger.issue(context, subject, tenant=tenant, kind=kind)
     sys.stdout.write(text_of(issued))
 
 
@@ -247,7 +247,7 @@ def replay(  # noqa: PLR0917 - typer's way to declare options
 
     Only what is no more active than it was then; the rest is listed. Exit 1: something is kept.
     """
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.replay.outcome import Authority
     from retention_worker.service.replay.replay import replay
 
@@ -256,8 +256,8 @@ def replay(  # noqa: PLR0917 - typer's way to declare options
     if yes and reason is None:
         raise ConfigurationError("write --reason TEXT with --yes")
     authority = Authority(actor=actor_of(actor), reason=reason or "") if yes else None
-    with open_worker() as worker:
-        found = replay(worker, file, authority=authority)
+    with open_context() as context:
+        found = replay(context, file, authority=authority)
     if as_json:
         print_json(found.to_json())
     else:

@@ -15,12 +15,12 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate(as_json: AsJson = False) -> None:
     """Bring the worker's own schema up to this version; nobody else's tables are touched."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.schema import migrate as apply
 
-    with open_worker() as worker:
-        schema = worker.settings.schema_name
-        applied = apply(worker)
+    with open_context() as context:
+        schema = context.settings.schema_name
+        applied = apply(context)
     if as_json:
         print_json({"schema": schema, "applied": applied})
         return

@@ -27,11 +27,11 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show what is not deleted yet, and why; what needs a person comes first."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
-    with open_worker() as worker:
-        found = outbox.listed(worker, tenant=tenant, state=state, limit=limit)
+    with open_context() as context:
+        found = outbox.listed(context, tenant=tenant, state=state, limit=limit)
     if as_json:
         print_json(
             {
@@ -74,13 +74,13 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Have objects asked for again by the next drain, with no regard to earlier attempts."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
     if not ids and state is None and not everything:
         raise typer.BadParameter("name what to retry: ids, --state denied, or --all")
-    with open_worker() as worker:
-        number = outbox.retry(worker, tenant=tenant, state=state, ids=ids or None)
+    with open_context() as context:
+        number = outbox.retry(context, tenant=tenant, state=state, ids=ids or None)
     if as_json:
         print_json({"retried": number})
         return

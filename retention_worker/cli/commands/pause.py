@@ -16,11 +16,11 @@ def add_to(app: typer.Typer) -> None:
 
 def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:
     """Stop every sweep before its next batch, on all replicas; ad-hoc erasure goes on."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import pause as service
 
-    with open_worker() as worker:
-        service.pause(worker, reason=reason, actor=actor_of(actor), until=until)
+    with open_context() as context:
+        service.pause(context, reason=reason, actor=actor_of(actor), until=until)
     say(
         f"Paused until {instant(until, 'somebody runs `retention-worker resume`')}: every sweep "
         "stops before its next batch; ad-hoc erasure goes on."
@@ -29,9 +29,9 @@ def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:
 
 def resume() -> None:
     """Let sweeps go again."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import pause as service
 
-    with open_worker() as worker:
-        was = service.resume(worker)
+    with open_context() as context:
+        was = service.resume(context)
     say("Sweeps go again." if was else "Nothing was paused.")

@@ -34,11 +34,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a sweep would erase; nothing is written."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.plan import plan as make_plan
 
-    with open_worker() as worker:
-        report = make_plan(worker, tenants=tenant or (), at=at, policy_file=policy)
+    with open_context() as context:
+        report = make_plan(context, tenants=tenant or (), at=at, policy_file=policy)
     if as_json:
         print_json(report.to_json())
     else:

@@ -99,11 +99,11 @@ def history(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")], as_json: AsJson = False
 ) -> None:
     """Show every policy that was applied for a tenant, newest first."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.policy import policies
 
-    with open_worker() as worker:
-        found = policies.history(worker, tenant)
+    with open_context() as context:
+        found = policies.history(context, tenant)
     if as_json:
         print_json({"history": [_applied(each) for each in found]})
         return

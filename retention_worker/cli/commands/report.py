@@ -35,7 +35,7 @@ _CSV = (
 )
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """How it is written."""
 
     MARKDOWN = "markdown"
@@ -53,21 +53,23 @@ def report(
     tenant: Annotated[
         str | None, typer.Option("--tenant", metavar="TENANT", help="Default: all.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.MARKDOWN,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="How it is written.")
+    ] = ReportFormat.MARKDOWN,
     as_json: AsJson = False,
 ) -> None:
     """Report a month: what was erased under which rule, that nothing went too early, who approved.
 
     Exit 1: something went too early, or a request is late.
     """
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.ledger.report import report as make_report
 
-    with open_worker() as worker:
-        found = make_report(worker, month, tenant=tenant)
-    if as_json or form is Format.JSON:
+    with open_context() as context:
+        found = make_report(context, month, tenant=tenant)
+    if as_json or form is ReportFormat.JSON:
         print_json(found.to_json())
-    elif form is Format.CSV:
+    elif form is ReportFormat.CSV:
         _csv(found)
     else:
         _markdown(found)

@@ -19,10 +19,10 @@ def run() -> None:
     Settings are environment variables RETENTION_*; /health answers on RETENTION_HEALTH_PORT.
     """
     from retention_worker import scheduler
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
 
-    with open_worker(service=True) as worker:
-        code = scheduler.run(worker)
+    with open_context(service=True) as context:
+        code = scheduler.run(context)
         if code:
             # A sweep hangs in a statement, and the interpreter would wait for its thread without
             # end; the server rolls back what is open.

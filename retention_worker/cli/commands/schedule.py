@@ -15,7 +15,7 @@ from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
-    from retention_worker.service.policy.schedule import Line, Schedule
+    from retention_worker.service.policy.schedule import Schedule, ScheduleLine
 
 _COLUMNS = ("tenant", "what", "credentials", "period", "counted from", "since", "paused", "policy")
 _WHAT = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics only"}
@@ -23,7 +23,7 @@ _WHAT = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics only"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Format(StrEnum):
+class ScheduleFormat(StrEnum):
     """How it is written."""
 
     MARKDOWN = "markdown"
@@ -37,28 +37,30 @@ def add_to(app: typer.Typer) -> None:
 
 
 def schedule(
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.MARKDOWN,
+    form: Annotated[
+        ScheduleFormat, typer.Option("--format", help="How it is written.")
+    ] = ScheduleFormat.MARKDOWN,
     as_json: AsJson = False,
 ) -> None:
     """Print the retention schedule: every tenant, what is erased when, and since when that holds.
 
     Since when is read from the database; where none is set, it stays empty.
     """
-    from retention_worker.cli.terminal.context import open_worker, read_settings
+    from retention_worker.cli.terminal.context import open_context, read_settings
     from retention_worker.service.policy.schedule import schedule as make_schedule
 
     settings = read_settings()
     if settings.database_url is None:
         found = make_schedule(settings, None)
     else:
-        with open_worker() as worker:
-            found = make_schedule(settings, worker)
-    if as_json or form is Format.JSON:
+        with open_context() as context:
+            found = make_schedule(settings, context)
+    if as_json or form is ScheduleFormat.JSON:
         print_json(_document(found))
     else:
         rows = [_cells(line, found.counted_from) for line in found.lines]
         rows += [(tenant, *_INVALID) for tenant in found.broken]
-        {Format.CSV: _csv, Format.MARKDOWN: _markdown}[form](rows)
+        {ScheduleFormat.CSV: _csv, ScheduleFormat.MARKDOWN: _markdown}[form](rows)
     for problems in found.broken.values():
         for problem in problems:
             complain(problem)
@@ -68,7 +70,7 @@ def schedule(
 _INVALID = ("everything", "", "not swept: the file is wrong", "", "", "", "")
 
 
-def _cells(line: Line, counted_from: str) -> tuple[str, ...]:
+def _cells(line: ScheduleLine, counted_from: str) -> tuple[str, ...]:
     return (
         line.tenant,
         _WHAT[line.scope],

@@ -26,9 +26,9 @@ def serve(
 ) -> None:
     """Answer the HTTP API and the portal until SIGTERM or Ctrl-C; requests in hand end first."""
     from retention_worker import web
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
 
-    with open_worker(service=True, serving=True) as worker:
-        settings = worker.settings
+    with open_context(service=True, serving=True) as context:
+        settings = context.settings
         chosen = settings.web_port if port is None else port
-        raise typer.Exit(web.serve(worker, host or settings.web_host, chosen))
+        raise typer.Exit(web.serve(context, host or settings.web_host, chosen))

@@ -33,17 +33,17 @@ def sweep(
     SIGTERM or Ctrl-C ends it after the batch in hand; a second Ctrl-C at once.
     """
     from retention_worker import stopping
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.ledger import export_after_sweep
     from retention_worker.service.objects.drain import drain_after_sweep
     from retention_worker.service.sweep.sweep import sweep as run_sweep
 
-    with open_worker() as worker, stopping.on_signals(worker.stop) as asked:
+    with open_context() as context, stopping.on_signals(context.stop) as asked:
         with progress_bar() as moved:
-            report = run_sweep(worker, tenants=tenant or (), reconcile=reconcile, progress=moved)
+            report = run_sweep(context, tenants=tenant or (), reconcile=reconcile, progress=moved)
         with drain_bar() as drained:
-            objects, not_drained = drain_after_sweep(worker, drained)
-        not_exported = export_after_sweep(worker)
+            objects, not_drained = drain_after_sweep(context, drained)
+        not_exported = export_after_sweep(context)
     report = replace(report, objects=objects)
     if as_json:
         print_json(report.to_json())

@@ -47,13 +47,13 @@ def create(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Make a user; asks for the password on a terminal."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     password = _password(from_stdin)
-    with open_worker() as worker:
+    with open_context() as context:
         made = users.create(
-            worker, name, tenant=tenant, role=role, password=password, actor=actor_of(actor)
+            context, name, tenant=tenant, role=role, password=password, actor=actor_of(actor)
         )
     if as_json:
         print_json(_as_json(made))
@@ -64,11 +64,11 @@ def create(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the users of a tenant, or of all; disabled ones too."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
-    with open_worker() as worker:
-        found = users.listed(worker, tenant)
+    with open_context() as context:
+        found = users.listed(context, tenant)
     if as_json:
         print_json({"users": [_as_json(each) for each in found]})
         return
@@ -92,11 +92,11 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("disable")
 def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a user sign in no more; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
-    with open_worker() as worker:
-        gone = users.disable(worker, name, actor=actor_of(actor))
+    with open_context() as context:
+        gone = users.disable(context, name, actor=actor_of(actor))
     if as_json:
         print_json(_as_json(gone))
         return
@@ -106,12 +106,12 @@ def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
 @app.command("password")
 def password(name: Name, from_stdin: FromStdin = False, actor: Actor = None) -> None:
     """Give a user another password; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     chosen = _password(from_stdin)
-    with open_worker() as worker:
-        users.set_password(worker, name, chosen, actor=actor_of(actor))
+    with open_context() as context:
+        users.set_password(context, name, chosen, actor=actor_of(actor))
     say(f"User {name} has another password, and is signed out everywhere.")
 
 

@@ -58,11 +58,11 @@ def verify(
     too early or under a hold, rows that nobody erases, the ledger's chains. Ends with 1 where
     anything is wrong.
     """
-    from retention_worker.cli.terminal.context import open_worker
+    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.verify import verify as examine
 
-    with open_worker() as worker, _progress_bar() as progress:
-        found = examine(worker, tenant=tenant, sample=objects, progress=progress)
+    with open_context() as context, _progress_bar() as progress:
+        found = examine(context, tenant=tenant, sample=objects, progress=progress)
     if as_json:
         print_json(found.to_json())
     else:

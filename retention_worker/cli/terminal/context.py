@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from retention_worker import log
 from retention_worker import settings as environment
-from retention_worker.bootstrap import worker_of
-from retention_worker.service.context import Worker
-from retention_worker.settings import Settings
+from retention_worker.bootstrap import context_of
+from retention_worker.service.context import Context
+from retention_worker.settings import WorkerSettings
 
 
-def read_settings(*, service: bool = False) -> Settings:
+def read_settings(*, service: bool = False) -> WorkerSettings:
     """Read the settings and set the log up.
 
     A person at a terminal gets the log's content as the command's own answer, so there only errors
@@ -29,15 +29,15 @@ def read_settings(*, service: bool = False) -> Settings:
 
 
 @contextmanager
-def open_worker(*, service: bool = False, serving: bool = False) -> Iterator[Worker]:
+def open_context(*, service: bool = False, serving: bool = False) -> Iterator[Context]:
     """A worker for the settings of this process.
 
     Args:
         service: as in `read_settings`.
         serving: as in `worker_of`.
     """
-    worker = worker_of(read_settings(service=service), serving=serving)
+    context = context_of(read_settings(service=service), serving=serving)
     try:
-        yield worker
+        yield context
     finally:
-        worker.pool.close()
+        context.pool.close()

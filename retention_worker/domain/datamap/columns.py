@@ -23,7 +23,7 @@ MAX_IDENTIFIER_BYTES = 63  # PostgreSQL cuts longer names silently (NAMEDATALEN 
 Scalar = str | int | bool | None
 
 
-class Entry(BaseModel):
+class MapPart(BaseModel):
     """What every part of the data map is: frozen, of exact types, without unknown or empty keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -79,7 +79,7 @@ Columns = Annotated[tuple[Identifier, ...], BeforeValidator(listed)]
 _TABLE = "is no table: write schema.table, or [schema, table] where a name has a dot"
 
 
-class TableName(Entry):
+class TableName(MapPart):
     """A table: `schema.table`, or `[schema, table]` where a name has a dot in it."""
 
     schema_name: Identifier
@@ -119,7 +119,7 @@ class TimeUnit(StrEnum):
         return {"s": 1, "ms": 1_000, "us": 1_000_000}[self.value]
 
 
-class TimeColumn(Entry):
+class TimeColumn(MapPart):
     """A column that holds a time.
 
     `unit` says that it is a number since the epoch; `time_zone` says in which zone a `timestamp`

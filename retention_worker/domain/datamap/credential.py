@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from retention_worker.domain.datamap.columns import (
-    Entry,
     Identifier,
     Key,
+    MapPart,
     TableName,
     TimeColumn,
     Where,
@@ -22,7 +22,7 @@ from retention_worker.domain.scope import CredentialClass
 _THREE_MEET = re.compile(r"\}\{[a-z]+\}\{")
 
 
-class ObjectSource(Entry):
+class ObjectSource(MapPart):
     """The column that names an object outside the database, directly or by a template.
 
     `uri` may hold `{tenant}`, `{id}` (the account's id) and must hold `{value}` (the column's
@@ -69,7 +69,7 @@ JsonPaths = Annotated[tuple[JsonPath, ...], BeforeValidator(_paths)]
 _ERASE = "write rows, or {set: {column: value}}, or {remove: {column: [[path]]}}"
 
 
-class SetAndRemove(Entry):
+class SetAndRemove(MapPart):
     """Columns blanked (`set`: column -> new value) and JSON paths taken out (`remove`).
 
     The row stays. `{id}` in a text value is the row's primary key, which keeps UNIQUE columns
@@ -111,7 +111,7 @@ Erase = Annotated[
 ]
 
 
-class Credential(Entry):
+class Credential(MapPart):
     """One entry: a table (or a part of one) with personal data, and how it is erased."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -134,7 +134,7 @@ class Credential(Entry):
         raise ValueError("is no class: write biometric or other")
 
 
-class Retained(Entry):
+class Retained(MapPart):
     """A table, or the part of one, that was looked at and stays."""
 
     table: TableName

@@ -16,9 +16,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from retention_worker.domain.datamap.columns import (
     Columns,
-    Entry,
     Identifier,
     Key,
+    MapPart,
     TableName,
     TimeColumn,
     TimeColumns,
@@ -51,7 +51,7 @@ class MapProblems(ValueError):
         super().__init__("; ".join(lines))
 
 
-class ActivitySource(Entry):
+class ActivitySource(MapPart):
     """Rows elsewhere that count as activity of the account too (index on key, at)."""
 
     table: TableName
@@ -60,7 +60,7 @@ class ActivitySource(Entry):
     tenant: Identifier | None = None
 
 
-class Accounts(Entry):
+class Accounts(MapPart):
     """The accounts and their last activity.
 
     `last_activity` with several columns is the latest of them, in the file's order in GREATEST.
@@ -73,14 +73,14 @@ class Accounts(Entry):
     activity: Annotated[tuple[ActivitySource, ...], BeforeValidator(listed)] = ()
 
 
-class TransactionState(Entry):
+class TransactionState(MapPart):
     """Which values of a column mean that a transaction is still in progress."""
 
     column: Identifier
     in_progress: Values
 
 
-class Link(Entry):
+class Link(MapPart):
     """A further hop between accounts and credentials, such as applicant -> check -> document.
 
     `key` refers to the id (or to `parent_key`) of what `of` names: account, transaction or a link.
@@ -96,7 +96,7 @@ class Link(Entry):
     where: Where | None = None
 
 
-class Transactions(Entry):
+class Transactions(MapPart):
     """The verifications of an account; `where`: which rows of the table are any."""
 
     table: TableName
@@ -111,7 +111,7 @@ class Transactions(Entry):
     state: TransactionState | None = None
 
 
-class DataMap(Entry):
+class DataMap(MapPart):
     """The whole file, checked for what can be known without the database.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.explain.explanation import Erasure, Request
+from retention_worker.domain.explain.explanation import OpenRequest, PastErasure
 from retention_worker.domain.scope import CredentialClass, Scope
 
 
@@ -47,8 +47,8 @@ class TransactionShown:
     in_progress: bool
     created_at: datetime | None
     entries: tuple[EntryShown, ...]
-    erasures: tuple[Erasure, ...]
-    requests: tuple[Request, ...]
+    erasures: tuple[PastErasure, ...]
+    requests: tuple[OpenRequest, ...]
 
     def rows(self, scope: Scope) -> int:
         """How many rows an erasure of that scope would take."""

@@ -53,7 +53,7 @@ class Activity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class PolicyRule:
     """What the tenant's file says about one scope.
 
     `state` is set where there is no period to go by: NO_POLICY, INVALID_POLICY or NEVER;
@@ -87,7 +87,7 @@ class LaneExplained:
     """
 
     scope: Scope
-    rule: Rule
+    rule: PolicyRule
     state: State
     rows: int
     activity: Activity | None = None
@@ -99,7 +99,7 @@ class LaneExplained:
 
 def explain_lane(
     scope: Scope,
-    rule: Rule,
+    rule: PolicyRule,
     *,
     own: Activity | None,
     others: Sequence[Activity],
@@ -142,7 +142,12 @@ def explain_lane(
 
 
 def _state(
-    rule: Rule, rows: int, activity: Activity | None, obstacles: Sequence[Obstacle], *, due: bool
+    rule: PolicyRule,
+    rows: int,
+    activity: Activity | None,
+    obstacles: Sequence[Obstacle],
+    *,
+    due: bool,
 ) -> State:
     if rows == 0:
         return State.NOTHING
@@ -156,7 +161,7 @@ def _state(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ExplainedEntry:
     """One entry of the data map: what is there of the account, and what went.
 
     `objects` are named by rows that are there; `outbox` are those of erased rows.
@@ -176,12 +181,12 @@ class Entry:
 class EntryExplained:
     """An entry, its state, and the lane that takes it first."""
 
-    entry: Entry
+    entry: ExplainedEntry
     state: State
     lane: LaneExplained | None
 
 
-def explain_entry(entry: Entry, lanes: Sequence[LaneExplained]) -> EntryExplained:
+def explain_entry(entry: ExplainedEntry, lanes: Sequence[LaneExplained]) -> EntryExplained:
     """Judge one entry: the lane that goes for it first decides; a free one before a blocked."""
     if entry.rows == 0:
         state = State.ERASED if entry.erased_at else State.NOTHING
@@ -198,7 +203,7 @@ def _turn(lane: LaneExplained) -> tuple[bool, datetime]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erasure:
+class PastErasure:
     """A complete erasure of the account, or of one of its transactions.
 
     `period` is what the policy said then, in words; None where no period decided, or the log of
@@ -219,7 +224,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class OpenRequest:
     """An ad-hoc erasure that was asked for and is not finished."""
 
     kind: str
@@ -246,8 +251,8 @@ class Explanation:
     activities: Mapping[str, datetime | None]
     lanes: tuple[LaneExplained, ...]
     entries: tuple[EntryExplained, ...]
-    erasures: tuple[Erasure, ...]
-    requests: tuple[Request, ...]
+    erasures: tuple[PastErasure, ...]
+    requests: tuple[OpenRequest, ...]
     last_sweep: datetime | None
     ahead: tuple[str, ...] = ()
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from retention_worker.domain.explain.explanation import (
     EntryExplained,
-    Erasure,
     Explanation,
     LaneExplained,
+    PastErasure,
 )
 from retention_worker.domain.explain.explanation_words import sentences
 from retention_worker.domain.ledger.chain import is_endless, stamp
@@ -87,7 +87,7 @@ def _entry(found: EntryExplained) -> dict[str, Any]:
     }
 
 
-def _erasure(erasure: Erasure) -> dict[str, Any]:
+def _erasure(erasure: PastErasure) -> dict[str, Any]:
     return {
         "kind": erasure.kind,
         "id": erasure.id,

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from retention_worker.domain.explain.explanation import (
     EntryExplained,
-    Erasure,
     Explanation,
     LaneExplained,
-    Request,
+    OpenRequest,
+    PastErasure,
     State,
 )
 from retention_worker.domain.explain.obstacle import day_and_time
@@ -141,7 +141,7 @@ def _overdue(last_sweep: datetime | None) -> str:
     return f"They should be gone by now, and {ran}: the operator has to look."
 
 
-def _request(request: Request) -> str:
+def _request(request: OpenRequest) -> str:
     whose = f" of transaction {request.id}" if request.kind == "transaction" else ""
     return (
         f"{_NOUNS[request.scope]}{whose}: their erasure was asked for "
@@ -150,13 +150,13 @@ def _request(request: Request) -> str:
     )
 
 
-def _erasure(erasure: Erasure) -> str:
+def _erasure(erasure: PastErasure) -> str:
     noun = _NOUNS[erasure.scope]
     whose = f" of transaction {erasure.id}" if erasure.kind == "transaction" else ""
     return f"{noun}{whose} were erased {day_and_time(erasure.erased_at)}, {_under(erasure)}."
 
 
-def _under(erasure: Erasure) -> str:
+def _under(erasure: PastErasure) -> str:
     if erasure.policy_digest is None:
         return f"on request ({erasure.source})"
     digest = f"policy {erasure.policy_digest[:_SHORT_DIGEST]}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from retention_worker.domain.ledger.chain import chain_of, hash_of
-from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.domain.ledger.finding import Change, LedgerFinding
 from retention_worker.domain.ledger.rowcheck import Written, check_rows
 
 # Columns of the batch's row, and what its body calls them.
@@ -122,7 +122,7 @@ class Audit:
         """The newest batch of each chain."""
         return {chain: Head(batch=link.id, hash=link.stored) for chain, link in self._links.items()}
 
-    def batch(self, row: BatchRow) -> Iterator[Finding]:
+    def batch(self, row: BatchRow) -> Iterator[LedgerFinding]:
         """The next batch, in order of their numbers."""
         self.batches += 1
         self.rows += len(row.rows)
@@ -139,10 +139,10 @@ class Audit:
         yield from self._link(row, body, computed)
         yield from check_rows(row.id, body, row.rows)
 
-    def orphan(self, row: Written) -> Finding:
+    def orphan(self, row: Written) -> LedgerFinding:
         """An erasure row whose batch is not there."""
         self.rows += 1
-        return Finding(
+        return LedgerFinding(
             change=Change.ADDED,
             table="erasure",
             row=row.erasure.id,
@@ -151,7 +151,7 @@ class Audit:
             message=f"there is no batch {row.erasure.batch}",
         )
 
-    def finish(self, heads: Mapping[str, Head]) -> Iterator[Finding]:
+    def finish(self, heads: Mapping[str, Head]) -> Iterator[LedgerFinding]:
         """Compare the end of each chain with what is known of it.
 
         Args:
@@ -166,7 +166,7 @@ class Audit:
             if finding is not None:
                 yield finding
 
-    def _columns(self, row: BatchRow, body: Mapping[str, Any]) -> Iterator[Finding]:
+    def _columns(self, row: BatchRow, body: Mapping[str, Any]) -> Iterator[LedgerFinding]:
         if row.columns is None:
             return
         for column, key in _COLUMNS.items():
@@ -186,7 +186,9 @@ class Audit:
             doubtful=False,
         )
 
-    def _link(self, row: BatchRow, body: Mapping[str, Any], computed: str) -> Iterator[Finding]:
+    def _link(
+        self, row: BatchRow, body: Mapping[str, Any], computed: str
+    ) -> Iterator[LedgerFinding]:
         chain, said = chain_of(body), body["previous"]
         if computed != row.hash and row.columns is not None:
             chain, said = _chain(row.columns), row.columns["previous_hash"]
@@ -214,14 +216,14 @@ class Audit:
             yield self._astray(row, body["tenant"], said, f"after batch {prior.id}")
         self._links[chain] = link
 
-    def _astray(self, row: BatchRow, tenant: str, said: str | None, place: str) -> Finding:
+    def _astray(self, row: BatchRow, tenant: str, said: str | None, place: str) -> LedgerFinding:
         """A batch follows one that is not the one before it."""
         if said is None:
             return self._batch(Change.ADDED, row.id, f"begins a chain, and stands {place}")
         other = self.where.batch_with(tenant, said)
         if other is not None:
             return self._batch(Change.REORDERED, row.id, f"follows batch {other}, stands {place}")
-        return Finding(
+        return LedgerFinding(
             change=Change.REMOVED,
             table=self.table,
             row=None,
@@ -229,17 +231,19 @@ class Audit:
             message=f"the batch that batch {row.id} follows, {place}, with the hash {said}",
         )
 
-    def _doubt(self, link: _Link, follower: str | None) -> Finding:
+    def _doubt(self, link: _Link, follower: str | None) -> LedgerFinding:
         """Body and hash do not fit: whoever follows tells which of them was changed."""
         column = {link.stored: "body", link.computed: "hash"}.get(follower or "")
         link.doubtful = False
         said = "body and hash do not fit"
         return self._batch(Change.CHANGED, link.id, said, column or "body")
 
-    def _head(self, chain: str, head: Head, link: _Link | None) -> Finding | None:
-        def finding(change: Change, message: str, column: str | None = None) -> Finding:
+    def _head(self, chain: str, head: Head, link: _Link | None) -> LedgerFinding | None:
+        def finding(change: Change, message: str, column: str | None = None) -> LedgerFinding:
             table = "request_chain" if chain.endswith("/requests") else "lane"
-            return Finding(change=change, table=table, row=chain, column=column, message=message)
+            return LedgerFinding(
+                change=change, table=table, row=chain, column=column, message=message
+            )
 
         if link is None:
             if head.hash is None and head.batch is None:
@@ -258,8 +262,8 @@ class Audit:
         said = f"batch {link.id}, the newest of the chain, has another hash"
         return finding(Change.CHANGED, said, "head_hash")
 
-    def _tail(self, head: Head, what: str) -> Finding:
-        return Finding(
+    def _tail(self, head: Head, what: str) -> LedgerFinding:
+        return LedgerFinding(
             change=Change.REMOVED,
             table=self.table,
             row=head.batch,
@@ -267,8 +271,10 @@ class Audit:
             message=f"{what}: the worker knows the head {head.hash}",
         )
 
-    def _batch(self, change: Change, row: int, message: str, column: str | None = None) -> Finding:
-        return Finding(
+    def _batch(
+        self, change: Change, row: int, message: str, column: str | None = None
+    ) -> LedgerFinding:
+        return LedgerFinding(
             change=change, table=self.table, row=row, column=column, batch=row, message=message
         )
 

@@ -17,7 +17,7 @@ HEADER = json.dumps({"format": FORMAT, "what": "ledger of retention-worker"}) + 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ExportLine:
     """A batch in an export: its body as it was hashed, and its erasure rows in order of id.
 
     `transactions` are those of the accounts that it erased; no hash is over them.
@@ -65,7 +65,7 @@ def line_of(row: BatchRow, chain: str, transactions: Sequence[str] = ()) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def read_line(text: str) -> Line:
+def read_line(text: str) -> ExportLine:
     """Read a line; its hashes are not looked at.
 
     Raises:
@@ -80,7 +80,7 @@ def read_line(text: str) -> Line:
         raise ValueError("not a batch")
     if content.get("chain") != chain_of(body) or content.get("batch") != body["batch"]:
         raise ValueError("its body is another batch's")
-    return Line(
+    return ExportLine(
         body_text=content["body"],
         body=body,
         hash=hash_,

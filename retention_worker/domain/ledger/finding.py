@@ -17,7 +17,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class LedgerFinding:
     """One row that is not as it was written.
 
     `row` is its id in `table` (for `lane`: tenant and scope; for a file: the line), None for a row

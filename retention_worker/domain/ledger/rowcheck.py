@@ -8,7 +8,7 @@ from typing import Any
 
 from retention_worker.domain.ledger.chain import LANE_SOURCES
 from retention_worker.domain.ledger.erasure import Erasure, digest_of, padded
-from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.domain.ledger.finding import Change, LedgerFinding
 
 # An added row is found by leaving out each row in turn, which takes the square of their number.
 _MOST_TO_LEAVE_OUT = 2_000
@@ -23,7 +23,9 @@ class Written:
     line_hash: str | None
 
 
-def check_rows(batch: int, body: Mapping[str, Any], rows: Sequence[Written]) -> Iterator[Finding]:
+def check_rows(
+    batch: int, body: Mapping[str, Any], rows: Sequence[Written]
+) -> Iterator[LedgerFinding]:
     """Compare the rows, in order of id, with what the batch's body says of them.
 
     Args:
@@ -43,7 +45,7 @@ def check_rows(batch: int, body: Mapping[str, Any], rows: Sequence[Written]) -> 
     if not whole and not named:
         yield _untold(batch, body, rows)
     if whole and not _counts_fit(body, rows):
-        yield Finding(
+        yield LedgerFinding(
             change=Change.CHANGED,
             table="batch",
             row=batch,
@@ -53,7 +55,7 @@ def check_rows(batch: int, body: Mapping[str, Any], rows: Sequence[Written]) -> 
         )
 
 
-def _changed(batch: int, body: Mapping[str, Any], row: Written, whole: bool) -> Finding:
+def _changed(batch: int, body: Mapping[str, Any], row: Written, whole: bool) -> LedgerFinding:
     if whole:
         return _row(Change.CHANGED, row.erasure, batch, "is not the hash of its row", "line_hash")
     for column, value in _likely(batch, body, row.erasure):
@@ -87,7 +89,7 @@ def _foreign(batch: int, body: Mapping[str, Any], row: Erasure) -> str | None:
     return next((column for column, (is_, was) in pairs.items() if is_ != was), None)
 
 
-def _untold(batch: int, body: Mapping[str, Any], rows: Sequence[Written]) -> Finding:
+def _untold(batch: int, body: Mapping[str, Any], rows: Sequence[Written]) -> LedgerFinding:
     """Each row is right by itself, but together they are not what was written."""
     hashes = [row.erasure.hash for row in rows]
     if len(hashes) <= _MOST_TO_LEAVE_OUT:
@@ -113,14 +115,14 @@ def _complete(rows: Sequence[Written]) -> int:
 
 def _row(
     change: Change, row: Erasure, batch: int, message: str, column: str | None = None
-) -> Finding:
-    return Finding(
+) -> LedgerFinding:
+    return LedgerFinding(
         change=change, table="erasure", row=row.id, column=column, batch=batch, message=message
     )
 
 
-def _nameless(change: Change, batch: int, message: str) -> Finding:
-    return Finding(change=change, table="erasure", row=None, batch=batch, message=message)
+def _nameless(change: Change, batch: int, message: str) -> LedgerFinding:
+    return LedgerFinding(change=change, table="erasure", row=None, batch=batch, message=message)
 
 
 def _unpadded(stamp: str) -> str:

@@ -37,14 +37,14 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class StoreAnswer:
     """A store's answer; `error` is a code or a few words, never a name or a URI."""
 
     result: Result
     error: str | None = None
 
 
-GONE = Verdict(result=Result.GONE)
+GONE = StoreAnswer(result=Result.GONE)
 """The object is not there (any more): deleted, or it never was."""
 
 

@@ -20,7 +20,7 @@ class DeletionState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deletion:
+class DeletionRecord:
     """What is known of one deletion.
 
     `rows`: those that are gone, by data-map entry. `objects`: how many were queued, by this request

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from retention_worker.domain.errors import NeedsPerson
 from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
-from retention_worker.service.plan.approve import Approved, ChangedSince, approve, waiting
+from retention_worker.service.context import Context
+from retention_worker.service.plan.approve import ChangedSince, NotedApproval, approve, waiting
 from retention_worker.service.policy.policies import applied_of
 
 _LASTS = timedelta(days=7)
@@ -18,7 +18,7 @@ _PROVIDER = re.compile(r"^oidc:")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownLane:
     """A waiting lane as a person saw it before they approved.
 
     `accounts`: the digest of those that were due; empty where a program asks that was shown none.
@@ -36,22 +36,22 @@ class SamePerson(NeedsPerson):
     """Who caused that the lane waits may not let it go."""
 
 
-def lanes_waiting(worker: Worker, tenant: str) -> list[LanePlan]:
+def lanes_waiting(context: Context, tenant: str) -> list[LanePlan]:
     """The lanes of a tenant (by its file's name) that wait now, with what is due in them."""
-    return [lane for lane in waiting(worker, tenant, None).lanes if lane.due and lane.scope]
+    return [lane for lane in waiting(context, tenant, None).lanes if lane.due and lane.scope]
 
 
-def causer(worker: Worker, tenant_id: str, digest: str | None, name: str) -> str | None:
+def causer(context: Context, tenant_id: str, digest: str | None, name: str) -> str | None:
     """Why this person may not approve under a policy; None where they may.
 
     Known is the author of a revision whose text (RETENTION_CONFIG_REVISION, kept with each policy
     that is applied) has the person's name as a word: `4f2a91c sam`, `Author: sam@example.com`.
     """
-    log = applied_of(worker, [tenant_id])[tenant_id]
+    log = applied_of(context, [tenant_id])[tenant_id]
     revisions = [each.revision for each in log if each.digest == digest]
     # A sweep that refused to apply anything has logged nothing: then it is this process's.
     if not revisions or log[0].digest != digest:
-        revisions.append(worker.settings.config_revision)
+        revisions.append(context.settings.config_revision)
     for revision in revisions:
         if revision and _names(revision, _PROVIDER.sub("", name)):
             return f"the policy's revision names you: {revision}"
@@ -65,12 +65,12 @@ def _names(revision: str, name: str) -> bool:
 
 
 def approve_shown(
-    worker: Worker, tenant: str, tenant_id: str, shown: Shown, *, reason: str, actor: str
-) -> Approved:
+    context: Context, tenant: str, tenant_id: str, shown: ShownLane, *, reason: str, actor: str
+) -> NotedApproval:
     """Let a lane go for the accounts that were shown, and no others.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenant: the name of its policy file.
         tenant_id: its value in the tenant column.
         shown: the lane as the person saw it; a later cutoff than now's counts as now's.
@@ -81,13 +81,15 @@ def approve_shown(
         SamePerson: they caused that it waits.
         ChangedSince: it waits no more, or by another policy.
     """
-    lane = next((each for each in lanes_waiting(worker, tenant) if each.scope is shown.scope), None)
+    lane = next(
+        (each for each in lanes_waiting(context, tenant) if each.scope is shown.scope), None
+    )
     if lane is None or lane.cutoff is None or lane.shown is None:
         raise ChangedSince("the lane waits no more: look again")
     same = shown.accounts in {"", lane.shown.digest}
     if lane.policy_digest != shown.digest or shown.due < 1 or not same:
         raise ChangedSince("the lane is not as it was shown: look again")
-    if why := causer(worker, tenant_id, shown.digest, actor):
+    if why := causer(context, tenant_id, shown.digest, actor):
         raise SamePerson(f"{why}: a second person has to approve")
     narrowed = replace(
         lane,
@@ -95,4 +97,4 @@ def approve_shown(
         due=min(shown.due, lane.due),
         place=shown.place,
     )
-    return approve(worker, [narrowed], reason=reason, actor=actor, lasts=_LASTS)[0]
+    return approve(context, [narrowed], reason=reason, actor=actor, lasts=_LASTS)[0]

@@ -11,7 +11,7 @@ from uuid import uuid4
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.service.config import check_schema, load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.tenants import as_policies_write, tenant_id_of
 from retention_worker.store.connection.pool import Connection, reading, writing
 from retention_worker.store.connection.session import Session
@@ -40,12 +40,12 @@ def hash_of(text: str) -> bytes:
 
 
 def create(
-    worker: Worker, name: str, *, tenant: str, permissions: Collection[Permission], actor: str
+    context: Context, name: str, *, tenant: str, permissions: Collection[Permission], actor: str
 ) -> Secret:
     """Make a client for one tenant.
 
     Args:
-        worker: the parts.
+        context: the parts.
         name: what people call it; once a tenant.
         tenant: a policy file's name, or a value of the tenant column.
         permissions: one at least.
@@ -61,17 +61,17 @@ def create(
     if not permissions:
         raise ConfigurationError("there are no permissions: write --scope")
     secret = _new_secret()
-    with worker.pool.connection() as conn:
-        tenant_id = known_tenant(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        tenant_id = known_tenant(context, conn, tenant)
         with writing(conn):
             made = clients.add(
-                Session(conn, worker.settings.schema_name),
+                Session(conn, context.settings.schema_name),
                 client_id=str(uuid4()),
                 tenant_id=tenant_id,
                 name=name,
                 permissions=permissions,
                 secret_hash=hash_of(secret),
-                now=worker.clock(),
+                now=context.clock(),
                 actor=actor,
             )
     if made is None:
@@ -79,46 +79,46 @@ def create(
     return Secret(client=made, secret=secret)
 
 
-def listed(worker: Worker, tenant: str | None) -> list[Client]:
+def listed(context: Context, tenant: str | None) -> list[Client]:
     """The clients of a tenant, or of all; revoked ones too."""
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         tenant_id = None
         if tenant is not None:
-            tenant_id = tenant_id_of(load(worker, conn).policies, tenant, single=False)
+            tenant_id = tenant_id_of(load(context, conn).policies, tenant, single=False)
         with reading(conn):
-            return clients.listed(Session(conn, worker.settings.schema_name), tenant_id)
+            return clients.listed(Session(conn, context.settings.schema_name), tenant_id)
 
 
-def rotate(worker: Worker, client_id: str, *, actor: str) -> Secret:
+def rotate(context: Context, client_id: str, *, actor: str) -> Secret:
     """Give a client another secret; the old one and all its tokens end at once.
 
     Raises:
         UnknownSubject: there is no such client, or it is revoked.
     """
     secret = _new_secret()
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = _locked(session, client_id)
-            clients.rotate(session, client_id, hash_of(secret), actor, worker.clock())
+            clients.rotate(session, client_id, hash_of(secret), actor, context.clock())
             clients.drop_tokens(session, client_id)
     return Secret(client=found, secret=secret)
 
 
-def revoke(worker: Worker, client_id: str, *, actor: str) -> Client:
+def revoke(context: Context, client_id: str, *, actor: str) -> Client:
     """Let a client and all its tokens count no more, at once.
 
     Raises:
         UnknownSubject: there is no such client, or it is revoked.
     """
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = _locked(session, client_id)
-            clients.revoke(session, client_id, actor, worker.clock())
+            clients.revoke(session, client_id, actor, context.clock())
             clients.drop_tokens(session, client_id)
     return found
 
@@ -130,7 +130,7 @@ def _locked(session: Session, client_id: str) -> Client:
     return found
 
 
-def known_tenant(worker: Worker, conn: Connection, tenant: str) -> str:
+def known_tenant(context: Context, conn: Connection, tenant: str) -> str:
     """The tenant column's value for a tenant that there is.
 
     A typing error must not make a client that sees nothing, or another's data later.
@@ -138,15 +138,15 @@ def known_tenant(worker: Worker, conn: Connection, tenant: str) -> str:
     Raises:
         UnknownSubject: there is neither a policy file nor an account of it.
     """
-    loaded = load(worker, conn)
+    loaded = load(context, conn)
     tenant_id = tenant_id_of(loaded.policies, tenant, single=loaded.single)
-    tenant_id = as_policies_write(worker, conn, loaded.compiled, loaded.policies, tenant_id)
+    tenant_id = as_policies_write(context, conn, loaded.compiled, loaded.policies, tenant_id)
     files = {file.policy.tenant_id for file in loaded.policies.files.values()}
     if tenant_id in files:
         return tenant_id
     if not loaded.single:
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             if not accounts.without_accounts(session, loaded.compiled, [tenant_id]):
                 return tenant_id
     raise UnknownSubject(f"there is no tenant {tenant!r}: neither a policy file nor an account")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from retention_worker.domain.errors import GuardRefused, NeedsPerson
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import idempotency
@@ -38,11 +38,11 @@ class Done:
     answer: str
 
 
-def once(worker: Worker, key: str, sender: str, request: str, do: Callable[[], Done]) -> Done:
+def once(context: Context, key: str, sender: str, request: str, do: Callable[[], Done]) -> Done:
     """Do it, or give the answer that the key has.
 
     Args:
-        worker: the parts.
+        context: the parts.
         key: as the client sent it.
         sender: who, and where to: keys of others are other keys.
         request: everything that was asked for.
@@ -54,25 +54,25 @@ def once(worker: Worker, key: str, sender: str, request: str, do: Callable[[], D
     """
     name = hashlib.sha256(f"{sender}\n{key}".encode()).digest()
     asked = hashlib.sha256(request.encode()).digest()
-    known = _begin(worker, name, asked)
+    known = _begin(context, name, asked)
     if known is not None:
         return known
     try:
         done = do()
     except BaseException:
-        with worker.pool.connection() as conn, writing(conn):
-            idempotency.give_up(Session(conn, worker.settings.schema_name), name)
+        with context.pool.connection() as conn, writing(conn):
+            idempotency.give_up(Session(conn, context.settings.schema_name), name)
         raise
-    with worker.pool.connection() as conn, writing(conn):
-        session = Session(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn, writing(conn):
+        session = Session(conn, context.settings.schema_name)
         idempotency.end(session, name, done.status, done.answer)
     return done
 
 
-def _begin(worker: Worker, name: bytes, asked: bytes) -> Done | None:
-    now = worker.clock()
-    with worker.pool.connection() as conn, writing(conn):
-        session = Session(conn, worker.settings.schema_name)
+def _begin(context: Context, name: bytes, asked: bytes) -> Done | None:
+    now = context.clock()
+    with context.pool.connection() as conn, writing(conn):
+        session = Session(conn, context.settings.schema_name)
         idempotency.forget(session, now - _KEPT)
         if idempotency.begin(session, name, asked, now, now - _STALE):
             return None

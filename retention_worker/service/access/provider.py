@@ -23,8 +23,8 @@ from retention_worker.domain.errors import ConfigurationError, RetentionWorkerEr
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.access.clients import known_tenant
 from retention_worker.service.access.sessions import open_session
-from retention_worker.service.context import Worker
-from retention_worker.settings import Settings
+from retention_worker.service.context import Context
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.own.portal import SignedIn
 
 _log = structlog.get_logger()
@@ -44,7 +44,7 @@ class NotLetIn(RetentionWorkerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
+class SignInStart:
     """Where to send the browser, and what it has to bring back."""
 
     url: str
@@ -53,7 +53,7 @@ class Begun:
     verifier: str
 
 
-def begin(settings: Settings, redirect_uri: str) -> Begun:
+def begin(settings: WorkerSettings, redirect_uri: str) -> SignInStart:
     """Begin a sign-in.
 
     Raises:
@@ -73,12 +73,12 @@ def begin(settings: Settings, redirect_uri: str) -> Begun:
         code_challenge=create_s256_code_challenge(verifier),
         code_challenge_method="S256",
     )
-    return Begun(url=url, state=state, nonce=nonce, verifier=verifier)
+    return SignInStart(url=url, state=state, nonce=nonce, verifier=verifier)
 
 
 def finish(
-    worker: Worker,
-    begun: Begun,
+    context: Context,
+    begun: SignInStart,
     *,
     state: str,
     code: str,
@@ -95,7 +95,7 @@ def finish(
     """
     if not code or not hmac.compare_digest(state.encode(), begun.state.encode()):
         raise NotLetIn("the answer is not to a question of this browser")
-    settings = worker.settings
+    settings = context.settings
     try:
         with _client() as client:
             document = _discovered(client, settings)
@@ -106,9 +106,9 @@ def finish(
     except (httpx.HTTPError, ValueError, KeyError) as exc:
         _log.warning("provider_failed", error=type(exc).__name__)
         raise NotLetIn("the provider does not answer as it should") from exc
-    claims = _claims(worker, id_token, keys, begun, str(document["issuer"]))
-    name, tenant_id, role = _person(worker, claims)
-    opened = open_session(worker, name, tenant_id=tenant_id, role=role, local=False)
+    claims = _claims(context, id_token, keys, begun, str(document["issuer"]))
+    name, tenant_id, role = _person(context, claims)
+    opened = open_session(context, name, tenant_id=tenant_id, role=role, local=False)
     _log.info("signed_in", user=name, tenant=tenant_id, role=role)
     return opened
 
@@ -117,7 +117,7 @@ def _client() -> httpx.Client:
     return httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False)
 
 
-def _discovered(client: httpx.Client, settings: Settings) -> Mapping[str, Any]:
+def _discovered(client: httpx.Client, settings: WorkerSettings) -> Mapping[str, Any]:
     """What the provider says of itself; it must be the one that was configured."""
     assert settings.oidc_issuer is not None
     issuer = settings.oidc_issuer.rstrip("/")
@@ -133,9 +133,9 @@ def _discovered(client: httpx.Client, settings: Settings) -> Mapping[str, Any]:
 
 def _exchanged(  # noqa: PLR0917 - the parts of one request
     client: httpx.Client,
-    settings: Settings,
+    settings: WorkerSettings,
     document: Mapping[str, Any],
-    begun: Begun,
+    begun: SignInStart,
     code: str,
     redirect_uri: str,
 ) -> str:
@@ -164,10 +164,10 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _claims(
-    worker: Worker, id_token: str, keys: KeySet, begun: Begun, issuer: str
+    context: Context, id_token: str, keys: KeySet, begun: SignInStart, issuer: str
 ) -> Mapping[str, Any]:
     """What the token says, once its signature, issuer, audience, time and nonce are right."""
-    client_id = worker.settings.oidc_client_id
+    client_id = context.settings.oidc_client_id
     try:
         token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
         claims = CodeIDToken(
@@ -179,16 +179,16 @@ def _claims(
             },
             params={"nonce": begun.nonce, "client_id": client_id},
         )
-        claims.validate(now=int(worker.clock().timestamp()), leeway=_LEEWAY_SECONDS)
+        claims.validate(now=int(context.clock().timestamp()), leeway=_LEEWAY_SECONDS)
     except (JoseError, AuthlibBaseError, ValueError) as exc:
         _log.warning("provider_token_refused", error=type(exc).__name__)
         raise NotLetIn("the provider's token is not right") from exc
     return token.claims
 
 
-def _person(worker: Worker, claims: Mapping[str, Any]) -> tuple[str, str, Role]:
+def _person(context: Context, claims: Mapping[str, Any]) -> tuple[str, str, Role]:
     """Name, tenant and role, as the settings map the claims."""
-    settings = worker.settings
+    settings = context.settings
     name = claims.get(settings.oidc_name_claim) or claims["sub"]
     tenant, role = claims.get(settings.oidc_tenant_claim), _role(settings, claims)
     if not isinstance(name, str) or not isinstance(tenant, str) or not tenant or role is None:
@@ -196,14 +196,14 @@ def _person(worker: Worker, claims: Mapping[str, Any]) -> tuple[str, str, Role]:
     if len(name) > _MAX_NAME or not name.isprintable():
         raise NotLetIn("the name is no name")
     try:
-        with worker.pool.connection() as conn:
-            tenant_id = known_tenant(worker, conn, TenantId(tenant))
+        with context.pool.connection() as conn:
+            tenant_id = known_tenant(context, conn, TenantId(tenant))
     except ConfigurationError as exc:
         raise NotLetIn("the claims name a tenant that there is not") from exc
     return _PREFIX + name, tenant_id, role
 
 
-def _role(settings: Settings, claims: Mapping[str, Any]) -> Role | None:
+def _role(settings: WorkerSettings, claims: Mapping[str, Any]) -> Role | None:
     """The highest of the roles that the claim names, directly or by the operator's mapping."""
     given = claims.get(settings.oidc_role_claim)
     names = given if isinstance(given, list) else [given]

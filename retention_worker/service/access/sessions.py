@@ -8,7 +8,7 @@ from datetime import timedelta
 from retention_worker.domain.access.role import Role
 from retention_worker.service.access.clients import hash_of
 from retention_worker.service.config import check_schema
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
@@ -23,12 +23,12 @@ _TOKEN_BYTES = 32
 
 
 def open_session(
-    worker: Worker, name: str, *, tenant_id: str, role: Role, local: bool
+    context: Context, name: str, *, tenant_id: str, role: Role, local: bool
 ) -> tuple[str, SignedIn]:
     """Sign somebody in who has proved who they are.
 
     Args:
-        worker: the parts.
+        context: the parts.
         name: of the person.
         tenant_id: whose data they see.
         role: what they may do.
@@ -37,7 +37,7 @@ def open_session(
     Returns:
         The session's token, which is kept nowhere here, and the session.
     """
-    token, now = secrets.token_urlsafe(_TOKEN_BYTES), worker.clock()
+    token, now = secrets.token_urlsafe(_TOKEN_BYTES), context.clock()
     who = SignedIn(
         name=name,
         tenant_id=tenant_id,
@@ -46,32 +46,32 @@ def open_session(
         last_seen_at=now,
         ends_at=now + LIFETIME,
     )
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             portal.prune_sessions(session, now=now, idle=now - IDLE)
             portal.open_session(session, hash_of(token), who, local_user=name if local else None)
     return token, who
 
 
-def find(worker: Worker, token: str) -> SignedIn | None:
+def find(context: Context, token: str) -> SignedIn | None:
     """Whose token it is; None where it is none, or has ended."""
-    now, key = worker.clock(), hash_of(token)
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    now, key = context.clock(), hash_of(token)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = portal.find_session(session, key, now=now, idle=now - IDLE)
         if found is not None and now - found.last_seen_at >= _NOTED_EVERY:
             with writing(conn):
-                portal.seen(Session(conn, worker.settings.schema_name), key, now)
+                portal.seen(Session(conn, context.settings.schema_name), key, now)
     return found
 
 
-def close(worker: Worker, token: str) -> None:
+def close(context: Context, token: str) -> None:
     """Sign out."""
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            portal.close_session(Session(conn, worker.settings.schema_name), hash_of(token))
+            portal.close_session(Session(conn, context.settings.schema_name), hash_of(token))

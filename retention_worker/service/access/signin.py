@@ -11,7 +11,7 @@ from retention_worker.service.access.clients import hash_of
 from retention_worker.service.access.passwords import is_right
 from retention_worker.service.access.sessions import open_session
 from retention_worker.service.config import check_schema
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
@@ -36,7 +36,7 @@ class TooManyAttempts(RetentionWorkerError):
         super().__init__("this name was tried too often")
 
 
-def sign_in(worker: Worker, name: str, password: str) -> tuple[str, SignedIn]:
+def sign_in(context: Context, name: str, password: str) -> tuple[str, SignedIn]:
     """Sign a local user in.
 
     The attempt is counted before the password is looked at, so that attempts at once count too.
@@ -49,27 +49,27 @@ def sign_in(worker: Worker, name: str, password: str) -> tuple[str, SignedIn]:
         TooManyAttempts: the name was tried ten times within a quarter of an hour.
         TooBusy: too many people sign in at once.
     """
-    key, now = hash_of(name), worker.clock()
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    key, now = hash_of(name), context.clock()
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             tried = portal.attempt(session, key, now=now, over=now - WINDOW)
         if tried.number > MOST_ATTEMPTS:
             _log.warning("sign_in_refused", attempts=tried.number)
             raise TooManyAttempts(tried.since + WINDOW - now)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             # No user's name has a character that cannot be printed, or be asked for.
             found = portal.user(session, name) if name.isprintable() else None
     # No connection is held while the password is compared.
     if not is_right(password, found.password_hash if found else None) or found is None:
         _log.info("sign_in_failed", attempts=tried.number)
         raise WrongPassword("the name or the password is wrong")
-    with worker.pool.connection() as conn, writing(conn):
-        portal.forget_attempts(Session(conn, worker.settings.schema_name), key)
+    with context.pool.connection() as conn, writing(conn):
+        portal.forget_attempts(Session(conn, context.settings.schema_name), key)
     opened = open_session(
-        worker, found.name, tenant_id=found.tenant_id, role=found.role, local=True
+        context, found.name, tenant_id=found.tenant_id, role=found.role, local=True
     )
     _log.info("signed_in", user=found.name, tenant=found.tenant_id, role=found.role)
     return opened

@@ -12,7 +12,7 @@ from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.service.access.clients import hash_of
 from retention_worker.service.config import check_schema
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import clients
@@ -49,12 +49,12 @@ class Token:
 
 
 def issue(
-    worker: Worker, client_id: str, secret: str, wanted: Collection[Permission] | None
+    context: Context, client_id: str, secret: str, wanted: Collection[Permission] | None
 ) -> Token:
     """Issue a token for an hour.
 
     Args:
-        worker: the parts.
+        context: the parts.
         client_id: who asks.
         secret: what proves it.
         wanted: fewer permissions than the client has; None: all of them.
@@ -64,11 +64,11 @@ def issue(
         NotGranted: it has not all permissions that it asks for.
         TooManyTokens: it has a thousand tokens that count.
     """
-    token, now = _PREFIX + secrets.token_urlsafe(_TOKEN_BYTES), worker.clock()
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    token, now = _PREFIX + secrets.token_urlsafe(_TOKEN_BYTES), context.clock()
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = clients.lock(session, client_id)
             expected = found.secret_hash if found else _NOBODY
             if not hmac.compare_digest(hash_of(secret), expected) or found is None:
@@ -87,10 +87,10 @@ def issue(
     return Token(token=token, permissions=permissions, expires_at=expires_at)
 
 
-def bearer(worker: Worker, token: str) -> Bearer | None:
+def bearer(context: Context, token: str) -> Bearer | None:
     """Whose token it is; None where it is none, has expired or was revoked."""
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         # One statement is a transaction of its own: every request waits for this one first.
-        session = Session(conn, worker.settings.schema_name)
-        return clients.bearer(session, hash_of(token), worker.clock())
+        session = Session(conn, context.settings.schema_name)
+        return clients.bearer(session, hash_of(token), context.clock())

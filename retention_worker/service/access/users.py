@@ -7,7 +7,7 @@ from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.service.access.clients import known_tenant
 from retention_worker.service.access.passwords import hashed
 from retention_worker.service.config import check_schema, load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
@@ -20,12 +20,12 @@ _RESERVED = ":"
 
 
 def create(
-    worker: Worker, name: str, *, tenant: str, role: Role, password: str, actor: str
+    context: Context, name: str, *, tenant: str, role: Role, password: str, actor: str
 ) -> User:
     """Make a user of one tenant.
 
     Args:
-        worker: the parts.
+        context: the parts.
         name: what they sign in with, and what the ledger's requests say; never given anew.
         tenant: a policy file's name, or a value of the tenant column.
         role: what they may do.
@@ -42,50 +42,50 @@ def create(
             f"the name: write 1 to {_MAX_NAME} printable characters without a colon"
         )
     password_hash = hashed(name, password)
-    with worker.pool.connection() as conn:
-        tenant_id = known_tenant(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        tenant_id = known_tenant(context, conn, tenant)
         with writing(conn):
             made = portal.add_user(
-                Session(conn, worker.settings.schema_name),
+                Session(conn, context.settings.schema_name),
                 name,
                 tenant_id=tenant_id,
                 role=role,
                 password_hash=password_hash,
                 actor=actor,
-                now=worker.clock(),
+                now=context.clock(),
             )
     if made is None:
         raise ConfigurationError(f"the name {name!r} is taken, or was once: choose another")
     return made
 
 
-def listed(worker: Worker, tenant: str | None) -> list[User]:
+def listed(context: Context, tenant: str | None) -> list[User]:
     """The users of a tenant, or of all; disabled ones too."""
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         tenant_id = None
         if tenant is not None:
-            tenant_id = tenant_id_of(load(worker, conn).policies, tenant, single=False)
+            tenant_id = tenant_id_of(load(context, conn).policies, tenant, single=False)
         with reading(conn):
-            return portal.users(Session(conn, worker.settings.schema_name), tenant_id)
+            return portal.users(Session(conn, context.settings.schema_name), tenant_id)
 
 
-def disable(worker: Worker, name: str, *, actor: str) -> User:
+def disable(context: Context, name: str, *, actor: str) -> User:
     """Let a user sign in no more; their sessions end at once.
 
     Raises:
         UnknownSubject: there is no such user, or they are disabled.
     """
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
-            found = _required(portal.disable(session, name, actor, worker.clock()), name)
+            session = Session(conn, context.settings.schema_name)
+            found = _required(portal.disable(session, name, actor, context.clock()), name)
             portal.end_sessions_of(session, name)
     return found
 
 
-def set_password(worker: Worker, name: str, password: str, *, actor: str) -> User:
+def set_password(context: Context, name: str, password: str, *, actor: str) -> User:
     """Give a user another password; their sessions end at once.
 
     Raises:
@@ -93,12 +93,12 @@ def set_password(worker: Worker, name: str, password: str, *, actor: str) -> Use
         ConfigurationError: the password is not accepted.
     """
     password_hash = hashed(name, password)
-    with worker.pool.connection() as conn:
-        check_schema(worker, conn)
+    with context.pool.connection() as conn:
+        check_schema(context, conn)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = _required(
-                portal.set_password(session, name, password_hash, actor, worker.clock()), name
+                portal.set_password(session, name, password_hash, actor, context.clock()), name
             )
             portal.end_sessions_of(session, name)
     return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.datamap.columns import TableName
-from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.examined import Examined
 from retention_worker.service.checks.finding import Finding, refuse
 from retention_worker.service.checks.text import columns_sql, comma, ident, table_sql
 from retention_worker.store.examine import Need, Privilege
 
 
-def privileges(case: Case) -> Iterator[Finding]:
+def privileges(case: Examined) -> Iterator[Finding]:
     """What the statements need and the role may not do; a line for each table and privilege."""
     role = case.facts.server.role
     found: dict[tuple[TableName, Privilege], list[Need]] = {}
@@ -26,7 +26,7 @@ def privileges(case: Case) -> Iterator[Finding]:
 
 
 def _grant(
-    case: Case, table: TableName, privilege: Privilege, columns: list[str]
+    case: Examined, table: TableName, privilege: Privilege, columns: list[str]
 ) -> tuple[str, str]:
     if privilege is Privilege.USAGE:
         schema = table.schema_name
@@ -45,7 +45,7 @@ def _grant(
     )
 
 
-def row_security(case: Case) -> Iterator[Finding]:
+def row_security(case: Examined) -> Iterator[Finding]:
     """Policies that apply to the role: rows that are due would vanish from its statements."""
     role = case.facts.server.role
     for relation in case.facts.relations:

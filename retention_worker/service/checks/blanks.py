@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.scope import Scope
-from retention_worker.service.checks.examined import Case, blanked
+from retention_worker.service.checks.examined import Examined, blanked
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import names_row
 from retention_worker.service.checks.text import comma
 from retention_worker.store.examine import Index
 
 
-def blanks(case: Case) -> Iterator[Finding]:
+def blanks(case: Examined) -> Iterator[Finding]:
     """NULL where the table, a partition or a domain says NOT NULL; columns that are generated."""
     for entry, erase in blanked(case.datamap):
         subject = f"credentials[{entry.name}]"
@@ -35,7 +35,7 @@ def blanks(case: Case) -> Iterator[Finding]:
                 )
 
 
-def named_for_ever(case: Case) -> Iterator[Finding]:
+def named_for_ever(case: Examined) -> Iterator[Finding]:
     """Objects whose row stays and goes on naming them: none of them would ever be deleted."""
     for entry, erase in blanked(case.datamap):
         for source in entry.objects:
@@ -69,7 +69,7 @@ def _goes_along(entry: Credential, other: Credential) -> bool:
     return same_rows and wider and all(scope.covers(other.class_) for scope in scopes)
 
 
-def unique_blanks(case: Case) -> Iterator[Finding]:
+def unique_blanks(case: Examined) -> Iterator[Finding]:
     """A constant in a unique index: the second row that is blanked would be refused."""
     for entry, erase in blanked(case.datamap):
         seen: set[str] = set()
@@ -94,7 +94,7 @@ def _collision(entry: Credential, index: Index, columns: set[str]) -> Finding:
     )
 
 
-def _collides(case: Case, entry: Credential, erase: SetAndRemove, index: Index) -> set[str]:
+def _collides(case: Examined, entry: Credential, erase: SetAndRemove, index: Index) -> set[str]:
     """The blanked columns of a unique index that nothing else in it keeps unique."""
     table = case.facts.catalog.tables.get(entry.table)
     blanks = {column: value for column, value in erase.set.items() if column in index.mentions}

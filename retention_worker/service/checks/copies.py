@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.scope import CredentialClass
-from retention_worker.service.checks.examined import Case, blanked, deleted
+from retention_worker.service.checks.examined import Examined, blanked, deleted
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.service.checks.looks_biometric import is_vector, looks_biometric
 from retention_worker.service.checks.parents import edges
@@ -17,7 +17,7 @@ from retention_worker.store.examine import OtherTable
 _DECLARE = "declare it under credentials, or write it under retained once it was looked at"
 
 
-def undeclared_copies(case: Case) -> Iterator[Finding]:
+def undeclared_copies(case: Examined) -> Iterator[Finding]:
     """Tables that refer to accounts, transactions or links, by a key or by a column's name."""
     datamap = case.datamap
     parents = {datamap.accounts.table, *(link.table for link in datamap.links.values())}
@@ -38,7 +38,7 @@ def undeclared_copies(case: Case) -> Iterator[Finding]:
             )
 
 
-def biometric_columns(case: Case) -> Iterator[Finding]:
+def biometric_columns(case: Examined) -> Iterator[Finding]:
     """Columns whose name or type says biometric, and that no biometric entry erases."""
     for other in _undeclared(case):
         yield from _biometric(other.name, other.columns, f"no entry claims it: {_DECLARE}")
@@ -62,7 +62,7 @@ def _biometric(name: TableName, columns: Mapping[str, str], cure: str) -> Iterat
         yield warn("looks-biometric", name, f"{comma(found)} looks biometric, and {cure}")
 
 
-def _unclaimed(case: Case, name: TableName, columns: Mapping[str, str]) -> dict[str, str]:
+def _unclaimed(case: Examined, name: TableName, columns: Mapping[str, str]) -> dict[str, str]:
     """The columns of a mapped table that no entry takes and that the map does not need."""
     rows = {entry.class_ for entry in deleted(case.datamap) if entry.table == name}
     if CredentialClass.BIOMETRIC in rows:
@@ -83,14 +83,14 @@ def _unclaimed(case: Case, name: TableName, columns: Mapping[str, str]) -> dict[
     return rest
 
 
-def _undeclared(case: Case) -> Iterator[OtherTable]:
+def _undeclared(case: Examined) -> Iterator[OtherTable]:
     retained = {part.table for part in case.datamap.retained}
     for table in case.around.tables if case.around else ():
         if table.name not in retained:
             yield table
 
 
-def _key_names(case: Case) -> set[str]:
+def _key_names(case: Examined) -> set[str]:
     """What columns that refer to something are called, such as transactionid."""
     tenants = {each.tenant for each in edges(case.datamap)} | {case.datamap.accounts.tenant}
     found = {column for edge in edges(case.datamap) for column in edge.key if column not in tenants}

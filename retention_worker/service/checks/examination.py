@@ -23,19 +23,19 @@ from retention_worker.service.checks import (
     triggers,
 )
 from retention_worker.service.checks import server as servers
-from retention_worker.service.checks.examined import Case, Compared
+from retention_worker.service.checks.examined import Compared, Examined
 from retention_worker.service.checks.finding import Finding, Severity
 from retention_worker.service.checks.parents import edges
 from retention_worker.service.checks.recreation import recreation
 from retention_worker.service.checks.requirements import named_columns, needs
 from retention_worker.service.checks.requirements import privileges as wanted_privileges
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap, compile_on
 
-Check = Callable[[Case], Iterator[Finding]]
+Check = Callable[[Examined], Iterator[Finding]]
 
 _CHECKS: tuple[Check, ...] = (
     servers.server,
@@ -74,7 +74,7 @@ _WARNINGS: tuple[Check, ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inspection:
+class MapInspection:
     """Why nothing may be erased, empty where it is safe; then the map is `compiled`."""
 
     refusals: tuple[Finding, ...]
@@ -82,8 +82,8 @@ class Inspection:
 
 
 def inspect(
-    session: Session, datamap: DataMap, settings: Settings, *, policies: int | None = None
-) -> Inspection:
+    session: Session, datamap: DataMap, settings: WorkerSettings, *, policies: int | None = None
+) -> MapInspection:
     """Whether credentials may be erased by this map on this database.
 
     A fixed number of catalog statements, whatever the number of tables.
@@ -96,7 +96,7 @@ def inspect(
     """
     case = _read(session, datamap, settings, policies)
     found = _judge(case, _CHECKS)
-    return Inspection(
+    return MapInspection(
         refusals=tuple(each for each in found if each.severity is Severity.REFUSE),
         compiled=case.compiled,
     )
@@ -105,7 +105,7 @@ def inspect(
 def examine(
     session: Session,
     datamap: DataMap,
-    settings: Settings,
+    settings: WorkerSettings,
     *,
     policies: int | None = None,
     files: PolicySet | None = None,
@@ -138,7 +138,9 @@ def examine(
     return tuple(sorted(found, key=lambda each: list(Severity).index(each.severity)))
 
 
-def _read(session: Session, datamap: DataMap, settings: Settings, policies: int | None) -> Case:
+def _read(
+    session: Session, datamap: DataMap, settings: WorkerSettings, policies: int | None
+) -> Examined:
     facts = facts_of.read(session, datamap)
     wanted = [
         need
@@ -146,7 +148,7 @@ def _read(session: Session, datamap: DataMap, settings: Settings, policies: int 
         if need.column is None or _has(facts.catalog, need.table, need.column)
     ]
     compiled, drift = _compiled(datamap, facts.catalog, session.schema_name)
-    return Case(
+    return Examined(
         datamap=datamap,
         facts=facts,
         settings=settings,
@@ -199,5 +201,5 @@ def _has(catalog: Catalog, name: TableName, column: str) -> bool:
     return table is not None and column in table.columns
 
 
-def _judge(case: Case, checks: Iterable[Check]) -> list[Finding]:
+def _judge(case: Examined, checks: Iterable[Check]) -> list[Finding]:
     return [finding for check in checks for finding in check(case)]

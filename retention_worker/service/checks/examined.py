@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.examine import Comparison, Facts, Need, Surroundings
 from retention_worker.store.mapsql import CompiledMap
 
@@ -24,7 +24,7 @@ class Compared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Examined:
     """Everything that was read; `policies` is the number of policy files, None where unknown.
 
     `compiled` is the map on this database; `drift` is why it does not compile, None where it does
@@ -33,7 +33,7 @@ class Case:
 
     datamap: DataMap
     facts: Facts
-    settings: Settings
+    settings: WorkerSettings
     policies: int | None = None
     lacking: tuple[Need, ...] = ()
     comparisons: tuple[Compared, ...] = ()

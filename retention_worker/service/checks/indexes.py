@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from retention_worker.domain.datamap.columns import TableName
-from retention_worker.service.checks.examined import Case, deleted
+from retention_worker.service.checks.examined import Examined, deleted
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.service.checks.index_sql import create_index
 from retention_worker.service.checks.parents import edges
@@ -16,7 +16,7 @@ from retention_worker.store.examine import Facts, Index
 _INDEXABLE = ("r", "p")
 
 
-def activity_order(case: Case) -> Iterator[Finding]:
+def activity_order(case: Examined) -> Iterator[Finding]:
     """The order in which a lane walks: tenant, activity, id."""
     accounts, facts = case.datamap.accounts, case.facts
     names = [time.column for time in accounts.last_activity]
@@ -47,7 +47,7 @@ def activity_order(case: Case) -> Iterator[Finding]:
         )
 
 
-def join_keys(case: Case) -> Iterator[Finding]:
+def join_keys(case: Examined) -> Iterator[Finding]:
     """The keys by which rows are found; for activity elsewhere, its time after the key."""
     times = {source.table: source.at.column for source in case.datamap.accounts.activity}
     seen: set[tuple[TableName, tuple[str, ...]]] = set()
@@ -63,7 +63,7 @@ def join_keys(case: Case) -> Iterator[Finding]:
             yield _missing(case, edge.child, columns, f"{edge.subject} reads it whole")
 
 
-def objects(case: Case) -> Iterator[Finding]:
+def objects(case: Examined) -> Iterator[Finding]:
     """Columns that name objects: before one is deleted, every row that could name it is asked."""
     for entry in case.datamap.credentials:
         for source in entry.objects:
@@ -75,7 +75,7 @@ def objects(case: Case) -> Iterator[Finding]:
                 yield _missing(case, entry.table, (source.column,), why)
 
 
-def foreign_keys(case: Case) -> Iterator[Finding]:
+def foreign_keys(case: Examined) -> Iterator[Finding]:
     """Keys onto rows that go: for each row the server looks for those that refer to it."""
     roots = {each.oid: each.root for each in case.facts.relations}
     gone = {entry.table for entry in deleted(case.datamap)}
@@ -92,7 +92,7 @@ def foreign_keys(case: Case) -> Iterator[Finding]:
             yield _missing(case, reference.child, reference.child_columns, why)
 
 
-def _missing(case: Case, table: TableName, columns: Sequence[str], why: str) -> Finding:
+def _missing(case: Examined, table: TableName, columns: Sequence[str], why: str) -> Finding:
     return warn(
         "index",
         table,

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from retention_worker.domain.datamap.columns import TableName, Where
 from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION
-from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.examined import Examined
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.parents import Edge, edges, tenant_of
 from retention_worker.service.checks.text import comma
 
 
-def types(case: Case) -> Iterator[Finding]:
+def types(case: Examined) -> Iterator[Finding]:
     """Keys whose types have no `=`, and those that it can only compare without the index."""
     for comparison in case.comparisons:
         found = comparison.found
@@ -36,7 +36,7 @@ def types(case: Case) -> Iterator[Finding]:
             )
 
 
-def unique_accounts(case: Case) -> Iterator[Finding]:
+def unique_accounts(case: Examined) -> Iterator[Finding]:
     """An account's id that two rows may have: one could be active and the other due."""
     accounts = case.datamap.accounts
     table = case.facts.catalog.tables.get(accounts.table)
@@ -52,7 +52,7 @@ def unique_accounts(case: Case) -> Iterator[Finding]:
     )
 
 
-def unique_parents(case: Case) -> Iterator[Finding]:
+def unique_parents(case: Examined) -> Iterator[Finding]:
     """A key that is unique within a tenant at most, or nowhere, and that others refer to."""
     groups: dict[tuple[str, tuple[str, ...]], list[Edge]] = {}
     if case.datamap.transactions is not None:
@@ -63,7 +63,9 @@ def unique_parents(case: Case) -> Iterator[Finding]:
         yield from _parent(case, name, key, children)
 
 
-def _parent(case: Case, name: str, key: tuple[str, ...], children: list[Edge]) -> Iterator[Finding]:
+def _parent(
+    case: Examined, name: str, key: tuple[str, ...], children: list[Edge]
+) -> Iterator[Finding]:
     datamap = case.datamap
     subject = {ACCOUNT: "accounts", TRANSACTION: "transactions"}.get(name, f"links.{name}")
     location = _location(case, name)
@@ -92,7 +94,7 @@ def _parent(case: Case, name: str, key: tuple[str, ...], children: list[Edge]) -
         )
 
 
-def _location(case: Case, name: str) -> TableName:
+def _location(case: Examined, name: str) -> TableName:
     if name == ACCOUNT:
         return case.datamap.accounts.table
     if name == TRANSACTION and case.datamap.transactions is not None:
@@ -100,7 +102,7 @@ def _location(case: Case, name: str) -> TableName:
     return case.datamap.links[name].table
 
 
-def kinds(case: Case) -> Iterator[Finding]:
+def kinds(case: Examined) -> Iterator[Finding]:
     """A key that means rows of several tables, by a column beside it that says of which."""
     tables = {key.child: key.parent for key in case.facts.catalog.foreign_keys}
     wheres = _wheres(case)
@@ -127,7 +129,7 @@ def kinds(case: Case) -> Iterator[Finding]:
 _KIND_ENDINGS = ("_type", "_kind", "_class", "Type", "Kind", "Class")
 
 
-def _wheres(case: Case) -> dict[str, Where | None]:
+def _wheres(case: Examined) -> dict[str, Where | None]:
     datamap = case.datamap
     found: dict[str, Where | None] = {
         f"links.{name}": link.where for name, link in datamap.links.items()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.errors import DriftError
-from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.examined import Examined
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.service.checks.text import ident, table_sql
 from retention_worker.store.connection.session import Session
-from retention_worker.store.examine.recreation import Guard, State, guards, state
+from retention_worker.store.examine.recreation import Guard, TriggerState, guards, state
 
 _CHECK = "recreation"
 _LOCK = (
@@ -18,7 +18,7 @@ _LOCK = (
 )
 
 
-def recreation(session: Session, case: Case) -> Iterator[Finding]:
+def recreation(session: Session, case: Examined) -> Iterator[Finding]:
     """A guard that is missing, of another definition, switched off, or blind."""
     try:
         wanted = guards(case.datamap, case.facts.catalog, session.schema_name)
@@ -40,7 +40,7 @@ def recreation(session: Session, case: Case) -> Iterator[Finding]:
         )
 
 
-def _judge(schema_name: str, guard: Guard, found: tuple[State, ...]) -> Iterator[Finding]:
+def _judge(schema_name: str, guard: Guard, found: tuple[TriggerState, ...]) -> Iterator[Finding]:
     entry = guard.entry
     mine = next((each for each in found if each.trigger == guard.trigger), None)
     about = f"credentials[{entry.name}]"
@@ -67,7 +67,7 @@ def _judge(schema_name: str, guard: Guard, found: tuple[State, ...]) -> Iterator
 
 
 def _left_behind(
-    guard: Guard, found: tuple[State, ...], wanted: tuple[Guard, ...]
+    guard: Guard, found: tuple[TriggerState, ...], wanted: tuple[Guard, ...]
 ) -> Iterator[Finding]:
     """Triggers of entries that the map does not have any more; each told by one guard only."""
     mine = [each for each in wanted if each.entry.table == guard.entry.table]

@@ -8,7 +8,7 @@ from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.service.checks.examined import Case, blanked, deleted
+from retention_worker.service.checks.examined import Examined, blanked, deleted
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import named_columns, parent_table
 from retention_worker.service.checks.text import comma, ident, table_sql
@@ -19,7 +19,7 @@ _ACTIONS = {_CASCADE: "ON DELETE CASCADE", _SET_NULL: "ON DELETE SET NULL"}
 _ACTIONS |= {_SET_DEFAULT: "ON DELETE SET DEFAULT"}
 
 
-def reaching(case: Case) -> Iterator[Finding]:
+def reaching(case: Examined) -> Iterator[Finding]:
     """Actions that delete or change rows which no entry of that scope erases."""
     scopes = _scopes(case)
     roots = _roots(case)
@@ -59,7 +59,7 @@ def _cure(reference: Reference) -> str:
     return f"declare an entry on it with erase: {{set: {{{blanks}}}}}, or drop the key"
 
 
-def standing_in_the_way(case: Case) -> Iterator[Finding]:
+def standing_in_the_way(case: Examined) -> Iterator[Finding]:
     """Keys without an action, of rows that stay: the server would refuse the deletion."""
     erased = {entry.table for entry in deleted(case.datamap)}
     roots = _roots(case)
@@ -85,7 +85,7 @@ def standing_in_the_way(case: Case) -> Iterator[Finding]:
         )
 
 
-def links_to_their_rows(case: Case) -> Iterator[Finding]:
+def links_to_their_rows(case: Examined) -> Iterator[Finding]:
     """Rows that are found by a table which refers to them: neither can go before the other."""
     roots = _roots(case)
     for entry in deleted(case.datamap):
@@ -103,7 +103,7 @@ def links_to_their_rows(case: Case) -> Iterator[Finding]:
                 )
 
 
-def blanked_keys(case: Case) -> Iterator[Finding]:
+def blanked_keys(case: Examined) -> Iterator[Finding]:
     """Columns that are blanked while other rows refer to them."""
     roots = _roots(case)
     for entry, erase in blanked(case.datamap):
@@ -119,11 +119,11 @@ def blanked_keys(case: Case) -> Iterator[Finding]:
                 )
 
 
-def _roots(case: Case) -> dict[int, TableName]:
+def _roots(case: Examined) -> dict[int, TableName]:
     return {each.oid: each.root for each in case.facts.relations}
 
 
-def _scopes(case: Case) -> dict[int, Scope]:
+def _scopes(case: Examined) -> dict[int, Scope]:
     """The smallest scope in which rows of a table go, whether by an entry or by a cascade."""
     erased = {entry.table for entry in deleted(case.datamap)}
     found = {
@@ -169,7 +169,7 @@ def _stays(datamap: DataMap, name: TableName, scope: Scope) -> str | None:
     return "is kept" if mapped else "is not in the data map"
 
 
-def _declared(case: Case, reference: Reference, scope: Scope) -> bool:
+def _declared(case: Examined, reference: Reference, scope: Scope) -> bool:
     """Whether the map blanks the referring columns too, no later than the key's action does."""
     promised = {
         column

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.examined import Examined, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse
 from retention_worker.service.checks.text import table_sql
 
 
-def replica_identity(case: Case) -> Iterator[Finding]:
+def replica_identity(case: Examined) -> Iterator[Finding]:
     """Tables (and partitions) whose changes are published and whose rows nothing names."""
     deletes = {entry.table for entry in deleted(case.datamap)}
     updates = {entry.table for entry, _ in blanked(case.datamap)}

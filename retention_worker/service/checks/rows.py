@@ -9,7 +9,7 @@ from itertools import groupby
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.domain.errors import DriftError, SchemaError, StatementFailed
 from retention_worker.service.checks import warnings
-from retention_worker.service.checks.examined import Case, blanked
+from retention_worker.service.checks.examined import Examined, blanked
 from retention_worker.service.checks.finding import Finding, refuse, warn, wrong
 from retention_worker.service.checks.text import comma, table_sql
 from retention_worker.service.checks.warnings import left_out_words, refused_words, unmatched
@@ -33,7 +33,7 @@ from retention_worker.store.verify import Looks
 _LARGE_BYTES = 8 * 1024 * 1024
 
 
-def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
+def unclaimed_rows(session: Session, case: Examined) -> Iterator[Finding]:
     """Kinds of rows in a table of which entries take a part each, and nobody takes these."""
     entries = sorted(case.datamap.credentials, key=lambda entry: str(entry.table))
     for name, group in groupby(entries, key=lambda entry: entry.table):
@@ -59,7 +59,7 @@ def unclaimed_rows(session: Session, case: Case) -> Iterator[Finding]:
             )
 
 
-def refused(session: Session, case: Case) -> Iterator[Finding]:
+def refused(session: Session, case: Examined) -> Iterator[Finding]:
     """Blanks that the database would refuse whatever else is in the row."""
     for entry, erase in blanked(case.datamap):
         oids = [relation.oid for relation in case.facts.of(entry.table)]
@@ -76,7 +76,7 @@ def refused(session: Session, case: Case) -> Iterator[Finding]:
             )
 
 
-def left_out_rows(session: Session, case: Case) -> Iterator[Finding]:
+def left_out_rows(session: Session, case: Examined) -> Iterator[Finding]:
     """Credentials below transactions that are none of the map's: nothing ever erases them."""
     for name in dict.fromkeys(entry.table for entry in case.datamap.credentials):
         try:
@@ -94,7 +94,7 @@ def left_out_rows(session: Session, case: Case) -> Iterator[Finding]:
             )
 
 
-def other_tenants(session: Session, case: Case) -> Iterator[Finding]:
+def other_tenants(session: Session, case: Examined) -> Iterator[Finding]:
     """Credentials under an account that a table on the way gives another tenant, or none."""
     for entry in case.datamap.credentials:
         subject = f"credentials[{entry.name}]"
@@ -118,7 +118,7 @@ def other_tenants(session: Session, case: Case) -> Iterator[Finding]:
         )
 
 
-def tenants(session: Session, case: Case, policies: PolicySet) -> Iterator[Finding]:
+def tenants(session: Session, case: Examined, policies: PolicySet) -> Iterator[Finding]:
     """Policies for tenants that the database does not have, or cannot have, and the reverse."""
     compiled = case.compiled
     if compiled is None:
@@ -148,7 +148,7 @@ def tenants(session: Session, case: Case, policies: PolicySet) -> Iterator[Findi
         yield wrong("tenant", case.datamap.accounts.table, each.message)
 
 
-def made_in_the_future(session: Session, case: Case, now: datetime) -> Iterator[Finding]:
+def made_in_the_future(session: Session, case: Examined, now: datetime) -> Iterator[Finding]:
     """Credentials that say they are newer than now, and keep their accounts until then."""
     skew = timedelta(seconds=case.settings.max_clock_skew_seconds)
     for entry in case.datamap.credentials:
@@ -171,7 +171,7 @@ def made_in_the_future(session: Session, case: Case, now: datetime) -> Iterator[
             )
 
 
-def activity(session: Session, case: Case) -> Iterator[Finding]:
+def activity(session: Session, case: Examined) -> Iterator[Finding]:
     """Accounts that are never due, because no period can be counted from their activity."""
     accounts = case.datamap.accounts
     try:
@@ -214,7 +214,7 @@ def _number(count: int) -> str:
     return "1,000 accounts or more" if count >= 1000 else f"{count} account(s)"
 
 
-def never_analyzed(case: Case) -> Iterator[Finding]:
+def never_analyzed(case: Examined) -> Iterator[Finding]:
     """Large tables of which the server has no statistics: its plans are guesses."""
     for relation in case.facts.relations:
         if relation.bytes >= _LARGE_BYTES and relation.estimated_rows <= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.examined import Examined
 from retention_worker.service.checks.finding import Finding, refuse
 
 DISTRIBUTED = (
@@ -15,7 +15,7 @@ DISTRIBUTED = (
 _BATCHES_PER_DEADLOCK_TIMEOUT = 2
 
 
-def server(case: Case) -> Iterator[Finding]:
+def server(case: Examined) -> Iterator[Finding]:
     """A standby; a deadlock check that comes before a batch gives way; tenants not told apart."""
     facts, settings = case.facts.server, case.settings
     if facts.standby:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.datamap.columns import TableName
-from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.examined import Examined, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.requirements import named_columns
 from retention_worker.service.checks.text import comma
@@ -13,7 +13,7 @@ from retention_worker.service.checks.text import comma
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-def missing(case: Case) -> Iterator[Finding]:
+def missing(case: Examined) -> Iterator[Finding]:
     """Tables and columns that do not exist."""
     for each in named_columns(case.datamap):
         table = case.facts.catalog.tables.get(each.table)
@@ -29,7 +29,7 @@ def missing(case: Case) -> Iterator[Finding]:
             )
 
 
-def relations(case: Case) -> Iterator[Finding]:
+def relations(case: Examined) -> Iterator[Finding]:
     """Views, foreign tables and the like where rows must be locked, deleted or changed."""
     datamap = case.datamap
     writes: dict[TableName, str] = {datamap.accounts.table: "locked"}
@@ -49,7 +49,7 @@ def relations(case: Case) -> Iterator[Finding]:
             )
 
 
-def inheritance(case: Case) -> Iterator[Finding]:
+def inheritance(case: Examined) -> Iterator[Finding]:
     """Children by inheritance: statements on the parent reach them, its keys and triggers don't."""
     for name in dict.fromkeys((case.datamap.accounts.table, *erased_tables(case.datamap))):
         children = [
@@ -64,7 +64,7 @@ def inheritance(case: Case) -> Iterator[Finding]:
             )
 
 
-def drift(case: Case) -> Iterator[Finding]:
+def drift(case: Examined) -> Iterator[Finding]:
     """What only shows when the map becomes statements, such as a type that is no time."""
     if case.drift is not None:
         where, _, rest = case.drift.removeprefix("config/datamap.yaml: ").partition(": ")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retention_worker.domain.datamap.columns import TableName
-from retention_worker.service.checks.examined import Case, blanked, deleted, erased_tables
+from retention_worker.service.checks.examined import Examined, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.text import comma
 
@@ -19,7 +19,7 @@ class _Writes:
     columns: frozenset[str]
 
     @classmethod
-    def of(cls, case: Case, name: TableName) -> _Writes:
+    def of(cls, case: Examined, name: TableName) -> _Writes:
         columns = [
             column
             for entry, erase in blanked(case.datamap)
@@ -42,7 +42,7 @@ class _Writes:
         ]
 
 
-def triggers(case: Case) -> Iterator[Finding]:
+def triggers(case: Examined) -> Iterator[Finding]:
     """Triggers of the tables and their partitions; the worker's own are looked at already."""
     for root in erased_tables(case.datamap):
         writes = _Writes.of(case, root)
@@ -62,7 +62,7 @@ def triggers(case: Case) -> Iterator[Finding]:
                 )
 
 
-def rules(case: Case) -> Iterator[Finding]:
+def rules(case: Examined) -> Iterator[Finding]:
     """Rules that rewrite what an erasure does."""
     for root in erased_tables(case.datamap):
         writes = _Writes.of(case, root)
@@ -80,7 +80,7 @@ def rules(case: Case) -> Iterator[Finding]:
                     )
 
 
-def accepted_nothing(case: Case) -> Iterator[Finding]:
+def accepted_nothing(case: Examined) -> Iterator[Finding]:
     """Names under accepted_triggers that no trigger or rule has: misspelt, or gone."""
     names = {
         form
@@ -112,5 +112,5 @@ def _forms(full: str, root: TableName) -> tuple[str, ...]:
     return (name, f"{short}.{name}", full, f"{root.name}.{name}", f"{root}.{name}")
 
 
-def _accepted(case: Case, full: str, root: TableName) -> bool:
+def _accepted(case: Examined, full: str, root: TableName) -> bool:
     return any(form in case.datamap.accepted_triggers for form in _forms(full, root))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.objects.inspection import Inspection
+from retention_worker.objects.inspection import StoreInspection
 from retention_worker.service.checks import Finding, Severity, examine
 from retention_worker.service.checks.finding import wrong
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.doctor import mending_sql, trial
 from retention_worker.service.doctor.stores import inspect, warnings_of
 from retention_worker.service.guard import holds
@@ -34,7 +34,7 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     sql: str
-    stores: tuple[Inspection, ...]
+    stores: tuple[StoreInspection, ...]
     trials: tuple[Tried, ...] | None = None
 
     @property
@@ -48,35 +48,35 @@ class Diagnosis:
         return sum(1 for each in self.findings if each.severity is Severity.WRONG)
 
 
-def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) -> Diagnosis:
+def diagnose(context: Context, *, role: str | None = None, tries: bool = False) -> Diagnosis:
     """Examine the data map against the database as it is now; nothing is written.
 
     Args:
-        worker: the parts.
+        context: the parts.
         role: whose grants to print; None: of the role that is connected.
         tries: run the statements that erase on a few accounts, and take it back.
 
     Raises:
         FileProblemsError: the data map is wrong, or the folder of policies cannot be read.
     """
-    settings = worker.settings
+    settings = context.settings
     datamap = load_datamap(settings.config_dir).datamap
     policies = load_policies(settings.config_dir, settings.bounds)
-    with worker.pool.connection() as conn, reading(conn):
+    with context.pool.connection() as conn, reading(conn):
         session = Session(conn, settings.schema_name)
         count = len(policies.files) + len(policies.broken)
         findings = examine(
-            session, datamap, settings, policies=count, files=policies, now=worker.clock()
+            session, datamap, settings, policies=count, files=policies, now=context.clock()
         )
         facts = facts_of.read(session, datamap)
         script = mending_sql(findings, datamap, facts.catalog, settings, role or facts.server.role)
         if not _refused(findings):
-            findings = (*_holds_astray(worker, session, datamap, facts.catalog), *findings)
+            findings = (*_holds_astray(context, session, datamap, facts.catalog), *findings)
         names = []
         if settings.object_drain and not _refused(findings):
             names = stores_named(session, datamap, facts.catalog)
     stores = inspect(names, settings)
-    trials = trial.try_entries(worker, datamap) if tries and not _refused(findings) else None
+    trials = trial.try_entries(context, datamap) if tries and not _refused(findings) else None
     told = trial.findings(trials) if trials is not None else ()
     return Diagnosis(
         findings=(*told, *findings, *warnings_of(stores)),
@@ -87,11 +87,11 @@ def diagnose(worker: Worker, *, role: str | None = None, tries: bool = False) ->
 
 
 def _holds_astray(
-    worker: Worker, session: Session, datamap: DataMap, catalog: Catalog
+    context: Context, session: Session, datamap: DataMap, catalog: Catalog
 ) -> list[Finding]:
     """Holds that lost their account, or a part of what they held."""
     compiled = compile_on(catalog, datamap, session.schema_name)
-    found = holds.astray(session, compiled, worker.clock())
+    found = holds.astray(session, compiled, context.clock())
     return [wrong("hold-astray", datamap.accounts.table, holds.in_words(each)) for each in found]
 
 

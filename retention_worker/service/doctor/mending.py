@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.service.checks.finding import Finding
 from retention_worker.service.doctor.grants import grants_sql
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.catalog import Catalog
 
 _HEADER = """\
@@ -20,7 +20,11 @@ _GRANTED = {"privilege"}
 
 
 def mending_sql(
-    findings: Iterable[Finding], datamap: DataMap, catalog: Catalog, settings: Settings, role: str
+    findings: Iterable[Finding],
+    datamap: DataMap,
+    catalog: Catalog,
+    settings: WorkerSettings,
+    role: str,
 ) -> str:
     """The script; findings that no SQL mends are named in comments.
 

@@ -7,30 +7,32 @@ from collections.abc import Iterator, Sequence
 from retention_worker.domain.objects.uri import shown
 from retention_worker.objects import FileStore
 from retention_worker.objects.address import FILES, kind_of
-from retention_worker.objects.inspection import Inspection, inspect_bucket
+from retention_worker.objects.inspection import StoreInspection, inspect_bucket
 from retention_worker.service.checks.finding import Finding, warn
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 
 
-def inspect(stores: Sequence[str], settings: Settings) -> list[Inspection]:
+def inspect(stores: Sequence[str], settings: WorkerSettings) -> list[StoreInspection]:
     """Look at each store; a name that is none of ours says so."""
     return [_inspected(name, settings) for name in stores]
 
 
-def _inspected(name: str, settings: Settings) -> Inspection:
+def _inspected(name: str, settings: WorkerSettings) -> StoreInspection:
     known = kind_of(name)
     if known is None:
-        return Inspection(store=shown(name), error="no store for such URIs")
+        return StoreInspection(store=shown(name), error="no store for such URIs")
     kind, place = known
     if kind == FILES:
         wrong = FileStore(settings.object_files_root).inspect()
-        return Inspection(store=name or "files", error=wrong, versions="never", object_lock="off")
+        return StoreInspection(
+            store=name or "files", error=wrong, versions="never", object_lock="off"
+        )
     # A person waits for the answer.
     timeout = min(settings.object_timeout_seconds, 5)
     return inspect_bucket(name, place, timeout=timeout)
 
 
-def warnings_of(found: Sequence[Inspection]) -> Iterator[Finding]:
+def warnings_of(found: Sequence[StoreInspection]) -> Iterator[Finding]:
     """What of it a person should look at; rows are erased all the same."""
     for each in found:
         subject = each.store

@@ -14,7 +14,7 @@ from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import BatchTimeout, RetentionWorkerError
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.finding import Finding, wrong
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.keys import Key
 from retention_worker.store.connection.pool import Connection, reading, trying
 from retention_worker.store.connection.session import Deadline, Session
@@ -31,15 +31,15 @@ _KEPT = "row(s) were still there: a trigger or a rule keeps them"
 _DEADLINE_MS = 1_000
 
 
-def try_entries(worker: Worker, datamap: DataMap) -> list[Tried]:
+def try_entries(context: Context, datamap: DataMap) -> list[Tried]:
     """Try every entry on accounts that have rows of it; nothing stays changed."""
     rows: dict[str, int] = {}
     errors: dict[str, str] = {}
-    with worker.pool.connection() as conn:
-        compiled = compile_map(conn, datamap, worker.settings.schema_name)
-        looks = Looks(datamap, compiled.catalog, worker.settings.schema_name)
-        for tenant_id, key in _sample(worker, conn, compiled, looks):
-            for each in _try(worker, conn, compiled, tenant_id, key):
+    with context.pool.connection() as conn:
+        compiled = compile_map(conn, datamap, context.settings.schema_name)
+        looks = Looks(datamap, compiled.catalog, context.settings.schema_name)
+        for tenant_id, key in _sample(context, conn, compiled, looks):
+            for each in _try(context, conn, compiled, tenant_id, key):
                 rows[each.entry] = rows.get(each.entry, 0) + each.rows
                 if each.error is not None:
                     errors.setdefault(each.entry, each.error)
@@ -61,27 +61,27 @@ def findings(trials: list[Tried]) -> Iterator[Finding]:
 
 
 def _sample(
-    worker: Worker, conn: Connection, compiled: CompiledMap, looks: Looks
+    context: Context, conn: Connection, compiled: CompiledMap, looks: Looks
 ) -> list[tuple[str, Key]]:
     found: dict[tuple[str, Key], None] = {}
     for each in compiled.entries:
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             some = trial.sample(session, compiled, looks, each.entry.name, _ACCOUNTS)
             found.update(dict.fromkeys(some))
     return list(found)
 
 
 def _try(
-    worker: Worker, conn: Connection, compiled: CompiledMap, tenant_id: str, key: Key
+    context: Context, conn: Connection, compiled: CompiledMap, tenant_id: str, key: Key
 ) -> list[Tried]:
-    schema_name = worker.settings.schema_name
+    schema_name = context.settings.schema_name
     try:
         with trying(conn):
-            session = Session(conn, schema_name, Deadline(worker.monotonic, _DEADLINE_MS))
+            session = Session(conn, schema_name, Deadline(context.monotonic, _DEADLINE_MS))
             if accounts.lock_waiting(session, compiled, tenant_id, key) is None:
                 return []
-            tried = trial.try_account(session, compiled, tenant_id, key, worker.clock())
+            tried = trial.try_account(session, compiled, tenant_id, key, context.clock())
             refused = {each.entry for each in tried if each.error is not None}
             left = remains.of_accounts(session, compiled, tenant_id, Scope.ALL, [key])
             kept = [each for each in left if each.entry not in refused and not each.unreachable]

@@ -22,7 +22,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class LookBack:
     """How far behind the watermark a lane looks: not at all, a slice, or everything."""
 
     slice: bool = False
@@ -61,7 +61,7 @@ def find_work(
     now: datetime,
     bounds: PolicyBounds,
     reconcile: bool,
-) -> dict[tuple[str, Scope], Reach]:
+) -> dict[tuple[str, Scope], LookBack]:
     """The lanes with a candidate, a deferred account whose time has come, or a look to take.
 
     Args:
@@ -86,14 +86,14 @@ def find_work(
     # A lane that is paused or waits records no pass: it would keep the others from theirs.
     goes_on = [s for s in lanes if s.waiting_since is None and not files[s.tenant_id].policy.paused]
     slices = {(s.tenant_id, s.scope) for s in _longest_unseen(goes_on)}
-    found: dict[tuple[str, Scope], Reach] = {}
+    found: dict[tuple[str, Scope], LookBack] = {}
     for index, state in enumerate(lanes):
         key = (state.tenant_id, state.scope)
         full = state.watermark is not None and (
             reconcile or state.map_digest != prepared.map_digest(state.scope)
         )
         if index in due or full or key in slices:
-            found[key] = Reach(full=full, slice=key in slices)
+            found[key] = LookBack(full=full, slice=key in slices)
     return found
 
 

@@ -21,7 +21,7 @@ _PAGE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class LaneView:
     """A lane at an instant: `behind` are keys that reconcile has found.
 
     `shown`: the accounts that an approval is for; nobody else counts as due. None: all do.
@@ -48,7 +48,7 @@ class Survey:
         return self.shown is None or id_text(key) in self.shown
 
 
-def due_at_most(session: Session, survey: Survey, limit: int) -> int:
+def due_at_most(session: Session, survey: LaneView, limit: int) -> int:
     """An upper bound of what is due, by the index alone, counted to about `limit`."""
     lane = survey.lane
     ahead = accounts.count_due(
@@ -70,7 +70,7 @@ def due_at_most(session: Session, survey: Survey, limit: int) -> int:
     return ahead + again + len(survey.behind)
 
 
-def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found]]]:
+def eligible(session: Session, survey: LaneView) -> Iterator[list[tuple[Key, Found]]]:
     """Pages of accounts that a sweep would erase now: ready deferred, frontier, behind."""
     lane = survey.lane
     seen: set[str] = set()
@@ -99,7 +99,7 @@ def eligible(session: Session, survey: Survey) -> Iterator[list[tuple[Key, Found
         after = page[-1].position
 
 
-def count_up_to(session: Session, survey: Survey, limit: int) -> int:
+def count_up_to(session: Session, survey: LaneView, limit: int) -> int:
     """How many accounts a sweep would erase now, counted not far beyond `limit`."""
     found = 0
     for page in eligible(session, survey):
@@ -109,7 +109,7 @@ def count_up_to(session: Session, survey: Survey, limit: int) -> int:
     return found
 
 
-def any_other(session: Session, survey: Survey) -> bool:
+def any_other(session: Session, survey: LaneView) -> bool:
     """Whether an account that was not shown is due now, ahead or behind.
 
     One that was deferred before is known to be due: it is none of the approval's, and no surprise.
@@ -138,7 +138,9 @@ def any_other(session: Session, survey: Survey) -> bool:
 _READY_LIMIT = 1_000_000
 
 
-def eligible_keys(session: Session, survey: Survey, keys: Sequence[Key]) -> list[tuple[Key, Found]]:
+def eligible_keys(
+    session: Session, survey: LaneView, keys: Sequence[Key]
+) -> list[tuple[Key, Found]]:
     """Those of the keys whose credentials are there and which nothing blocks."""
     if not keys:
         return []

@@ -10,7 +10,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.remembered import Loaded
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading
@@ -38,24 +38,24 @@ class DataSettings:
     next_sweep: datetime | None
 
 
-def data_settings(worker: Worker, tenant: str) -> DataSettings:
+def data_settings(context: Context, tenant: str) -> DataSettings:
     """Read them; a tenant without a policy has settings too: nothing is erased by retention."""
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             policy = found.file.policy if found.file else None
             return DataSettings(
                 tenant=found,
                 credentials={scope: _names(loaded, scope) for scope in Scope},
                 stops=store.stops(session, found.tenant_id),
-                approved=_approved(session, found, worker.clock()),
+                approved=_approved(session, found, context.clock()),
                 applied_at=store.applied(session, found.tenant_id, policy.digest)
                 if policy
                 else None,
                 last_sweep=control.latest_start(session),
-                next_sweep=_next(worker),
+                next_sweep=_next(context),
             )
 
 
@@ -71,7 +71,7 @@ def _approved(session: Session, tenant: Tenant, now: datetime) -> dict[Scope, in
     return {scope: approval.remaining for scope, approval in found.items() if approval}
 
 
-def _next(worker: Worker) -> datetime | None:
-    trigger = CronTrigger.from_crontab(worker.settings.schedule, timezone="UTC")
-    found = trigger.get_next_fire_time(None, worker.clock())
+def _next(context: Context) -> datetime | None:
+    trigger = CronTrigger.from_crontab(context.settings.schedule, timezone="UTC")
+    found = trigger.get_next_fire_time(None, context.clock())
     return found.astimezone(UTC) if found else None

@@ -9,7 +9,7 @@ from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.explain.details import EntryShown, TransactionShown
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.explain.explain import erasure_of
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.tenants import Tenant, find_tenant
@@ -18,7 +18,7 @@ from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain
 from retention_worker.store.mapped import remains, transactions
-from retention_worker.store.mapped.transactions import Owned, Shown
+from retention_worker.store.mapped.transactions import Owned, TransactionFacts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.explain import explain_sql
 
@@ -26,12 +26,12 @@ _MOST_TRANSACTIONS = 100
 
 
 def describe(
-    worker: Worker, transaction: str, *, tenant: str | None, account: str | None = None
+    context: Context, transaction: str, *, tenant: str | None, account: str | None = None
 ) -> TransactionShown:
     """Say everything that may be shown of one transaction; nothing is written.
 
     Args:
-        worker: the parts.
+        context: the parts.
         transaction: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
         account: whose it has to be, where the caller says so.
@@ -40,26 +40,26 @@ def describe(
         UnknownSubject: the tenant (or that account) has no such transaction.
         ConfigurationError: no tenant was named, or the data map is wrong.
     """
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
         compiled = loaded.compiled
-        now = worker.clock()
+        now = context.clock()
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             with of_another_type(transaction):
                 row = transactions.show(session, compiled, who.tenant_id, transaction, account)
             return _described(session, compiled, who, row, now)
 
 
-def transactions_of(worker: Worker, account: str, *, tenant: str | None) -> list[str]:
+def transactions_of(context: Context, account: str, *, tenant: str | None) -> list[str]:
     """The ids of an account's transactions, a hundred of them; none where it is unknown."""
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
         compiled = loaded.compiled
         key = parse_id(account, len(compiled.accounts.id_columns))
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             sql = explain_sql(compiled)
             with of_another_type(account):
@@ -70,7 +70,7 @@ def transactions_of(worker: Worker, account: str, *, tenant: str | None) -> list
 
 
 def _described(
-    session: Session, compiled: CompiledMap, who: Tenant, row: Shown, now: datetime
+    session: Session, compiled: CompiledMap, who: Tenant, row: TransactionFacts, now: datetime
 ) -> TransactionShown:
     tenant_id, owned = who.tenant_id, row.owned
     account = id_text(owned.account_key)

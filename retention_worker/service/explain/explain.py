@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.explain.explanation import (
     Activity,
-    Entry,
-    Erasure,
+    ExplainedEntry,
     Explanation,
     LaneExplained,
     Obstacle,
-    Rule,
+    PastErasure,
+    PolicyRule,
     State,
     explain_entry,
     explain_lane,
@@ -24,8 +24,8 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.warnings import latest_known
 from retention_worker.service.config import load, prepare
-from retention_worker.service.context import Worker
-from retention_worker.service.explain.obstacles import Case, obstacles_of
+from retention_worker.service.context import Context
+from retention_worker.service.explain.obstacles import AccountScope, obstacles_of
 from retention_worker.service.guard import guard
 from retention_worker.service.remembered import refusal_of
 from retention_worker.service.subject import of_another_type
@@ -40,11 +40,11 @@ from retention_worker.store.mapsql.explain import ExplainSql, explain_sql
 from retention_worker.store.own import control
 
 
-def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
+def explain(context: Context, account: str, *, tenant: str | None) -> Explanation:
     """Say everything about one account; nothing is written.
 
     Args:
-        worker: the parts.
+        context: the parts.
         account: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
 
@@ -52,34 +52,36 @@ def explain(worker: Worker, account: str, *, tenant: str | None) -> Explanation:
         UnknownSubject: neither the tenant's accounts nor its ledger know the account.
         ConfigurationError: no tenant was named, or the data map is wrong.
     """
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
         compiled = loaded.compiled
         key = parse_id(account, len(compiled.accounts.id_columns))
-        now = min(worker.clock(), worker.database_clock(conn))
-        refusal = _refusal(worker, conn)
+        now = min(context.clock(), context.database_clock(conn))
+        refusal = _refusal(context, conn)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            case = _Case(worker, session, compiled, explain_sql(compiled), who, now, refusal)
+            case = _ExplainedAccount(
+                context, session, compiled, explain_sql(compiled), who, now, refusal
+            )
             return case.explain(key)
 
 
-def _refusal(worker: Worker, conn: Connection) -> str | None:
+def _refusal(context: Context, conn: Connection) -> str | None:
     """Why no sweep at all would start now, in one line."""
 
     def start() -> None:
-        prepare(worker, conn)
-        guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
+        prepare(context, conn)
+        guard.start_time(conn, context.clock, context.database_clock, context.settings)
 
-    if worker.memory is not None:
-        return worker.memory.refusal(start)
+    if context.memory is not None:
+        return context.memory.refusal(start)
     return refusal_of(start)
 
 
 @dataclass
-class _Case:
-    worker: Worker
+class _ExplainedAccount:
+    context: Context
     session: Session
     compiled: CompiledMap
     sql: ExplainSql
@@ -102,7 +104,7 @@ class _Case:
         entries = self._entries(store.erased_entries(*known))
         explained = self._lanes(account, entries) if account else ()
         activities = self._activities(account) if account else {}
-        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        skew = timedelta(seconds=self.context.settings.max_clock_skew_seconds)
         latest = latest_known(self.compiled.datamap, self.compiled.catalog, self.now, skew)
         return Explanation(
             account=self.subject,
@@ -119,7 +121,7 @@ class _Case:
             ahead=tuple(name for name, at in activities.items() if at and at > latest),
         )
 
-    def _account(self, given: Key) -> store.Account | None:
+    def _account(self, given: Key) -> store.AccountActivity | None:
         with of_another_type(id_text(given)):
             return store.account(
                 self.session, self.compiled, self.sql, self.tenant.tenant_id, given
@@ -139,13 +141,13 @@ class _Case:
             self.session, self.compiled, self.sql, self.tenant.tenant_id, self.key
         )
 
-    def _entries(self, erased: Mapping[str, datetime]) -> list[Entry]:
+    def _entries(self, erased: Mapping[str, datetime]) -> list[ExplainedEntry]:
         """Every entry of the map, in the file's order."""
         counts = store.counts(self.session, self.compiled, self.tenant.tenant_id, self.key)
         outbox = store.objects(self.session, self.tenant.tenant_id, self.subject)
         unreachable = {each.entry: each.unreachable for each in self.remains}
         return [
-            Entry(
+            ExplainedEntry(
                 name=each.name,
                 table=str(each.table),
                 class_=each.class_,
@@ -157,14 +159,14 @@ class _Case:
             for each in self.compiled.datamap.credentials
         ]
 
-    def _activities(self, account: store.Account) -> dict[str, datetime | None]:
+    def _activities(self, account: store.AccountActivity) -> dict[str, datetime | None]:
         return self._own(account) | self._others(account)
 
-    def _own(self, account: store.Account) -> dict[str, datetime | None]:
+    def _own(self, account: store.AccountActivity) -> dict[str, datetime | None]:
         table = self.compiled.datamap.accounts.table
         return {f"{table}.{column}": at for column, at in account.own.items()}
 
-    def _others(self, account: store.Account) -> dict[str, datetime | None]:
+    def _others(self, account: store.AccountActivity) -> dict[str, datetime | None]:
         sources = self.compiled.datamap.accounts.activity
         elsewhere = {
             f"{source.table}.{source.at.column}": at
@@ -172,7 +174,9 @@ class _Case:
         }
         return elsewhere | {f"newest of {name}": at for name, at in account.credentials.items()}
 
-    def _lanes(self, account: store.Account, entries: list[Entry]) -> tuple[LaneExplained, ...]:
+    def _lanes(
+        self, account: store.AccountActivity, entries: list[ExplainedEntry]
+    ) -> tuple[LaneExplained, ...]:
         tenant_id = self.tenant.tenant_id
         own = _known(self._own(account)) if account.counts else []
         deferrals = store.deferrals(self.session, tenant_id, self.subject)
@@ -185,17 +189,17 @@ class _Case:
                 rows=sum(each.rows for each in entries if scope.covers(each.class_)),
                 obstacles=self._obstacles(account, scope, deferrals.get(scope)),
                 now=self.now,
-                overdue_after=self.worker.settings.overdue_after,
+                overdue_after=self.context.settings.overdue_after,
             )
             for scope in Scope
         )
 
     def _obstacles(
-        self, account: store.Account, scope: Scope, deferral: store.Deferral | None
+        self, account: store.AccountActivity, scope: Scope, deferral: store.Deferral | None
     ) -> list[Obstacle]:
         return obstacles_of(
-            Case(
-                worker=self.worker,
+            AccountScope(
+                context=self.context,
                 session=self.session,
                 compiled=self.compiled,
                 sql=self.sql,
@@ -209,14 +213,14 @@ class _Case:
             )
         )
 
-    def _rule(self, scope: Scope) -> Rule:
+    def _rule(self, scope: Scope) -> PolicyRule:
         tenant, file = self.tenant, self.tenant.file
         if tenant.problems:
-            return Rule(state=State.INVALID_POLICY, problems=tenant.problems)
+            return PolicyRule(state=State.INVALID_POLICY, problems=tenant.problems)
         if file is None:
-            return Rule(state=State.NO_POLICY)
+            return PolicyRule(state=State.NO_POLICY)
         period = file.policy.period(scope)
-        return Rule(
+        return PolicyRule(
             state=State.NEVER if period is None else None,
             period=period,
             file=str(file.path),
@@ -236,11 +240,11 @@ def _remembered(deferral: store.Deferral | None) -> list[Activity]:
     return [Activity(source="seen by an earlier sweep", at=deferral.known_at)]
 
 
-def erasure_of(found: store.Erased) -> Erasure:
+def erasure_of(found: store.CompleteErasure) -> PastErasure:
     """An erasure with what the policy said then, in words."""
     effective = found.effective or {}
     key = "all_credentials" if found.scope is Scope.ALL else "biometrics"
-    return Erasure(
+    return PastErasure(
         kind=found.kind,
         id=found.id,
         scope=found.scope,

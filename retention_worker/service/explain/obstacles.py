@@ -10,7 +10,7 @@ from retention_worker.domain.explain import obstacle
 from retention_worker.domain.explain.explanation import Obstacle
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.tenants import Tenant
 from retention_worker.store.connection.keys import id_text
 from retention_worker.store.connection.session import Session
@@ -27,18 +27,18 @@ _FAILURES = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class AccountScope:
     """One account and scope; `refusal`: why no sweep would start at all.
 
     `lost`: which rows of the account no erasing statement reaches, None where it reaches all.
     """
 
-    worker: Worker
+    context: Context
     session: Session
     compiled: CompiledMap
     sql: ExplainSql
     tenant: Tenant
-    account: store.Account
+    account: store.AccountActivity
     scope: Scope
     deferral: store.Deferral | None
     now: datetime
@@ -46,7 +46,7 @@ class Case:
     lost: str | None = None
 
 
-def obstacles_of(case: Case) -> list[Obstacle]:
+def obstacles_of(case: AccountScope) -> list[Obstacle]:
     """What is in the way, the weightiest first; some of it only once the account is due."""
     return [
         *_holds(case),
@@ -59,7 +59,7 @@ def obstacles_of(case: Case) -> list[Obstacle]:
     ]
 
 
-def _holds(case: Case) -> Iterator[Obstacle]:
+def _holds(case: AccountScope) -> Iterator[Obstacle]:
     tenant_id, key = case.tenant.tenant_id, case.account.key
     for hold in holds.of_account(case.session, case.compiled, tenant_id, key, case.now):
         yield obstacle.held(
@@ -71,7 +71,7 @@ def _holds(case: Case) -> Iterator[Obstacle]:
         )
 
 
-def _pauses(case: Case) -> Iterator[Obstacle]:
+def _pauses(case: AccountScope) -> Iterator[Obstacle]:
     pause = control.paused(case.session, case.now)
     if pause is not None:
         yield obstacle.paused(at=pause.at, by=pause.actor, reason=pause.reason, until=pause.until)
@@ -80,7 +80,7 @@ def _pauses(case: Case) -> Iterator[Obstacle]:
         yield obstacle.paused_in_file(str(file.path))
 
 
-def _stopped(case: Case) -> Iterator[Obstacle]:
+def _stopped(case: AccountScope) -> Iterator[Obstacle]:
     """How the lane's last sweep ended, where that still stands."""
     stop = store.stops(case.session, case.tenant.tenant_id).get(case.scope)
     if stop is None:
@@ -92,7 +92,7 @@ def _stopped(case: Case) -> Iterator[Obstacle]:
         yield obstacle.stopped(stop.reason, stop.text)
 
 
-def _is_approved(case: Case) -> bool:
+def _is_approved(case: AccountScope) -> bool:
     """Whether an approval that counts lets this account go."""
     file = case.tenant.file
     if file is None:
@@ -106,7 +106,7 @@ def _is_approved(case: Case) -> bool:
     return bool(ats) and max(ats) <= approval.cutoff
 
 
-def _deferred(case: Case) -> Iterator[Obstacle]:
+def _deferred(case: AccountScope) -> Iterator[Obstacle]:
     """Tried again at a time of its own, or passed by the watermark without a note."""
     found = case.deferral
     if found is not None and found.reason is DeferReason.HOLD:
@@ -120,7 +120,7 @@ def _deferred(case: Case) -> Iterator[Obstacle]:
         )
 
 
-def _is_behind(case: Case) -> bool:
+def _is_behind(case: AccountScope) -> bool:
     tenant_id = case.tenant.tenant_id
     states = lanes.of_tenants(case.session, [tenant_id])
     lane = next((each for each in states if each.scope is case.scope), None)
@@ -133,7 +133,7 @@ def _is_behind(case: Case) -> bool:
     )
 
 
-def _window(case: Case) -> Iterator[Obstacle]:
-    window = case.worker.settings.window
+def _window(case: AccountScope) -> Iterator[Obstacle]:
+    window = case.context.settings.window
     if window is not None and not window.contains(case.now):
         yield obstacle.window_closed(window)

@@ -10,7 +10,7 @@ from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import cutoff_of
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading
@@ -60,16 +60,16 @@ class Overview:
     last_sweep: datetime | None
 
 
-def overview(worker: Worker, tenant: str | None) -> Overview:
+def overview(context: Context, tenant: str | None) -> Overview:
     """Look; nothing is written."""
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
-        now = min(worker.clock(), worker.database_clock(conn))
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
+        now = min(context.clock(), context.database_clock(conn))
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             pause = control.paused(session, now)
-            case = _Case(worker, session, loaded.compiled, who, now)
+            case = _TenantOverview(context, session, loaded.compiled, who, now)
             return Overview(
                 tenant=who,
                 at=now,
@@ -83,8 +83,8 @@ def overview(worker: Worker, tenant: str | None) -> Overview:
 
 
 @dataclass
-class _Case:
-    worker: Worker
+class _TenantOverview:
+    context: Context
     session: Session
     compiled: CompiledMap
     tenant: Tenant
@@ -114,11 +114,11 @@ class _Case:
         return tuple(found)
 
     def _counts(self, file: PolicyFile, state: LaneState) -> tuple[int, int]:
-        late = self.now - self.worker.settings.overdue_after
+        late = self.now - self.context.settings.overdue_after
         return self._due(file, state, self.now), self._due(file, state, late)
 
     def _due(self, file: PolicyFile, state: LaneState, at: datetime) -> int:
-        cutoff = cutoff_of(file, state.scope, at, self.worker.settings.bounds)
+        cutoff = cutoff_of(file, state.scope, at, self.context.settings.bounds)
         if cutoff is None:
             return 0
         bound = self.compiled.accounts.activity.bound(cutoff)

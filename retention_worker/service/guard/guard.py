@@ -13,14 +13,14 @@ from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.lane.allowance import Allowance, Flow, refilled
 from retention_worker.domain.lane.lane import LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.due.survey import Survey, any_other, count_up_to, due_at_most
-from retention_worker.settings import Settings
+from retention_worker.service.due.survey import LaneView, any_other, count_up_to, due_at_most
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import control
-from retention_worker.store.own.approvals import Approval
+from retention_worker.store.own.approvals import OpenApproval
 
 OTHERS = (
     "accounts are due that are not among those that were shown and approved: look at `plan` and "
@@ -34,7 +34,7 @@ def start_time(
     conn: Connection,
     clock: Clock,
     database_clock: Callable[[Connection], datetime],
-    settings: Settings,
+    settings: WorkerSettings,
 ) -> datetime:
     """The start of a sweep: the earlier of the worker's and the database's clock.
 
@@ -62,7 +62,7 @@ def start_time(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Ruling:
     """How many accounts a lane may erase now; `reason` where it must wait.
 
     `allowance` and `total` are what the lane's and all lanes' allowances have become; None where
@@ -76,7 +76,7 @@ class Verdict:
 
 
 @dataclass
-class Judge:
+class AllowanceGuard:
     """Decides for the lanes of one sweep or plan.
 
     Args:
@@ -89,7 +89,7 @@ class Judge:
     """
 
     compiled: CompiledMap
-    settings: Settings
+    settings: WorkerSettings
     days: Mapping[tuple[str, Scope], int]
     lanes: Sequence[LaneState]
     reserves: bool = False
@@ -101,15 +101,15 @@ class Judge:
         return self.settings.guard_percent == 100
 
     def lane(
-        self, session: Session, survey: Survey, approval: Approval | None, *, gone: int = 0
-    ) -> Verdict:
+        self, session: Session, survey: LaneView, approval: OpenApproval | None, *, gone: int = 0
+    ) -> Ruling:
         """Whether a lane may erase what is due now; `gone` of it by an approval before (a plan).
 
         An upper bound by the index is enough in nearly every sweep; only where that is too much is
         each account looked at, and no further than the allowance.
         """
         if approval is None and self.is_off:
-            return Verdict(permit=sys.maxsize)
+            return Ruling(permit=sys.maxsize)
         if approval is not None:
             return self._approved(session, survey, approval)
         due = due_at_most(session, survey, _COUNT_LIMIT) - gone
@@ -118,18 +118,18 @@ class Judge:
         if due > limit:
             exact = count_up_to(session, survey, limit + gone) - gone
             if exact > limit:
-                return Verdict(permit=0, allowance=allowance, reason=_too_many(due, limit))
+                return Ruling(permit=0, allowance=allowance, reason=_too_many(due, limit))
             due = exact
         return self._together(session, due, allowance, survey.now)
 
     @staticmethod
-    def _approved(session: Session, survey: Survey, approval: Approval) -> Verdict:
+    def _approved(session: Session, survey: LaneView, approval: OpenApproval) -> Ruling:
         """Those that were shown may go; where others are due, too, a person looks again."""
         if not any_other(session, survey):
-            return Verdict(permit=approval.remaining)
-        return Verdict(permit=0, reason=OTHERS)
+            return Ruling(permit=approval.remaining)
+        return Ruling(permit=0, reason=OTHERS)
 
-    def _allowance(self, session: Session, survey: Survey, due: int) -> Allowance:
+    def _allowance(self, session: Session, survey: LaneView, due: int) -> Allowance:
         """The lane's allowance; it is refilled only where it would not do, which costs a count."""
         lane = survey.lane
         if lane.allowance is not None and due <= lane.allowance.accounts:
@@ -143,7 +143,7 @@ class Judge:
             lane.allowance, [Flow(live=live, days=days)], survey.now, lane.waiting_since is not None
         )
 
-    def _together(self, session: Session, due: int, allowance: Allowance, now: datetime) -> Verdict:
+    def _together(self, session: Session, due: int, allowance: Allowance, now: datetime) -> Ruling:
         """The allowance of the same kind that covers all lanes together."""
         if self.reserves:  # after everything that takes long: the pause is in the same row
             control.lock_total(session)
@@ -160,14 +160,14 @@ class Judge:
             ]
             known = self._refilled(known, flows, now, waits)
         if wanted > known.accounts:
-            return Verdict(
+            return Ruling(
                 permit=0,
                 allowance=allowance,
                 total=known,
                 reason=f"{due} accounts are due and all lanes together have "
                 f"{math.floor(known.accounts - self.planned)} left: look at `plan`, then `approve`",
             )
-        return Verdict(permit=due, allowance=allowance, total=known)
+        return Ruling(permit=due, allowance=allowance, total=known)
 
     def _needed(self, known: Allowance | None, due: int, days: int, now: datetime) -> int:
         """How many live accounts would be enough, so that no more of them are counted."""

@@ -25,14 +25,14 @@ from retention_worker.domain.errors import (
 )
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.objects.address import is_shelf
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import holds
 from retention_worker.store.own.holds import Remembered
 
 if TYPE_CHECKING:
-    from retention_worker.objects.export_bucket import Shelf
+    from retention_worker.objects.export_bucket import ExportBucket
 
 _log = structlog.get_logger()
 
@@ -92,10 +92,10 @@ class HoldFile:
         part.replace(target)
 
     @property
-    def _shelf(self) -> Shelf:
-        from retention_worker.objects.export_bucket import Shelf  # noqa: PLC0415 - slow, and few need it
+    def _shelf(self) -> ExportBucket:
+        from retention_worker.objects.export_bucket import ExportBucket  # noqa: PLC0415 - slow, and few need it
 
-        return Shelf(self.location)
+        return ExportBucket(self.location)
 
     @property
     def _name(self) -> str:
@@ -145,19 +145,19 @@ def lost(session: Session, location: str, now: datetime) -> list[Remembered]:
     return holds.missing(session, still)
 
 
-def require_holds(worker: Worker, conn: Connection) -> None:
+def require_holds(context: Context, conn: Connection) -> None:
     """Refuse to erase where holds were lost with a restored backup.
 
     Raises:
         GuardRefused: the export names holds that this database does not have.
     """
-    location = worker.settings.ledger_export
+    location = context.settings.ledger_export
     if location is None:
         return
     try:
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
-            found = lost(session, str(location), worker.clock())
+            session = Session(conn, context.settings.schema_name)
+            found = lost(session, str(location), context.clock())
     except StoreDown as exc:
         # It guards against a restored backup, and a bucket that is away is none.
         _log.warning("holds_not_compared", error=str(exc))

@@ -12,7 +12,7 @@ from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.remembered import Loaded
 from retention_worker.service.tenants import tenant_id_of, tenant_of
@@ -38,7 +38,7 @@ class Placed:
 
 
 def place(
-    worker: Worker,
+    context: Context,
     account: str,
     *,
     tenant: str | None,
@@ -53,14 +53,14 @@ def place(
         ConfigurationError: `until` is in the past, or no tenant was named.
         BatchTimeout: the account is locked by somebody for longer than ten seconds.
     """
-    now = worker.clock()
+    now = context.clock()
     if until is not None and until <= now:
         raise ConfigurationError("--until: the time has passed: write a later one")
-    with worker.pool.connection() as conn:
-        compiled, tenant_id = tenant_of(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        compiled, tenant_id = tenant_of(context, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
-            session = subject.patient(worker, conn)
+            session = subject.patient(context, conn)
             found = subject.lock_account(session, compiled, tenant_id, key)
             if found is None:
                 raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
@@ -107,17 +107,17 @@ def _place(
     )
 
 
-def release(worker: Worker, account: str, *, tenant: str | None, reason: str, actor: str) -> int:
+def release(context: Context, account: str, *, tenant: str | None, reason: str, actor: str) -> int:
     """End the account's holds; the next sweep looks at it again. How many there were.
 
     Raises:
         UnknownSubject: the account has no active hold.
     """
-    with worker.pool.connection() as conn:
-        compiled, tenant_id = tenant_of(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        compiled, tenant_id = tenant_of(context, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
         with writing(conn):
-            session = subject.patient(worker, conn)
+            session = subject.patient(context, conn)
             # Where the account itself is gone, its hold can still be ended.
             found = subject.lock_account(session, compiled, tenant_id, key)
             ended = holds.release(
@@ -126,7 +126,7 @@ def release(worker: Worker, account: str, *, tenant: str | None, reason: str, ac
                 found.id if found else id_text(key),
                 reason=reason,
                 actor=actor,
-                now=worker.clock(),
+                now=context.clock(),
             )
     if ended == 0:
         raise _no_hold(account, tenant_id)
@@ -140,7 +140,7 @@ def _no_hold(account: str, tenant_id: str) -> UnknownSubject:
 
 
 def move(
-    worker: Worker,
+    context: Context,
     account: str,
     *,
     to: str,
@@ -158,13 +158,13 @@ def move(
         ConfigurationError: both are one.
         BatchTimeout: the other account is locked by somebody for longer than ten seconds.
     """
-    now = worker.clock()
-    with worker.pool.connection() as conn:
-        compiled, tenant_id = tenant_of(worker, conn, tenant)
-        _, new_tenant = tenant_of(worker, conn, to_tenant or tenant)
+    now = context.clock()
+    with context.pool.connection() as conn:
+        compiled, tenant_id = tenant_of(context, conn, tenant)
+        _, new_tenant = tenant_of(context, conn, to_tenant or tenant)
         width = len(compiled.accounts.id_columns)
         with writing(conn):
-            session = subject.patient(worker, conn)
+            session = subject.patient(context, conn)
             name = id_text(parse_id(account, width))
             mine = [
                 hold for hold in holds.listed(session, tenant_id, now) if hold.account_id == name
@@ -190,7 +190,7 @@ def move(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedHold:
     """An active hold, whether its account is there, and where else what it has seen is.
 
     `elsewhere` (tenant, account) is empty where all is as it was when the hold was placed.
@@ -209,16 +209,16 @@ class Listed:
         return not self.in_place or bool(self.elsewhere) or self.forgotten
 
 
-def listed(worker: Worker, tenant: str | None) -> list[Listed]:
+def listed(context: Context, tenant: str | None) -> list[ListedHold]:
     """The active holds of a tenant, or of all, and what became of their accounts."""
-    with worker.pool.connection() as conn:
-        loaded = load(worker, conn)
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
         tenant_id = tenant_id_of(loaded.policies, tenant, single=False) if tenant else None
-        check(conn, worker.settings.schema_name)
-        require_holds(worker, conn)
+        check(conn, context.settings.schema_name)
+        require_holds(context, conn)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
-            found = _located(session, loaded.compiled, holds.listed(session, None, worker.clock()))
+            session = Session(conn, context.settings.schema_name)
+            found = _located(session, loaded.compiled, holds.listed(session, None, context.clock()))
             if tenant_id is not None:
                 _require_tenant(session, loaded, tenant_id)
     if tenant_id is None:
@@ -241,7 +241,7 @@ def _require_tenant(session: Session, loaded: Loaded, tenant_id: str) -> None:
         raise UnknownSubject(f"there is no tenant {tenant_id!r}: no policy file, and no account")
 
 
-def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:
+def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[ListedHold]:
     """Let every active hold see what its account has by now; those that are astray.
 
     A sweep does so before it erases anything, so that what came under a hold stays under it.
@@ -252,13 +252,13 @@ def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[L
     return [each for each in _located(session, compiled, found) if each.astray]
 
 
-def astray(session: Session, compiled: CompiledMap, now: datetime) -> list[Listed]:
+def astray(session: Session, compiled: CompiledMap, now: datetime) -> list[ListedHold]:
     """The active holds that are astray, as a sweep would find them; nothing is written."""
     found = _located(session, compiled, holds.listed(session, None, now))
     return [each for each in found if each.astray]
 
 
-def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> list[Listed]:
+def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> list[ListedHold]:
     if not found:
         return []
     there = {
@@ -282,7 +282,7 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
             if sighting.kind != ACCOUNT or not in_place
         )
         located.append(
-            Listed(
+            ListedHold(
                 hold=each,
                 in_place=in_place,
                 elsewhere=tuple(elsewhere),
@@ -292,7 +292,7 @@ def _located(session: Session, compiled: CompiledMap, found: Sequence[Hold]) -> 
     return located
 
 
-def elsewhere(astray: Sequence[Listed]) -> dict[str, str]:
+def elsewhere(astray: Sequence[ListedHold]) -> dict[str, str]:
     """Accounts that have something a hold of another has seen, and until when.
 
     What a single row brings along is not found by the look of a batch, which goes by what hangs on
@@ -311,7 +311,7 @@ def _by_end(until: str) -> tuple[bool, str]:
     return until == _FOR_EVER, until
 
 
-def in_words(found: Listed) -> str:
+def in_words(found: ListedHold) -> str:
     """What a person has to decide of a hold that is astray."""
     hold = found.hold
     what = "holds what is another account's by now" if found.in_place else "lost its account"

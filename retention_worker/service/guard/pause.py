@@ -5,43 +5,43 @@ from __future__ import annotations
 from datetime import datetime
 
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
 from retention_worker.store.own import control
 
 
-def pause(worker: Worker, *, reason: str, actor: str, until: datetime | None) -> None:
+def pause(context: Context, *, reason: str, actor: str, until: datetime | None) -> None:
     """Stop every sweep before its next batch; ad-hoc erasure goes on.
 
     Raises:
         ConfigurationError: `until` is in the past.
     """
-    now = worker.clock()
+    now = context.clock()
     if until is not None and until <= now:
         raise ConfigurationError("--until: the time has passed: write a later one")
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with writing(conn):
-            control.pause(Session(conn, worker.settings.schema_name), actor, reason, now, until)
+            control.pause(Session(conn, context.settings.schema_name), actor, reason, now, until)
 
 
-def resume(worker: Worker) -> bool:
+def resume(context: Context) -> bool:
     """Let sweeps go again; whether there was a pause."""
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with writing(conn):
-            session, now = Session(conn, worker.settings.schema_name), worker.clock()
+            session, now = Session(conn, context.settings.schema_name), context.clock()
             was = control.paused(session, now) is not None
             control.resume(session, now)
     return was
 
 
-def accept_clock(worker: Worker, *, reason: str, actor: str) -> None:
+def accept_clock(context: Context, *, reason: str, actor: str) -> None:
     """Let the starts of past sweeps count no more, where one was dated in the future."""
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
-            control.accept_clock(session, actor, reason, worker.clock())
+            session = Session(conn, context.settings.schema_name)
+            control.accept_clock(session, actor, reason, context.clock())

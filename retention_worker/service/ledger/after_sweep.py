@@ -5,19 +5,19 @@ from __future__ import annotations
 import structlog
 
 from retention_worker.domain.errors import RetentionWorkerError
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.ledger.exporting import export
 
 _log = structlog.get_logger()
 
 
-def export_after_sweep(worker: Worker) -> str | None:
+def export_after_sweep(context: Context) -> str | None:
     """Append what is new to `RETENTION_LEDGER_EXPORT`; what went wrong comes back, or None."""
-    location = worker.settings.ledger_export
+    location = context.settings.ledger_export
     if location is None:
         return None
     try:
-        done = export(worker, location)
+        done = export(context, location)
     except RetentionWorkerError as exc:
         _log.warning("ledger_not_exported", error=str(exc))
         return str(exc)

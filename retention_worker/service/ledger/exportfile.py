@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.ledger.audit import Audit
-from retention_worker.domain.ledger.export import HEADER, Line, read_line
-from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.domain.ledger.export import HEADER, ExportLine, read_line
+from retention_worker.domain.ledger.finding import Change, LedgerFinding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Numbered:
     number: int
     start: int
     end: int
-    line: Line
+    line: ExportLine
 
 
 def lines(path: Path) -> Iterator[Numbered]:
@@ -56,7 +56,7 @@ def read_from(file: BinaryIO, path: Path, number: int) -> Iterator[Numbered]:
         number += 1
 
 
-def audited(path: Path, found: list[Finding]) -> Iterator[Numbered]:
+def audited(path: Path, found: list[LedgerFinding]) -> Iterator[Numbered]:
     """All lines, and what is wrong with the file by itself is put into `found` on the way."""
     audit = Audit(table=f"{path.name}, batch")
     try:
@@ -64,7 +64,9 @@ def audited(path: Path, found: list[Finding]) -> Iterator[Numbered]:
             found += audit.batch(each.line.row())
             yield each
     except NeedsPerson as exc:
-        found.append(Finding(change=Change.CHANGED, table=path.name, row=None, message=str(exc)))
+        found.append(
+            LedgerFinding(change=Change.CHANGED, table=path.name, row=None, message=str(exc))
+        )
     found += audit.finish({})
 
 
@@ -74,7 +76,7 @@ def whole(path: Path) -> Iterator[Numbered]:
     Raises:
         NeedsPerson: something in it is not as it was written.
     """
-    found: list[Finding] = []
+    found: list[LedgerFinding] = []
     for each in audited(path, found):
         if found:
             break

@@ -19,7 +19,7 @@ from retention_worker.domain.ledger.audit import BatchRow, body_of
 from retention_worker.domain.ledger.chain import chain_of, hash_of
 from retention_worker.domain.ledger.export import HEADER, line_of
 from retention_worker.objects.address import is_shelf
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import HoldFile, lost, told
 from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
 from retention_worker.service.ledger.segments import Segments
@@ -44,11 +44,11 @@ class Exported:
     chains: int
 
 
-def export(worker: Worker, location: Path | str, *, progress: Progress | None = None) -> Exported:
+def export(context: Context, location: Path | str, *, progress: Progress | None = None) -> Exported:
     """Append every batch that the export has not, in the order of each chain; durable at the end.
 
     Args:
-        worker: the parts.
+        context: the parts.
         location: a path, or `s3://bucket/prefix`.
         progress: told after each batch.
 
@@ -59,36 +59,36 @@ def export(worker: Worker, location: Path | str, *, progress: Progress | None = 
         StoreDown: the bucket cannot be written.
     """
     if is_shelf(str(location)):
-        done = _to_segments(worker, str(location), progress)
+        done = _to_segments(context, str(location), progress)
     else:
-        done = _to_file(worker, Path(location), progress)
-    _with_holds(worker, str(location))
+        done = _to_file(context, Path(location), progress)
+    _with_holds(context, str(location))
     return done
 
 
-def _with_holds(worker: Worker, location: str) -> None:
+def _with_holds(context: Context, location: str) -> None:
     """The active holds beside it; those that were there and are lost are not forgotten."""
-    now = worker.clock()
-    with worker.pool.connection() as conn, reading(conn):
-        session = Session(conn, worker.settings.schema_name)
+    now = context.clock()
+    with context.pool.connection() as conn, reading(conn):
+        session = Session(conn, context.settings.schema_name)
         gone, active = lost(session, location, now), holds.remembered(session, now)
     if gone:
         raise NeedsPerson(told(gone, location))
     HoldFile(location=location).write(active)
 
 
-def _to_segments(worker: Worker, location: str, progress: Progress | None) -> Exported:
+def _to_segments(context: Context, location: str, progress: Progress | None) -> Exported:
     segments = Segments(location)
     with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
         resume = segments.resume(Path(folder))
         before = resume.lines
         path = Path(folder) / "segment.jsonl"
-        with path.open("w+b") as file, worker.pool.connection() as conn:
+        with path.open("w+b") as file, context.pool.connection() as conn:
             if not before:
                 file.write(HEADER.encode())
                 resume.lines = 1
-            check(conn, worker.settings.schema_name)
-            _append(worker, conn, file, location, resume, progress)
+            check(conn, context.settings.schema_name)
+            _append(context, conn, file, location, resume, progress)
         added = None
         if resume.lines > before:
             added = segments.add(path, before)
@@ -101,14 +101,14 @@ def _to_segments(worker: Worker, location: str, progress: Progress | None) -> Ex
     )
 
 
-def _to_file(worker: Worker, path: Path, progress: Progress | None) -> Exported:
+def _to_file(context: Context, path: Path, progress: Progress | None) -> Exported:
     try:
         with _locked(path) as file:
             resume = prepared(file, path)
             before = resume.lines
-            with worker.pool.connection() as conn:
-                check(conn, worker.settings.schema_name)
-                _append(worker, conn, file, path, resume, progress)
+            with context.pool.connection() as conn:
+                check(conn, context.settings.schema_name)
+                _append(context, conn, file, path, resume, progress)
             save(file, path, resume)
             return Exported(
                 path=str(path),
@@ -139,14 +139,14 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
 
 
 def _append(  # noqa: PLR0917
-    worker: Worker,
+    context: Context,
     conn: Connection,
     file: BinaryIO,
     path: Path | str,
     resume: Resume,
     progress: Progress | None,
 ) -> None:
-    schema = worker.settings.schema_name
+    schema = context.settings.schema_name
     with reading(conn):  # a snapshot of its own: before the one that is exported
         given = ledger_read.given(Session(conn, schema))
     try:

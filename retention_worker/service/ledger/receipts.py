@@ -12,7 +12,7 @@ from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.receipt import Proof, Receipt, read
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.tenants import tenant_id_of
@@ -47,11 +47,11 @@ class CheckedReceipt:
         return int(not self.proved)
 
 
-def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Receipt:
+def issue(context: Context, subject: str, *, tenant: str | None, kind: str) -> Receipt:
     """What proves that an account (or transaction) was erased, without another one's id.
 
     Args:
-        worker: the parts.
+        context: the parts.
         subject: its id, as the ledger has it.
         tenant: required where the data map has a tenant column.
         kind: account or transaction.
@@ -61,11 +61,11 @@ def issue(worker: Worker, subject: str, *, tenant: str | None, kind: str) -> Rec
         NeedsPerson: what the ledger has does not prove it: it was changed.
     """
     parse_id(subject, 1)
-    tenant_id = _tenant_id(worker, tenant)
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    tenant_id = _tenant_id(context, tenant)
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             receipt = of(session, tenant_id, kind, subject)
     if receipt is None:
         raise UnknownSubject(f"the ledger has no erasure of {kind} {subject!r}")
@@ -92,8 +92,8 @@ def of(session: Session, tenant_id: str, kind: str, subject: str) -> Receipt | N
     return receipt
 
 
-def _tenant_id(worker: Worker, tenant: str | None) -> str:
-    settings = worker.settings
+def _tenant_id(context: Context, tenant: str | None) -> str:
+    settings = context.settings
     single = load_datamap(settings.config_dir).datamap.accounts.tenant is None
     return tenant_id_of(load_policies(settings.config_dir, settings.bounds), tenant, single=single)
 

@@ -17,11 +17,11 @@ from retention_worker.domain.ledger.monthly import (
 )
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.ledger.ledger_report import Group, Month
+from retention_worker.store.ledger.ledger_report import Month, ReportGroup
 from retention_worker.store.migrations import check
 
 _MOMENT = timedelta(microseconds=1)
@@ -29,7 +29,7 @@ _NO_HOLDS = {"placed": 0, "released": 0, "in_force": 0}
 _NAMES = {Scope.ALL: "all_credentials", Scope.BIOMETRICS: "biometrics"}
 
 
-def report(worker: Worker, month: str, *, tenant: str | None = None) -> MonthReport:
+def report(context: Context, month: str, *, tenant: str | None = None) -> MonthReport:
     """What was erased in a month (YYYY-MM, UTC), of a tenant or of all.
 
     Raises:
@@ -40,18 +40,18 @@ def report(worker: Worker, month: str, *, tenant: str | None = None) -> MonthRep
         start, end = month_of(month)
     except ValueError as exc:
         raise ConfigurationError(f"{month!r} is no month: {exc}") from exc
-    now = worker.clock()
+    now = context.clock()
     if start > now:
         raise ConfigurationError(f"{month} has not begun")
-    files = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    files = load_policies(context.settings.config_dir, context.settings.bounds)
     tenant_id = tenant_id_of(files, tenant, single=False) if tenant is not None else None
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             # What was erased in this very microsecond is in it.
             numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
-            tenants = _Tenants(numbers, worker.settings.overdue_after).made()
+            tenants = _Tenants(numbers, context.settings.overdue_after).made()
     if tenant is not None and not tenants and tenant not in files.files.keys() | files.broken:
         raise UnknownSubject(
             f"nothing is known of a tenant {tenant!r}: it has no policy file, and nothing of it is "
@@ -106,7 +106,7 @@ class _Tenants:
             ),
         )
 
-    def _group(self, group: Group, row: Mapping[str, Any]) -> ErasedGroup:
+    def _group(self, group: ReportGroup, row: Mapping[str, Any]) -> ErasedGroup:
         rule = self._rules.get((group.policy_digest or "", group.scope))
         margin = self._margins.get(group, {})
         return ErasedGroup(

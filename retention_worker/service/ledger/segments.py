@@ -17,7 +17,7 @@ from pathlib import Path
 from retention_worker.domain.errors import NeedsPerson
 from retention_worker.domain.ledger.audit import Head
 from retention_worker.objects.address import is_shelf
-from retention_worker.objects.export_bucket import Shelf
+from retention_worker.objects.export_bucket import ExportBucket
 from retention_worker.service.ledger.exportfile import lines
 from retention_worker.service.ledger.resume import Pending, Resume
 
@@ -50,7 +50,7 @@ class Segments:
     location: str
 
     def __post_init__(self) -> None:
-        self._shelf = Shelf(self.location)
+        self._shelf = ExportBucket(self.location)
 
     def read(self, path: Path) -> None:
         """Put all segments together."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.ledger.audit import Audit, Head
 from retention_worker.domain.ledger.erasure import Erasure
-from retention_worker.domain.ledger.export import Line
-from retention_worker.domain.ledger.finding import Change, Finding
-from retention_worker.service.context import Worker
+from retention_worker.domain.ledger.export import ExportLine
+from retention_worker.domain.ledger.finding import Change, LedgerFinding
+from retention_worker.service.context import Context
 from retention_worker.service.ledger.exportfile import audited
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.tenants import tenant_id_of
@@ -39,7 +39,7 @@ class Verified:
     rows: int
     heads: dict[str, Head]
     exported: int | None
-    findings: tuple[Finding, ...]
+    findings: tuple[LedgerFinding, ...]
     more: bool
 
     @property
@@ -49,7 +49,7 @@ class Verified:
 
 
 def verify(
-    worker: Worker,
+    context: Context,
     *,
     tenant: str | None = None,
     against: Path | str | None = None,
@@ -58,24 +58,24 @@ def verify(
     """Check the ledger of a tenant, or of all.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenant: the name of a policy file, or the value in the tenant column.
         against: an export: what it has must be in the ledger, or the ledger's end was cut off.
         progress: told on the way.
     """
-    tenant_id = _tenant_id(worker, tenant)
+    tenant_id = _tenant_id(context, tenant)
     exported = fetched(against) if against is not None else nullcontext()
-    with exported as path, worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
+    with exported as path, context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             return _Verification(session, tenant_id, progress).run(path)
 
 
-def _tenant_id(worker: Worker, tenant: str | None) -> str | None:
+def _tenant_id(context: Context, tenant: str | None) -> str | None:
     if tenant is None:
         return None
-    policies = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    policies = load_policies(context.settings.config_dir, context.settings.bounds)
     return tenant_id_of(policies, tenant, single=False)
 
 
@@ -84,7 +84,7 @@ class _Verification:
     session: Session
     tenant: str | None
     progress: Progress | None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LedgerFinding] = field(default_factory=list)
     exported: int | None = None
 
     def run(self, against: Path | None) -> Verified:
@@ -103,14 +103,14 @@ class _Verification:
             more=len(found) > _MOST,
         )
 
-    def _take(self, found: Iterator[Finding]) -> None:
+    def _take(self, found: Iterator[LedgerFinding]) -> None:
         for finding in found:
             if len(self.findings) > _MOST:
                 return
             if finding not in self.findings:
                 self.findings.append(finding)
 
-    def _ledger(self, audit: Audit) -> Iterator[Finding]:
+    def _ledger(self, audit: Audit) -> Iterator[LedgerFinding]:
         total = ledger_read.last(self.session)
         for batch, rows in ledger_read.walk(self.session, tenant=self.tenant):
             if batch is None:
@@ -124,12 +124,12 @@ class _Verification:
             heads.setdefault(chain, Head(batch=None, hash=None))
         yield from audit.finish(heads)
 
-    def _against(self, path: Path) -> Iterator[Finding]:
+    def _against(self, path: Path) -> Iterator[LedgerFinding]:
         """Compare with an export; what only it can tell is told: which row is gone."""
         assert self.exported is not None
         doubted = {each.batch for each in self.findings if each.table == "erasure"}
-        own: list[Finding] = []
-        page: list[Line] = []
+        own: list[LedgerFinding] = []
+        page: list[ExportLine] = []
         for each in audited(path, own):
             if self.tenant is not None and each.line.body["tenant"] != self.tenant:
                 continue
@@ -141,7 +141,9 @@ class _Verification:
         yield from self._compare(page, doubted)
         yield from own
 
-    def _compare(self, page: Sequence[Line], doubted: Iterable[int | None]) -> Iterator[Finding]:
+    def _compare(
+        self, page: Sequence[ExportLine], doubted: Iterable[int | None]
+    ) -> Iterator[LedgerFinding]:
         there = ledger_read.hashes(self.session, [line.batch for line in page])
         for line in page:
             found = there.get(line.batch)
@@ -156,7 +158,7 @@ class _Verification:
                 yield from _rows(line, {row.erasure.id: row.erasure for row in rows})
 
 
-def _rows(line: Line, there: dict[int, Erasure]) -> Iterator[Finding]:
+def _rows(line: ExportLine, there: dict[int, Erasure]) -> Iterator[LedgerFinding]:
     """Which erasure rows of a batch differ from those that were exported."""
     for row in line.erasures:
         now = there.pop(row.id, None)
@@ -175,12 +177,16 @@ def _rows(line: Line, there: dict[int, Erasure]) -> Iterator[Finding]:
 _COLUMNS = {"batch": "batch_id", "tenant": "tenant_id", "subject": "subject_id"}
 
 
-def _batch(change: Change, row: int, message: str, column: str | None = None) -> Finding:
-    return Finding(change=change, table="batch", row=row, batch=row, message=message, column=column)
+def _batch(change: Change, row: int, message: str, column: str | None = None) -> LedgerFinding:
+    return LedgerFinding(
+        change=change, table="batch", row=row, batch=row, message=message, column=column
+    )
 
 
-def _erasure(change: Change, row: Erasure, message: str, column: str | None = None) -> Finding:
-    return Finding(
+def _erasure(
+    change: Change, row: Erasure, message: str, column: str | None = None
+) -> LedgerFinding:
+    return LedgerFinding(
         change=change,
         table="erasure",
         row=row.id,

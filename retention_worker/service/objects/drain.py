@@ -16,9 +16,9 @@ from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.domain.objects.object import DrainReport, ObjectState
 from retention_worker.domain.objects.uri import shown
-from retention_worker.objects import Stores
+from retention_worker.objects import ObjectStores
 from retention_worker.objects.throttle import Throttle
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import guard
 from retention_worker.service.objects.completion import Completion
 from retention_worker.service.objects.storedrain import StoreDrain, in_hand
@@ -38,24 +38,24 @@ DrainProgress = Callable[[int, int], None]
 _FORGET = 10_000
 
 
-def open_stores(worker: Worker) -> Stores:
+def open_stores(context: Context) -> ObjectStores:
     """The stores as the settings have them; nothing is connected yet."""
-    settings = worker.settings
-    return Stores(
+    settings = context.settings
+    return ObjectStores(
         timeout=settings.object_timeout_seconds,
         connections=settings.object_concurrency,
         files_root=settings.object_files_root,
-        throttle=Throttle(settings.object_rate, worker.monotonic, worker.stop.wait),
+        throttle=Throttle(settings.object_rate, context.monotonic, context.stop.wait),
     )
 
 
 def drain(
-    worker: Worker, *, wait: bool = False, progress: DrainProgress | None = None
+    context: Context, *, wait: bool = False, progress: DrainProgress | None = None
 ) -> DrainReport:
     """Delete every object whose time has come, once.
 
     Args:
-        worker: the parts.
+        context: the parts.
         wait: for what another drain has in hand, because it may have died.
         progress: told after each request.
 
@@ -65,13 +65,13 @@ def drain(
         GuardRefused: the clocks do not agree; nothing is deleted.
         DatabaseUnavailable: no connection, or lost. What was deleted is asked for again.
     """
-    with worker.pool.connection() as conn:
-        check(conn, worker.settings.schema_name)
-        if not worker.settings.object_drain:
-            return DrainReport(drained=False, left=_left(worker, conn))
+    with context.pool.connection() as conn:
+        check(conn, context.settings.schema_name)
+        if not context.settings.object_drain:
+            return DrainReport(drained=False, left=_left(context, conn))
         # A clock that runs ahead would end a grace early, and take what another drain has in hand.
-        guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
-        run = _Drain(worker=worker, conn=conn, stores=open_stores(worker), progress=progress)
+        guard.start_time(conn, context.clock, context.database_clock, context.settings)
+        run = _Drain(context=context, conn=conn, stores=open_stores(context), progress=progress)
         run.all()
         if wait and run.wait_for_others():
             run.all()
@@ -79,27 +79,27 @@ def drain(
 
 
 def drain_after_sweep(
-    worker: Worker, progress: DrainProgress | None = None
+    context: Context, progress: DrainProgress | None = None
 ) -> tuple[DrainReport | None, str | None]:
     """Drain, and never lose the sweep: the report, or what went wrong."""
     try:
-        return drain(worker, wait=True, progress=progress), None
+        return drain(context, wait=True, progress=progress), None
     except RetentionWorkerError as exc:
         _log.warning("objects_not_drained", error=str(exc))
         return None, str(exc)
 
 
-def _left(worker: Worker, conn: Connection) -> dict[str, int]:
+def _left(context: Context, conn: Connection) -> dict[str, int]:
     with reading(conn):
-        counts = outbox.counts(Session(conn, worker.settings.schema_name))
+        counts = outbox.counts(Session(conn, context.settings.schema_name))
     return {state.value: number for state, number in counts.items()}
 
 
 @dataclass(kw_only=True)
 class _Drain:
-    worker: Worker
+    context: Context
     conn: Connection
-    stores: Stores
+    stores: ObjectStores
     progress: DrainProgress | None
     deleted: int = 0
     down: dict[str, str] = field(default_factory=dict)
@@ -107,20 +107,20 @@ class _Drain:
     def __post_init__(self) -> None:
         self._total = self._told = 0
         if self.progress is not None:
-            self._total = sum(_left(self.worker, self.conn).values())
+            self._total = sum(_left(self.context, self.conn).values())
 
     @cached_property
     def _datamap(self) -> DataMap:
         """Read when there is something to do: most passes have nothing."""
-        return load_datamap(self.worker.settings.config_dir).datamap
+        return load_datamap(self.context.settings.config_dir).datamap
 
     @cached_property
     def _compiled(self) -> CompiledMap:
-        return compile_map(self.conn, self._datamap, self.worker.settings.schema_name)
+        return compile_map(self.conn, self._datamap, self.context.settings.schema_name)
 
     @cached_property
     def _paused_tenants(self) -> list[str]:
-        settings = self.worker.settings
+        settings = self.context.settings
         policies = (
             file.policy
             for file in load_policies(settings.config_dir, settings.bounds).files.values()
@@ -131,40 +131,40 @@ class _Drain:
     def _completion(self) -> Completion:
         return Completion(
             map_digests=self._datamap.digest,
-            keep_uri=self.worker.settings.object_sample_days > 0,
+            keep_uri=self.context.settings.object_sample_days > 0,
         )
 
     def all(self) -> None:
         """Every store with something to do, one after the other."""
-        now = self.worker.clock()
+        now = self.context.clock()
         with writing(self.conn):
-            session = patient(self.worker, self.conn)
+            session = patient(self.context, self.conn)
             names = outbox.stores(session, now)
-            before = now - timedelta(days=self.worker.settings.object_sample_days)
+            before = now - timedelta(days=self.context.settings.object_sample_days)
             outbox.forget_uris(session, before, _FORGET)
         for name in names:
-            if self.worker.stop.is_set():
+            if self.context.stop.is_set():
                 return
             with structlog.contextvars.bound_contextvars(store=shown(name)):
                 self._store(name)
 
     def wait_for_others(self) -> bool:
         """Wait until nobody has anything in hand, or whoever had is given up; True: look again."""
-        end = self.worker.monotonic() + in_hand(self.worker).total_seconds() + 1
+        end = self.context.monotonic() + in_hand(self.context).total_seconds() + 1
         waited = False
-        while self.worker.monotonic() < end:
+        while self.context.monotonic() < end:
             with reading(self.conn):
-                until = outbox.in_hand(patient(self.worker, self.conn), self.worker.clock())
+                until = outbox.in_hand(patient(self.context, self.conn), self.context.clock())
             if until is None:
                 return waited
             waited = True
-            if self.worker.stop.wait(0.5):
+            if self.context.stop.wait(0.5):
                 return False
         return waited
 
     def report(self) -> DrainReport:
         """What was done, and what is left."""
-        left = _left(self.worker, self.conn)
+        left = _left(self.context, self.conn)
         report = DrainReport(drained=True, deleted=self.deleted, left=left, down=self.down)
         metrics.OBJECTS_DELETED.inc(self.deleted)
         for state in ObjectState:
@@ -177,7 +177,7 @@ class _Drain:
 
     def _store(self, name: str) -> None:
         run = StoreDrain(
-            worker=self.worker,
+            context=self.context,
             conn=self.conn,
             compiled=self._compiled,
             completion=self._completion,

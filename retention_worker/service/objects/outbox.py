@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.objects.object import ObjectState
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.subject import patient
 from retention_worker.service.tenants import tenant_of
 from retention_worker.store.connection.pool import Connection, reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
-from retention_worker.store.own.objects import Listed
+from retention_worker.store.own.objects import ListedObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,22 +22,24 @@ class Outbox:
     """Objects whose rows are gone; `counts` of all, `objects` the first so many."""
 
     counts: dict[ObjectState, int]
-    objects: tuple[Listed, ...]
+    objects: tuple[ListedObject, ...]
 
 
-def listed(worker: Worker, *, tenant: str | None, state: ObjectState | None, limit: int) -> Outbox:
+def listed(
+    context: Context, *, tenant: str | None, state: ObjectState | None, limit: int
+) -> Outbox:
     """The outbox of a tenant, or of all; those that need a person first."""
-    with worker.pool.connection() as conn:
-        tenant_id = _tenant_id(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        tenant_id = _tenant_id(context, conn, tenant)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             counts = outbox.counts(session, tenant_id)
             found = outbox.listed(session, tenant_id=tenant_id, state=state, limit=limit)
     return Outbox(counts=counts, objects=tuple(found))
 
 
 def retry(
-    worker: Worker,
+    context: Context,
     *,
     tenant: str | None,
     state: ObjectState | None,
@@ -48,15 +50,15 @@ def retry(
     Raises:
         UnknownSubject: ids were named, and none of them can be retried.
     """
-    with worker.pool.connection() as conn:
-        tenant_id = _tenant_id(worker, conn, tenant)
+    with context.pool.connection() as conn:
+        tenant_id = _tenant_id(context, conn, tenant)
         with writing(conn):
             number = outbox.retry(
-                patient(worker, conn),
+                patient(context, conn),
                 tenant_id=tenant_id,
                 state=state,
                 ids=ids,
-                now=worker.clock(),
+                now=context.clock(),
             )
     if ids and not number:
         raise UnknownSubject(
@@ -66,8 +68,8 @@ def retry(
     return number
 
 
-def _tenant_id(worker: Worker, conn: Connection, tenant: str | None) -> str | None:
+def _tenant_id(context: Context, conn: Connection, tenant: str | None) -> str | None:
     if tenant is None:
-        check(conn, worker.settings.schema_name)
+        check(conn, context.settings.schema_name)
         return None
-    return tenant_of(worker, conn, tenant)[1]
+    return tenant_of(context, conn, tenant)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from retention_worker.domain.objects.object import ObjectState, Result, Verdict
+from retention_worker.domain.objects.object import ObjectState, Result, StoreAnswer
 from retention_worker.store.own.objects import Claimed, PutBack
 
 _FIRST_RETRY = timedelta(seconds=30)
@@ -28,7 +28,7 @@ def kept(each: Claimed, why: str, now: datetime) -> PutBack:
     )
 
 
-def put_back(each: Claimed, verdict: Verdict | None, now: datetime) -> PutBack:
+def put_back(each: Claimed, verdict: StoreAnswer | None, now: datetime) -> PutBack:
     """One that its store did not delete; None: the store gave no answer."""
     if verdict is None:
         # The store is at fault and not the object: asked again soon, and that was no attempt.

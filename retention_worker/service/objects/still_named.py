@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.objects import Store
-from retention_worker.service.context import Worker
+from retention_worker.objects import ObjectStore
+from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import live
@@ -15,7 +15,7 @@ from retention_worker.store.own.objects import Claimed, Sampled
 
 
 def spelled(
-    store: Store, objects: Sequence[Claimed | Sampled]
+    store: ObjectStore, objects: Sequence[Claimed | Sampled]
 ) -> tuple[dict[str, frozenset[str]], dict[str, list[str]]]:
     """Every way to write each URI; and all of them by tenant, as `live.named` takes them."""
     ways = {each.uri: frozenset(store.spellings(each.uri)) for each in objects}
@@ -26,14 +26,14 @@ def spelled(
 
 
 def unnamed(
-    worker: Worker, datamap: DataMap, store: Store, found: Sequence[Sampled]
+    context: Context, datamap: DataMap, store: ObjectStore, found: Sequence[Sampled]
 ) -> list[Sampled]:
     """Those that no row names: where rows share objects, one may have been written for another."""
     if not found:
         return []
-    schema = worker.settings.schema_name
+    schema = context.settings.schema_name
     ways, uris = spelled(store, found)
-    with worker.pool.connection() as conn:
+    with context.pool.connection() as conn:
         compiled = compile_map(conn, datamap, schema)
         with reading(conn):
             named = live.named(Session(conn, schema), compiled, uris)

@@ -15,9 +15,9 @@ from datetime import timedelta
 import structlog
 
 from retention_worker.domain.errors import StoreDown
-from retention_worker.domain.objects.object import GONE, ObjectState, Result, Verdict
-from retention_worker.objects import Deleted, Store, address_of
-from retention_worker.service.context import Worker
+from retention_worker.domain.objects.object import GONE, ObjectState, Result, StoreAnswer
+from retention_worker.objects import Deleted, ObjectStore, address_of
+from retention_worker.service.context import Context
 from retention_worker.service.objects.completion import Completion
 from retention_worker.service.objects.retry import kept, put_back
 from retention_worker.service.objects.still_named import spelled
@@ -40,13 +40,13 @@ _PAGE = 1_000
 
 _NAMED = "a row still names it"
 _SPOKEN_FOR = "another account named it, too: its grace or its hold has not ended"
-_NO_STORE = Verdict(result=Result.FAILED, error="no store for such a URI")
-_NO_ADDRESS = Verdict(result=Result.FAILED, error="no address of an object")
+_NO_STORE = StoreAnswer(result=Result.FAILED, error="no store for such a URI")
+_NO_ADDRESS = StoreAnswer(result=Result.FAILED, error="no address of an object")
 
 
-def in_hand(worker: Worker) -> timedelta:
+def in_hand(context: Context) -> timedelta:
     """How long a claim is one drain's alone; two at once would only do the same twice."""
-    return timedelta(seconds=2 * worker.settings.object_timeout_seconds + _MARGIN_SECONDS)
+    return timedelta(seconds=2 * context.settings.object_timeout_seconds + _MARGIN_SECONDS)
 
 
 @dataclass(kw_only=True)
@@ -54,7 +54,7 @@ class StoreDrain:
     """One pass over one store.
 
     Args:
-        worker: the parts.
+        context: the parts.
         conn: a connection, not in a transaction.
         compiled: the data map, to ask which objects rows still name.
         completion: writes to the ledger.
@@ -63,13 +63,13 @@ class StoreDrain:
         store: None where there is none of that kind.
     """
 
-    worker: Worker
+    context: Context
     conn: Connection
     compiled: CompiledMap
     completion: Completion
     paused_tenants: Sequence[str]
     name: str
-    store: Store | None
+    store: ObjectStore | None
     deleted: int = 0
     down: str | None = None
     _flying: dict[Future[Deleted], dict[str, list[Claimed]]] = field(default_factory=dict)
@@ -89,8 +89,8 @@ class StoreDrain:
         except StoreDown as exc:
             self._is_down(str(exc))
             return
-        self._held_at = self.worker.monotonic()
-        with ThreadPoolExecutor(self.worker.settings.object_concurrency) as threads:
+        self._held_at = self.context.monotonic()
+        with ThreadPoolExecutor(self.context.settings.object_concurrency) as threads:
             while self._fill(self.store, threads):
                 before = self.deleted
                 self._land()
@@ -98,15 +98,15 @@ class StoreDrain:
                 tell(self.deleted - before)
 
     def _put_aside(self) -> None:
-        while not self.worker.stop.is_set() and (claimed := self._claim(_PAGE)):
+        while not self.context.stop.is_set() and (claimed := self._claim(_PAGE)):
             self._settle([(each, _NO_STORE) for each in claimed])
 
-    def _fill(self, store: Store, threads: ThreadPoolExecutor) -> bool:
+    def _fill(self, store: ObjectStore, threads: ThreadPoolExecutor) -> bool:
         """Have as many chunks under way as may be; False where none is."""
-        while len(self._flying) < self.worker.settings.object_concurrency:
-            if self.down is not None or self.worker.stop.is_set():
+        while len(self._flying) < self.context.settings.object_concurrency:
+            if self.down is not None or self.context.stop.is_set():
                 break
-            rate = self.worker.settings.object_rate or store.chunk
+            rate = self.context.settings.object_rate or store.chunk
             claimed = self._claim(min(store.chunk, rate))
             if not claimed:
                 break
@@ -132,18 +132,18 @@ class StoreDrain:
 
     def _renewal(self) -> float:
         """Seconds after which what is under way is claimed anew."""
-        return in_hand(self.worker).total_seconds() / 3
+        return in_hand(self.context).total_seconds() / 3
 
     def _hold_on(self) -> None:
         """Keep in hand what takes long: many versions, a rate, a store that is slow."""
-        if self.worker.monotonic() - self._held_at < self._renewal():
+        if self.context.monotonic() - self._held_at < self._renewal():
             return
-        self._held_at = self.worker.monotonic()
+        self._held_at = self.context.monotonic()
         chunks = (objects for by_key in self._flying.values() for objects in by_key.values())
         ids = [each.id for objects in chunks for each in objects if not each.is_along]
         with writing(self.conn):
-            until = self.worker.clock() + in_hand(self.worker)
-            outbox.hold_on(patient(self.worker, self.conn), ids, until)
+            until = self.context.clock() + in_hand(self.context)
+            outbox.hold_on(patient(self.context, self.conn), ids, until)
 
     def _is_down(self, error: str) -> None:
         if self.down is None:
@@ -151,28 +151,28 @@ class StoreDrain:
             _log.warning("object_store_down", error=error)
 
     def _claim(self, limit: int) -> list[Claimed]:
-        now = self.worker.clock()
+        now = self.context.clock()
         with writing(self.conn):
-            session = patient(self.worker, self.conn)
+            session = patient(self.context, self.conn)
             return outbox.claim(
                 session,
                 self.name,
                 now=now,
-                until=now + in_hand(self.worker),
+                until=now + in_hand(self.context),
                 limit=limit,
                 paused=control.paused(session, now) is not None,
                 paused_tenants=self.paused_tenants,
             )
 
-    def _sort_out(self, store: Store, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
+    def _sort_out(self, store: ObjectStore, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
         """The objects to ask for, by key; what is still needed is kept, what is none put aside."""
         ways_of, uris = spelled(store, claimed)
         with reading(self.conn):  # it may read long, and nothing waits for it
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             named = live.named(session, self.compiled, uris)
             ways = frozenset[str]().union(*ways_of.values())
             shared = any(sql.source.shared for sql in self.compiled.live)
-            spoken_for = outbox.spoken_for(session, ways, self.worker.clock(), shared=shared)
+            spoken_for = outbox.spoken_for(session, ways, self.context.clock(), shared=shared)
             along = outbox.same_objects(session, claimed)
         needed = {uri: _SPOKEN_FOR for uri, ways in ways_of.items() if ways & spoken_for}
         needed |= {uri: _NAMED for uri, ways in ways_of.items() if ways & named}
@@ -194,22 +194,22 @@ class StoreDrain:
     def _keep(self, objects: Sequence[Claimed], why: str) -> None:
         if not objects:
             return
-        now = self.worker.clock()
+        now = self.context.clock()
         new = sum(1 for each in objects if each.state is not ObjectState.KEPT)
         if new:
             _log.warning("objects_kept", objects=new, reason=why)
         with writing(self.conn):
             outbox.put_back(
-                patient(self.worker, self.conn),
+                patient(self.context, self.conn),
                 [kept(each, why, now) for each in objects],
                 now,
             )
 
-    def _settle(self, answers: Sequence[tuple[Claimed, Verdict | None]]) -> None:
+    def _settle(self, answers: Sequence[tuple[Claimed, StoreAnswer | None]]) -> None:
         """One transaction: what is gone goes into the ledger, the rest back into the outbox."""
         if not answers:
             return
-        now = self.worker.clock()
+        now = self.context.clock()
         gone = [each for each, verdict in answers if verdict == GONE]
         back = [
             put_back(each, verdict, now)
@@ -217,7 +217,7 @@ class StoreDrain:
             if verdict != GONE and not each.is_along
         ]
         with writing(self.conn):
-            session = patient(self.worker, self.conn)
+            session = patient(self.context, self.conn)
             deleted = self.completion.write(session, gone, now)
             outbox.put_back(session, back, now)
         self.deleted += deleted

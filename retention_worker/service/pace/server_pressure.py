@@ -10,7 +10,7 @@ import structlog
 
 from retention_worker.domain.errors import DatabaseUnavailable, RetentionWorkerError
 from retention_worker.domain.lane.pressure import Limits, Pressure, Signals, judge
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import pace
@@ -23,7 +23,7 @@ _EVERY_SECONDS = 1.0
 _SAMPLES = 3_600
 
 
-class Watch:
+class ServerWatch:
     """The server's signs, as one process sees them; its streams share them."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Watch:
         self.gave_up = False
 
     def look(
-        self, conn: Connection, settings: Settings, tables: Sequence[int], now: float
+        self, conn: Connection, settings: WorkerSettings, tables: Sequence[int], now: float
     ) -> Pressure:
         """What the signs say, no older than a second.
 
@@ -55,7 +55,7 @@ class Watch:
             return self.pressure
 
     def _ask(
-        self, conn: Connection, settings: Settings, tables: Sequence[int], now: float
+        self, conn: Connection, settings: WorkerSettings, tables: Sequence[int], now: float
     ) -> Pressure:
         try:
             with reading(conn):
@@ -92,7 +92,7 @@ class Watch:
             level("pace_changed", pace=str(pressure), slow=pressure.slow)
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: WorkerSettings) -> Limits:
     age = settings.max_transaction_age
     return Limits(
         replication_lag_seconds=settings.max_replication_lag_seconds,

@@ -15,7 +15,7 @@ from retention_worker.domain.errors import ConfigurationError, NeedsPerson
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import cutoff_of
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.tenants import tenant_id_of
@@ -40,7 +40,7 @@ class ChangedSince(NeedsPerson):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Approved:
+class NotedApproval:
     """An approval that was noted."""
 
     id: int
@@ -51,9 +51,9 @@ class Approved:
     expires_at: datetime
 
 
-def waiting(worker: Worker, tenant: str, scope: Scope | None) -> PlanReport:
+def waiting(context: Context, tenant: str, scope: Scope | None) -> PlanReport:
     """The tenant's lanes that wait for a person, with what is due in them."""
-    report = plan(worker, tenants=[tenant])
+    report = plan(context, tenants=[tenant])
     found = [
         lane
         for lane in report.lanes
@@ -62,7 +62,7 @@ def waiting(worker: Worker, tenant: str, scope: Scope | None) -> PlanReport:
     return PlanReport(at=report.at, lanes=tuple(found))
 
 
-def read_plan(worker: Worker, path: Path) -> list[LanePlan]:
+def read_plan(context: Context, path: Path) -> list[LanePlan]:
     """The waiting lanes of a plan that was saved with `plan --json`.
 
     Raises:
@@ -73,7 +73,7 @@ def read_plan(worker: Worker, path: Path) -> list[LanePlan]:
         content = json.loads(path.read_text("utf-8"))
         at = datetime.fromisoformat(content["at"])
         lanes = [LanePlan.from_json(each) for each in content["lanes"]]
-        to_come = at > _latest(worker)
+        to_come = at > _latest(context)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ConfigurationError(f"{path}: no plan: save one with `plan --json > FILE`") from exc
     if to_come:
@@ -81,9 +81,9 @@ def read_plan(worker: Worker, path: Path) -> list[LanePlan]:
     return [lane for lane in lanes if lane.stop_reason is StopReason.WAITING]
 
 
-def _latest(worker: Worker) -> datetime:
+def _latest(context: Context) -> datetime:
     """The latest instant that is not to come, as far as clocks agree."""
-    return worker.clock() + timedelta(seconds=worker.settings.max_clock_skew_seconds)
+    return context.clock() + timedelta(seconds=context.settings.max_clock_skew_seconds)
 
 
 def _to_come(at: datetime) -> str:
@@ -94,18 +94,18 @@ def _to_come(at: datetime) -> str:
 
 
 def approve(
-    worker: Worker,
+    context: Context,
     shown: Sequence[LanePlan],
     *,
     reason: str,
     actor: str,
     lasts: timedelta,
     at_most: int | None = None,
-) -> list[Approved]:
+) -> list[NotedApproval]:
     """Let lanes go: the accounts that each plan has shown, up to its cutoff, under its policy.
 
     Args:
-        worker: the parts.
+        context: the parts.
         shown: the lanes as a plan showed them.
         reason: why, for the record.
         actor: who.
@@ -131,7 +131,7 @@ def approve(
                 f"{lane.due} accounts of tenant {lane.tenant!r} are due ({lane.scope}), more than "
                 f"the {at_most} that may go: nothing was approved"
             )
-    settings, now = worker.settings, worker.clock()
+    settings, now = context.settings, context.clock()
     policies = load_policies(settings.config_dir, settings.bounds)
     grants = [
         (
@@ -140,7 +140,7 @@ def approve(
                 tenant_id=tenant_id_of(policies, lane.tenant, single=False),
                 scope=_known(lane.scope),
                 policy_digest=_known(lane.policy_digest),
-                cutoff=_come(worker, policies, lane),
+                cutoff=_come(context, policies, lane),
                 at_most=at_most or lane.due,
                 actor=actor,
                 reason=reason,
@@ -153,8 +153,8 @@ def approve(
     ]
     # In one order, so that two people who approve at once cannot deadlock.
     grants.sort(key=lambda each: (each[1].tenant_id, each[1].scope))
-    found: list[Approved] = []
-    with worker.pool.connection() as conn:
+    found: list[NotedApproval] = []
+    with context.pool.connection() as conn:
         check(conn, settings.schema_name)
         for start in range(0, len(grants), _AT_ONCE):
             with writing(conn):
@@ -169,23 +169,25 @@ def approve(
 
 
 def given(
-    worker: Worker, file: PolicyFile, scope: Scope | None, *, actor: str, reason: str
-) -> list[Approved]:
+    context: Context, file: PolicyFile, scope: Scope | None, *, actor: str, reason: str
+) -> list[NotedApproval]:
     """What the same person approved for the same reason a moment ago, and no sweep has used yet.
 
     Then the lanes wait no more, and asking again is not another approval.
     """
     policy = file.policy
-    with worker.pool.connection() as conn, reading(conn):
+    with context.pool.connection() as conn, reading(conn):
         rows = approvals.given(
-            Session(conn, worker.settings.schema_name),
+            Session(conn, context.settings.schema_name),
             policy.tenant_id,
             policy_digest=policy.digest,
             actor=actor,
             reason=reason,
-            now=worker.clock(),
+            now=context.clock(),
         )
-    found = [Approved(tenant=policy.tenant, **row | {"scope": Scope(row["scope"])}) for row in rows]
+    found = [
+        NotedApproval(tenant=policy.tenant, **row | {"scope": Scope(row["scope"])}) for row in rows
+    ]
     return [each for each in found if scope in {None, each.scope}]
 
 
@@ -195,7 +197,7 @@ def _known(value: T | None) -> T:
     return value
 
 
-def _come(worker: Worker, policies: PolicySet, lane: LanePlan) -> datetime:
+def _come(context: Context, policies: PolicySet, lane: LanePlan) -> datetime:
     """The cutoff that was shown, if it is one of today's.
 
     Raises:
@@ -204,13 +206,13 @@ def _come(worker: Worker, policies: PolicySet, lane: LanePlan) -> datetime:
     cutoff, file = _known(lane.cutoff), policies.files.get(lane.tenant)
     if file is None or file.policy.digest != lane.policy_digest:
         return cutoff  # counts for nothing until that policy is in effect
-    latest = cutoff_of(file, _known(lane.scope), _latest(worker), worker.settings.bounds)
+    latest = cutoff_of(file, _known(lane.scope), _latest(context), context.settings.bounds)
     if latest is None or cutoff > latest:
         raise ConfigurationError(_to_come(cutoff))
     return cutoff
 
 
-def _note(session: Session, lane: LanePlan, grant: Grant) -> list[Approved]:
+def _note(session: Session, lane: LanePlan, grant: Grant) -> list[NotedApproval]:
     """Under the lane's lock; nothing where it has moved since it was shown."""
     lanes.register(session, [grant.tenant_id])
     state = lanes.lock(session, grant.tenant_id, grant.scope)
@@ -218,7 +220,7 @@ def _note(session: Session, lane: LanePlan, grant: Grant) -> list[Approved]:
         return []
     number, expires_at = approvals.add(session, grant)
     return [
-        Approved(
+        NotedApproval(
             id=number,
             tenant=lane.tenant,
             scope=grant.scope,

@@ -12,7 +12,7 @@ from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day
 from retention_worker.domain.lane.lane import LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import cutoff_of
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
@@ -29,14 +29,14 @@ _NOW = 0
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-def forecast(worker: Worker, *, tenants: Sequence[str] = (), days: int = 90) -> Forecast:
+def forecast(context: Context, *, tenants: Sequence[str] = (), days: int = 90) -> Forecast:
     """Count what becomes due; nothing is written, and each tenant is read by itself.
 
     An upper bound: counted by the account's own last activity and the deferred accounts alone.
     Credentials that are gone already, holds and newer activity elsewhere make it fewer or later.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenants: names of policy files; none: all.
         days: how many, today being the first.
 
@@ -44,10 +44,10 @@ def forecast(worker: Worker, *, tenants: Sequence[str] = (), days: int = 90) -> 
         ConfigurationError: the data map is wrong, or a tenant is unknown.
         GuardRefused: the database is a standby.
     """
-    with worker.pool.connection() as conn:
-        prepared = prepare(worker, conn, tenants)
-        now = min(worker.clock(), worker.database_clock(conn))
-        case = _Case(worker, conn, prepared, now, [now, *day_ends(now, days)])
+    with context.pool.connection() as conn:
+        prepared = prepare(context, conn, tenants)
+        now = min(context.clock(), context.database_clock(conn))
+        case = _ForecastInput(context, conn, prepared, now, [now, *day_ends(now, days)])
         files = [
             file for name, file in prepared.policies.files.items() if not tenants or name in tenants
         ]
@@ -61,10 +61,10 @@ def forecast(worker: Worker, *, tenants: Sequence[str] = (), days: int = 90) -> 
 
 
 @dataclass
-class _Case:
+class _ForecastInput:
     """`ends`: now, and the ends of the days."""
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
     now: datetime
@@ -92,7 +92,7 @@ class _Case:
         ]
 
     def _session(self) -> Session:
-        return Session(self.conn, self.worker.settings.schema_name)
+        return Session(self.conn, self.context.settings.schema_name)
 
     def _ahead(self, session: Session, wanted: Sequence[tuple[PolicyFile, LaneState]]) -> set[int]:
         """The lanes with an account that becomes due at all: one statement for all tenants."""
@@ -103,7 +103,7 @@ class _Case:
         return accounts.due_lanes(session, self.prepared.compiled, states, last)
 
     def _cutoff(self, file: PolicyFile, scope: Scope, at: datetime) -> datetime:
-        return cutoff_of(file, scope, at, self.worker.settings.bounds) or _BEGINNING
+        return cutoff_of(file, scope, at, self.context.settings.bounds) or _BEGINNING
 
     def _lane(
         self, file: PolicyFile, state: LaneState, *, ahead: bool, again: bool

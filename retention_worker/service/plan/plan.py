@@ -17,10 +17,10 @@ from retention_worker.domain.ledger.erasure import is_later
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due import reconcile
-from retention_worker.service.due.lanes_with_work import Reach, cutoff_of, days_of, find_work
-from retention_worker.service.due.survey import Survey, count_up_to, eligible
+from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of, days_of, find_work
+from retention_worker.service.due.survey import LaneView, count_up_to, eligible
 from retention_worker.service.guard import guard, holds
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import due_sooner
@@ -35,7 +35,7 @@ _LaneKey = tuple[str, Scope]
 
 
 def plan(
-    worker: Worker,
+    context: Context,
     *,
     tenants: Sequence[str] = (),
     at: datetime | None = None,
@@ -44,7 +44,7 @@ def plan(
     """Count what a sweep at an instant would erase; each lane in a READ ONLY transaction.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenants: names of policy files; none: all.
         at: the instant, aware; now where it is None.
         policy_file: a policy to try instead of the tenant's own.
@@ -53,33 +53,33 @@ def plan(
         ConfigurationError: the data map or a policy is wrong, or a tenant is unknown.
         GuardRefused: the clock guard, or a standby.
     """
-    with worker.pool.connection() as conn:
-        tried = load_policy_file(policy_file, worker.settings.bounds) if policy_file else None
-        prepared = prepare(worker, conn, tenants)
-        now = at or guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
-        require_holds(worker, conn)
+    with context.pool.connection() as conn:
+        tried = load_policy_file(policy_file, context.settings.bounds) if policy_file else None
+        prepared = prepare(context, conn, tenants)
+        now = at or guard.start_time(conn, context.clock, context.database_clock, context.settings)
+        require_holds(context, conn)
         files = dict(prepared.policies.files)
         if tried is not None:
             files = {tried.policy.tenant: tried}
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
-        states, work = _work(worker, conn, prepared, chosen, now)
+        states, work = _work(context, conn, prepared, chosen, now)
         everyone = {f.policy.tenant_id: f for f in (*prepared.policies.files.values(), *chosen)}
         with reading(conn):
-            together = _states(Session(conn, worker.settings.schema_name), everyone)
-        judge = guard.Judge(
+            together = _states(Session(conn, context.settings.schema_name), everyone)
+        judge = guard.AllowanceGuard(
             compiled=prepared.compiled,
-            settings=worker.settings,
+            settings=context.settings,
             days=days_of(everyone.values()),
             lanes=list(together.values()),
         )
         found: list[LanePlan] = []
         ahead: set[str] = set()
         compiled = prepared.compiled
-        skew = timedelta(seconds=worker.settings.max_clock_skew_seconds)
+        skew = timedelta(seconds=context.settings.max_clock_skew_seconds)
         latest = warnings.latest_known(compiled.datamap, compiled.catalog, now, skew)
         for file in _in_order(chosen, states):
             found += _Tenant(
-                worker, conn, prepared, file, now, states, work, judge, ahead, latest
+                context, conn, prepared, file, now, states, work, judge, ahead, latest
             ).plans()
         broken = [
             LanePlan(
@@ -92,7 +92,7 @@ def plan(
             if tried is None and (not tenants or name in tenants)
         ]
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             told = _warnings(session, prepared, chosen, latest)
             told += warnings.made_in_the_future(session, chosen, latest, ahead)
             astray = holds.astray(session, prepared.compiled, now)
@@ -113,16 +113,16 @@ def _warnings(
 
 
 def _work(
-    worker: Worker,
+    context: Context,
     conn: Connection,
     prepared: Prepared,
     chosen: Sequence[PolicyFile],
     now: datetime,
-) -> tuple[dict[_LaneKey, LaneState], dict[_LaneKey, Reach]]:
+) -> tuple[dict[_LaneKey, LaneState], dict[_LaneKey, LookBack]]:
     """The lanes' rows, as they would be registered, and what a sweep would find to do."""
     files = {file.policy.tenant_id: file for file in chosen}
     with reading(conn):
-        session = Session(conn, worker.settings.schema_name)
+        session = Session(conn, context.settings.schema_name)
         states = _states(session, files)
         work = find_work(
             session,
@@ -130,7 +130,7 @@ def _work(
             files,
             list(states.values()),
             now=now,
-            bounds=worker.settings.bounds,
+            bounds=context.settings.bounds,
             reconcile=False,
         )
     return states, work
@@ -155,14 +155,14 @@ def _in_order(chosen: Sequence[PolicyFile], states: dict[_LaneKey, LaneState]) -
 class _Tenant:
     """One tenant's lanes, in the sweep's order, because the second finds what the first left."""
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
     file: PolicyFile
     now: datetime
     states: dict[_LaneKey, LaneState]
-    work: dict[_LaneKey, Reach]
-    judge: guard.Judge
+    work: dict[_LaneKey, LookBack]
+    judge: guard.AllowanceGuard
     ahead: set[str]
     latest: datetime
     _gone: set[str] = field(default_factory=set)
@@ -173,7 +173,7 @@ class _Tenant:
     def _lane(self, scope: Scope) -> LanePlan:
         policy = self.file.policy
         reach = self.work.get((policy.tenant_id, scope))
-        cutoff = cutoff_of(self.file, scope, self.now, self.worker.settings.bounds)
+        cutoff = cutoff_of(self.file, scope, self.now, self.context.settings.bounds)
         empty = LanePlan(
             tenant=policy.tenant,
             scope=scope,
@@ -183,11 +183,11 @@ class _Tenant:
         )
         if reach is None or cutoff is None:
             with reading(self.conn):
-                session = Session(self.conn, self.worker.settings.schema_name)
+                session = Session(self.conn, self.context.settings.schema_name)
                 return self._kept_back(session, empty, scope, {})
         survey = self._survey(scope, cutoff, reach)
         with reading(self.conn):
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             stop, reason = self._stop(session, self._as_applied(session, survey))
             counted = self._count(session, survey)
             kept = self._kept_back(session, empty, scope, survey.lost)
@@ -224,36 +224,36 @@ class _Tenant:
             reason=next(iter(lost.values()), noted.detail),
         )
 
-    def _survey(self, scope: Scope, cutoff: datetime, reach: Reach) -> Survey:
+    def _survey(self, scope: Scope, cutoff: datetime, reach: LookBack) -> LaneView:
         """The lane, with what a sweep would find behind the watermark."""
         state = self.states[self.file.policy.tenant_id, scope]
         keys: tuple[Key, ...] = ()
-        if reach != Reach() and state.watermark is not None:
+        if reach != LookBack() and state.watermark is not None:
             keys, _ = reconcile.scan(
                 self.conn,
-                self.worker.settings.schema_name,
+                self.context.settings.schema_name,
                 self.prepared.compiled,
                 state,
                 now=self.now,
                 full=reach.full,
                 map_digest=self.prepared.map_digest(scope),
             )
-        return Survey(
+        return LaneView(
             compiled=self.prepared.compiled, lane=state, cutoff=cutoff, now=self.now, behind=keys
         )
 
-    def _as_applied(self, session: Session, survey: Survey) -> Survey:
+    def _as_applied(self, session: Session, survey: LaneView) -> LaneView:
         """The lane as a sweep would judge it, which applies a changed policy first."""
         policy, lane = self.file.policy, survey.lane
         if lane.policy_digest == policy.digest or lane.scope not in due_sooner(session, policy):
             return survey
-        least: float = self.worker.settings.guard_min_accounts
+        least: float = self.context.settings.guard_min_accounts
         if lane.allowance is not None:
             least = min(least, lane.allowance.accounts)
         clamped = replace(lane, allowance=Allowance(accounts=least, at=self.now))
         return replace(survey, lane=clamped)
 
-    def _stop(self, session: Session, survey: Survey) -> tuple[StopReason | None, str | None]:
+    def _stop(self, session: Session, survey: LaneView) -> tuple[StopReason | None, str | None]:
         """Why a sweep would leave the lane alone."""
         policy, lane = self.file.policy, survey.lane
         if policy.paused:
@@ -261,7 +261,7 @@ class _Tenant:
         pause = control.paused(session, self.now)
         if pause is not None:
             return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
-        window = self.worker.settings.window
+        window = self.context.settings.window
         if window is not None and not window.contains(self.now):
             return StopReason.WINDOW_CLOSED, f"outside {window}"
         gone = 0
@@ -281,7 +281,7 @@ class _Tenant:
             self.judge.planned += verdict.permit
         return None, None
 
-    def _count(self, session: Session, survey: Survey) -> _Counted:
+    def _count(self, session: Session, survey: LaneView) -> _Counted:
         counted = _Counted()
         for page in eligible(session, survey):
             counted.accounts += [found.id for _, found in page]
@@ -291,7 +291,7 @@ class _Tenant:
     def _count_page(
         self,
         session: Session,
-        survey: Survey,
+        survey: LaneView,
         page: list[tuple[Key, Found]],
         counted: _Counted,
     ) -> None:

@@ -13,9 +13,9 @@ from retention_worker.configfiles.policies import PolicySet, load_policies
 from retention_worker.configfiles.policy_file import load_policy_file
 from retention_worker.domain.errors import FileProblem, FileProblemsError, UnknownSubject
 from retention_worker.domain.policy.period import Period
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.migrations import check as check_schema
@@ -52,7 +52,7 @@ class Applied:
     content: str
 
 
-def check(settings: Settings, files: Sequence[Path] = ()) -> Checked:
+def check(settings: WorkerSettings, files: Sequence[Path] = ()) -> Checked:
     """Look through files without a database.
 
     Args:
@@ -73,7 +73,7 @@ def check(settings: Settings, files: Sequence[Path] = ()) -> Checked:
     )
 
 
-def _problems_of(path: Path, settings: Settings) -> tuple[FileProblem, ...]:
+def _problems_of(path: Path, settings: WorkerSettings) -> tuple[FileProblem, ...]:
     try:
         if path.name == _DATAMAP:
             load_datamap(path.parent)
@@ -84,7 +84,7 @@ def _problems_of(path: Path, settings: Settings) -> tuple[FileProblem, ...]:
     return ()
 
 
-def known(settings: Settings, tenant: str | None) -> PolicySet:
+def known(settings: WorkerSettings, tenant: str | None) -> PolicySet:
     """All tenants' policies as the files have them, or one tenant's.
 
     Raises:
@@ -99,26 +99,26 @@ def known(settings: Settings, tenant: str | None) -> PolicySet:
     return load_policies(settings.config_dir, settings.bounds, only=[tenant])
 
 
-def history(worker: Worker, tenant: str) -> list[Applied]:
+def history(context: Context, tenant: str) -> list[Applied]:
     """Every policy that was applied for a tenant, newest first.
 
     Raises:
         UnknownSubject: none ever was.
     """
-    files = load_policies(worker.settings.config_dir, worker.settings.bounds)
+    files = load_policies(context.settings.config_dir, context.settings.bounds)
     tenant_id = tenant_id_of(files, tenant, single=False)
-    found = applied_of(worker, [tenant_id])[tenant_id]
+    found = applied_of(context, [tenant_id])[tenant_id]
     if not found:
         raise UnknownSubject(f"no policy of tenant {tenant!r} was applied yet: the next sweep does")
     return found
 
 
-def applied_of(worker: Worker, tenant_ids: Sequence[str]) -> dict[str, list[Applied]]:
+def applied_of(context: Context, tenant_ids: Sequence[str]) -> dict[str, list[Applied]]:
     """Every policy that was applied, by tenant_id, newest first."""
-    with worker.pool.connection() as conn:
-        check_schema(conn, worker.settings.schema_name)
+    with context.pool.connection() as conn:
+        check_schema(conn, context.settings.schema_name)
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             return {
                 tenant_id: [_applied(row) for row in policies.history(session, tenant_id)]
                 for tenant_id in tenant_ids

@@ -9,7 +9,7 @@ import structlog
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import lanes, policies
 
@@ -17,12 +17,12 @@ _log = structlog.get_logger()
 
 
 def apply_policy(
-    worker: Worker, session: Session, file: PolicyFile, digest: str | None, now: datetime
+    context: Context, session: Session, file: PolicyFile, digest: str | None, now: datetime
 ) -> bool:
     """Make the file's policy the one that is applied from now on.
 
     Args:
-        worker: knows what this process applied last; the caller notes it once it is committed.
+        context: knows what this process applied last; the caller notes it once it is committed.
         session: a transaction that may write.
         file: the policy.
         digest: of the policy that was applied last, by whichever replica.
@@ -35,19 +35,19 @@ def apply_policy(
     policy = file.policy
     mine = policy.digest
     if mine != digest:
-        if worker.applied.get(policy.tenant_id) == mine:
+        if context.applied.get(policy.tenant_id) == mine:
             return False
-        _clamp(worker, session, policy, now)
-        policies.log(session, policy, file.text, worker.settings.config_revision, now)
+        _clamp(context, session, policy, now)
+        policies.log(session, policy, file.text, context.settings.config_revision, now)
         lanes.set_policy_digest(session, policy.tenant_id, mine)
         _log.info("policy_applied", tenant=policy.tenant, digest=mine)
     return True
 
 
-def _clamp(worker: Worker, session: Session, policy: Policy, now: datetime) -> None:
+def _clamp(context: Context, session: Session, policy: Policy, now: datetime) -> None:
     """A policy that makes accounts due sooner than the last one waits already above the minimum."""
     for scope in due_sooner(session, policy):
-        least = worker.settings.guard_min_accounts
+        least = context.settings.guard_min_accounts
         lanes.clamp_allowance(session, policy.tenant_id, scope, least, now)
 
 

@@ -11,16 +11,16 @@ from retention_worker.configfiles.policies import load_policies
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.policy.policies import Applied, applied_of
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 
 # An order for readers: what covers everything first.
 _ORDER = (Scope.ALL, Scope.BIOMETRICS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ScheduleLine:
     """One tenant and one scope.
 
     `period` is None where retention never erases it. `since` is when the first of the policies
@@ -43,16 +43,16 @@ class Schedule:
     """All tenants; `broken` are those whose file is wrong, with what is wrong: not swept."""
 
     counted_from: str
-    lines: tuple[Line, ...]
+    lines: tuple[ScheduleLine, ...]
     broken: Mapping[str, tuple[str, ...]]
 
 
-def schedule(settings: Settings, worker: Worker | None) -> Schedule:
+def schedule(settings: WorkerSettings, context: Context | None) -> Schedule:
     """Make the schedule from the files.
 
     Args:
         settings: the folder and the operator's bounds.
-        worker: to ask the database since when; None: nobody asks.
+        context: to ask the database since when; None: nobody asks.
 
     Raises:
         FileProblemsError: the data map is wrong, or the folder cannot be read.
@@ -61,7 +61,7 @@ def schedule(settings: Settings, worker: Worker | None) -> Schedule:
     found = load_policies(settings.config_dir, settings.bounds)
     files = list(found.files.values())
     ids = [file.policy.tenant_id for file in files]
-    applied = applied_of(worker, ids) if worker is not None else {}
+    applied = applied_of(context, ids) if context is not None else {}
     return Schedule(
         counted_from="last activity of the account",
         lines=tuple(
@@ -81,10 +81,12 @@ def schedule(settings: Settings, worker: Worker | None) -> Schedule:
     )
 
 
-def _line(file: PolicyFile, scope: Scope, datamap: DataMap, applied: Sequence[Applied]) -> Line:
+def _line(
+    file: PolicyFile, scope: Scope, datamap: DataMap, applied: Sequence[Applied]
+) -> ScheduleLine:
     policy = file.policy
     period = policy.period(scope)
-    return Line(
+    return ScheduleLine(
         tenant=policy.tenant,
         tenant_id=policy.tenant_id,
         scope=scope,

@@ -9,14 +9,14 @@ from datetime import datetime
 from retention_worker.domain.errors import GuardRefused, StatementFailed
 from retention_worker.domain.ledger.chain import REPLAY
 from retention_worker.domain.ledger.erasure import Erasure, is_later
-from retention_worker.domain.ledger.export import Line
+from retention_worker.domain.ledger.export import ExportLine
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import block, has_credentials
-from retention_worker.service.replay.outcome import Authority, Replay, Shown
+from retention_worker.service.replay.outcome import Authority, EarlierLane, Replay
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.lane_rules import Source, Terms
+from retention_worker.service.sweep.lane_rules import CandidatesFrom, LaneRules
 from retention_worker.store.connection.keys import Key, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Deadline, Session
@@ -32,17 +32,17 @@ _MOST_UNITS = 1_000_000_000
 class LaneReplay:
     """One batch of the export that the ledger has not."""
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
-    line: Line
+    line: ExportLine
     result: Replay
 
     def __post_init__(self) -> None:
         body = self.line.body
         self._tenant: str = body["tenant"]
         self._scope = Scope(body["scope"])
-        self._shown = Shown(
+        self._shown = EarlierLane(
             policy_digest=body["policy_digest"], cutoff=datetime.fromisoformat(body["cutoff"])
         )
 
@@ -68,7 +68,7 @@ class LaneReplay:
         if not rows:
             return []
         with writing(self.conn):
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             bound = compiled.accounts.activity.bound(self._shown.cutoff)
             there = accounts.present(session, compiled, self._tenant, list(rows), bound)
             keys = [key for key, row in rows.items() if row.subject in there]
@@ -110,11 +110,11 @@ class LaneReplay:
             self._scope,
             keys,
             cutoff=cutoff,
-            now=self.worker.clock(),
+            now=self.context.clock(),
             max_units=1,
         )
         looked = accounts.living(session, compiled, self._tenant, looked, cutoff=cutoff)
-        now = self.worker.clock()
+        now = self.context.clock()
         return holds.on_hold(session, compiled, self._tenant, looked, keys, now)
 
     def _erase(self, keys: Sequence[Key], rows: Mapping[Key, Erasure], approval: int | None) -> int:
@@ -138,7 +138,7 @@ class LaneReplay:
 
     def _keep_left(self, keys: Sequence[Key], rows: Mapping[Key, Erasure]) -> None:
         with writing(self.conn):
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             left = self._look(session, keys)
         for key in keys:
             found = left.get(rows[key].subject)
@@ -146,29 +146,29 @@ class LaneReplay:
                 self.result.keep(rows[key], "locked by somebody else: there is traffic")
 
     def _batch(self, keys: Sequence[Key], approval: int | None) -> Batch:
-        worker, prepared = self.worker, self.prepared
-        deadline = Deadline(worker.monotonic, _DEADLINE_MS)
+        context, prepared = self.context, self.prepared
+        deadline = Deadline(context.monotonic, _DEADLINE_MS)
         return Batch(
-            session=Session(self.conn, worker.settings.schema_name, deadline),
+            session=Session(self.conn, context.settings.schema_name, deadline),
             compiled=prepared.compiled,
-            terms=Terms(
+            terms=LaneRules(
                 sweep=None,
                 tenant_id=self._tenant,
                 scope=self._scope,
                 cutoff=self._shown.cutoff,
-                now=worker.clock(),
+                now=context.clock(),
                 policy_digest=self._shown.policy_digest,
                 map_digest=prepared.map_digest(self._scope),
                 approval=approval,
                 source=REPLAY,
             ),
-            source=Source(name=Source.BEHIND, keys=tuple(keys)),
+            source=CandidatesFrom(name=CandidatesFrom.BEHIND, keys=tuple(keys)),
             limit=len(keys),
             max_units=_MOST_UNITS,
             troubled={},
             parts={},
             permit=len(keys),
             prove=True,
-            at=worker.clock(),
-            object_grace=worker.settings.object_grace,
+            at=context.clock(),
+            object_grace=context.settings.object_grace,
         )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import replace as changed
 
-from retention_worker.domain.ledger.export import Line
+from retention_worker.domain.ledger.export import ExportLine
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.replay.outcome import Replay
 from retention_worker.service.request.request import ACCOUNT, TRANSACTION
 from retention_worker.store.connection.keys import id_text, parse_id
@@ -27,16 +27,16 @@ _SINCE = "look at it, and erase it by hand"
 class Moved:
     """Of one batch of the export that the ledger has not: nothing of it goes, a person decides."""
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
-    line: Line
+    line: ExportLine
     result: Replay
 
     def run(self) -> None:
         """Keep, and name, what is somebody else's by now."""
         with writing(self.conn):
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             self._accounts(session)
             self._transactions(session)
 
@@ -49,7 +49,7 @@ class Moved:
         width = len(compiled.accounts.id_columns)
         keys = {name: parse_id(name, width) for name in rows}
         known = (session, compiled, body["tenant"])
-        bound = compiled.accounts.activity.bound(self.worker.clock())
+        bound = compiled.accounts.activity.bound(self.context.clock())
         there = accounts.present(*known, list(keys.values()), bound)
         absent = [key for name, key in keys.items() if name not in there]
         left = remains.of_accounts(*known, Scope(body["scope"]), absent) if absent else []

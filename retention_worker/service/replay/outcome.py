@@ -35,7 +35,7 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class EarlierLane:
     """Under which policy, and up to which activity, a lane's accounts were erased before."""
 
     policy_digest: str
@@ -59,7 +59,7 @@ class Replay:
     gone: int = 0
     holds: list[Remembered] = field(default_factory=list)
     accounts: dict[tuple[str, Scope], int] = field(default_factory=dict)
-    shown: dict[tuple[str, Scope], Shown] = field(default_factory=dict)
+    shown: dict[tuple[str, Scope], EarlierLane] = field(default_factory=dict)
     _kept: dict[_Key, Kept] = field(default_factory=dict)
     _going: set[_Key] = field(default_factory=set)
 
@@ -95,7 +95,7 @@ class Replay:
         self._going.add(_key(row))
         self._kept.pop(_key(row), None)
 
-    def add(self, tenant: str, scope: Scope, number: int, shown: Shown | None = None) -> None:
+    def add(self, tenant: str, scope: Scope, number: int, shown: EarlierLane | None = None) -> None:
         """So many go."""
         if not number:
             return

@@ -15,10 +15,10 @@ from pathlib import Path
 import structlog
 
 from retention_worker.domain.ledger.chain import LANE_SOURCES
-from retention_worker.domain.ledger.export import Line
+from retention_worker.domain.ledger.export import ExportLine
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import holdfile
 from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
@@ -37,11 +37,11 @@ _log = structlog.get_logger()
 _PAGE = 200
 
 
-def replay(worker: Worker, location: Path | str, *, authority: Authority | None = None) -> Replay:
+def replay(context: Context, location: Path | str, *, authority: Authority | None = None) -> Replay:
     """Erase again what the ledger of this database has no more.
 
     Args:
-        worker: the parts.
+        context: the parts.
         location: an export of the ledger as it was before the restore: a path, or
             `s3://bucket/prefix`.
         authority: who says so and why; None: say what would be erased, and change nothing.
@@ -52,37 +52,37 @@ def replay(worker: Worker, location: Path | str, *, authority: Authority | None 
         GuardRefused: everything is paused, or another worker is at work.
     """
     with fetched(location) as path:
-        return _replay(worker, path, str(location), authority)
+        return _replay(context, path, str(location), authority)
 
 
-def _replay(worker: Worker, path: Path, location: str, authority: Authority | None) -> Replay:
+def _replay(context: Context, path: Path, location: str, authority: Authority | None) -> Replay:
     for _ in whole(path):  # to the end, before anything goes
         pass
-    with worker.pool.connection() as conn:
-        prepared = prepare(worker, conn)
-        lost = _lost_holds(worker, conn, location, place=authority is not None)
-        found = _Run(worker, conn, prepared, path, None, Replay(holds=lost)).run()
+    with context.pool.connection() as conn:
+        prepared = prepare(context, conn)
+        lost = _lost_holds(context, conn, location, place=authority is not None)
+        found = _Run(context, conn, prepared, path, None, Replay(holds=lost)).run()
         if authority is None or not found.accounts:
             found.dry_run = authority is None
             return found
         _log.warning(
             "replay_started", actor=authority.actor, reason=authority.reason, accounts=found.total
         )
-        done = _Run(worker, conn, prepared, path, authority, Replay(holds=lost))
+        done = _Run(context, conn, prepared, path, authority, Replay(holds=lost))
         done.approve(found)
         return done.run()
 
 
 def _lost_holds(
-    worker: Worker, conn: Connection, location: str, *, place: bool
+    context: Context, conn: Connection, location: str, *, place: bool
 ) -> list[Remembered]:
     """The holds that the backup did not have; placed again before anything goes."""
     with writing(conn):
-        session = Session(conn, worker.settings.schema_name)
-        found = holdfile.lost(session, location, worker.clock())
-        configured = worker.settings.ledger_export
+        session = Session(conn, context.settings.schema_name)
+        found = holdfile.lost(session, location, context.clock())
+        configured = context.settings.ledger_export
         if configured is not None and str(configured) != location:  # of a copy it is the original's
-            more = holdfile.lost(session, str(configured), worker.clock())
+            more = holdfile.lost(session, str(configured), context.clock())
             found += [each for each in more if each not in found]
         for each in found if place else ():
             holds.place_again(session, each)
@@ -92,7 +92,7 @@ def _lost_holds(
 
 @dataclass
 class _Run:
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
     path: Path
@@ -104,13 +104,13 @@ class _Run:
         """Go through the export, batch by batch."""
         self.result.dry_run = self.authority is None
         for line in self._lost():
-            Moved(self.worker, self.conn, self.prepared, line, self.result).run()
+            Moved(self.context, self.conn, self.prepared, line, self.result).run()
             if line.body["source"] in LANE_SOURCES:
-                LaneReplay(self.worker, self.conn, self.prepared, line, self.result).run(
+                LaneReplay(self.context, self.conn, self.prepared, line, self.result).run(
                     self.authority, self.approved
                 )
             elif line.erasures:
-                RequestReplay(self.worker, self.conn, self.prepared, line, self.result).run(
+                RequestReplay(self.context, self.conn, self.prepared, line, self.result).run(
                     self.authority, self.path.name
                 )
         return self.result
@@ -118,9 +118,9 @@ class _Run:
     def approve(self, found: Replay) -> None:
         """Note who lets the lanes go, with numbers; it counts for nothing else."""
         assert self.authority is not None
-        now = self.worker.clock()
+        now = self.context.clock()
         with writing(self.conn):
-            session = Session(self.conn, self.worker.settings.schema_name)
+            session = Session(self.conn, self.context.settings.schema_name)
             lanes.register(session, sorted({tenant for tenant, _ in found.accounts}))
             for (tenant, scope), shown in found.shown.items():
                 self.approved[tenant, scope] = approvals.add_for_replay(
@@ -138,12 +138,12 @@ class _Run:
                     ),
                 )
 
-    def _lost(self) -> Iterator[Line]:
+    def _lost(self) -> Iterator[ExportLine]:
         """The batches that the ledger does not have (any more)."""
         rest = (each.line for each in whole(self.path))
         while page := list(islice(rest, _PAGE)):
             with reading(self.conn):
-                session = Session(self.conn, self.worker.settings.schema_name)
+                session = Session(self.conn, self.context.settings.schema_name)
                 there = ledger_read.hashes(session, [line.batch for line in page])
             for line in page:
                 if there.get(line.batch) == line.hash:

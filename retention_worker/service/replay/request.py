@@ -7,11 +7,11 @@ from datetime import datetime
 
 from retention_worker.domain.errors import RetentionWorkerError, UnknownSubject
 from retention_worker.domain.ledger.erasure import Erasure, is_later, padded
-from retention_worker.domain.ledger.export import Line
+from retention_worker.domain.ledger.export import ExportLine
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import block
 from retention_worker.service.replay.outcome import Authority, Replay
 from retention_worker.service.request.request import TRANSACTION, RequestRun
@@ -40,10 +40,10 @@ class RequestReplay:
     nothing of it goes, and a person decides.
     """
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
-    line: Line
+    line: ExportLine
     result: Replay
 
     def run(self, authority: Authority | None, file: str) -> None:
@@ -52,7 +52,7 @@ class RequestReplay:
             if self.result.is_part(row) or self.result.is_going(row):
                 continue
             with writing(self.conn):
-                session = Session(self.conn, self.worker.settings.schema_name)
+                session = Session(self.conn, self.context.settings.schema_name)
                 subject = self._eligible(session, row)
                 if subject is None:
                     continue
@@ -65,7 +65,7 @@ class RequestReplay:
 
     def _finish(self, row: Erasure, request: Request) -> None:
         try:
-            RequestRun(self.worker, self.conn, self.prepared, request).finish()
+            RequestRun(self.context, self.conn, self.prepared, request).finish()
         except RetentionWorkerError as exc:
             self.result.keep(row, str(exc))
             return
@@ -109,16 +109,16 @@ class RequestReplay:
             Scope(row.scope),
             [key],
             cutoff=_at(row),
-            now=self.worker.clock(),
+            now=self.context.clock(),
             max_units=1,
         )
         looked = accounts.living(session, compiled, row.tenant, looked, cutoff=_at(row))
-        looked = holds.on_hold(session, compiled, row.tenant, looked, [key], self.worker.clock())
+        looked = holds.on_hold(session, compiled, row.tenant, looked, [key], self.context.clock())
         blocked = block(key, looked[id_text(key)])
         return blocked.reason.replace("_", " ") if blocked is not None else None
 
     def _bound(self) -> str:
-        return self.prepared.compiled.accounts.activity.bound(self.worker.clock())
+        return self.prepared.compiled.accounts.activity.bound(self.context.clock())
 
     def _find(self, session: Session, row: Erasure) -> _Subject | None:
         compiled = self.prepared.compiled
@@ -143,7 +143,7 @@ class RequestReplay:
     def _note(
         self, session: Session, row: Erasure, subject: _Subject, authority: Authority, file: str
     ) -> Request:
-        now = self.worker.clock()
+        now = self.context.clock()
         return requests.add(
             session,
             row.tenant,

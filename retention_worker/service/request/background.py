@@ -17,9 +17,9 @@ import structlog
 from retention_worker import metrics
 from retention_worker.domain.errors import GuardRefused, NotFinished, RetentionWorkerError
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
-from retention_worker.service.request.erase import Wanted, note
-from retention_worker.service.request.request import Erased, RequestRun
+from retention_worker.service.context import Context
+from retention_worker.service.request.erase import RequestedErasure, note
+from retention_worker.service.request.request import DoneRequest, RequestRun
 from retention_worker.store.own.requests import Request
 
 _log = structlog.get_logger()
@@ -39,7 +39,7 @@ class TooManyErrands(GuardRefused):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
+class NotedRequest:
     """A request that is noted.
 
     `end` is done when this process has nothing more to do for it: with None where it is erased,
@@ -54,15 +54,15 @@ class Begun:
 class Errands:
     """Notes and finishes what is asked for; the same asked for at the same time only once."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="erasing")
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        self._noting: dict[Wanted, Future[Begun]] = {}
-        self._in_hand: dict[int, tuple[str, Begun]] = {}
+        self._noting: dict[RequestedErasure, Future[NotedRequest]] = {}
+        self._in_hand: dict[int, tuple[str, NotedRequest]] = {}
 
-    def begin(self, wanted: Wanted) -> Begun:
+    def begin(self, wanted: RequestedErasure) -> NotedRequest:
         """Note it, and begin with it.
 
         Raises:
@@ -88,17 +88,17 @@ class Errands:
         """Wait for the batches in hand; what is not finished then stays noted."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, wanted: Wanted) -> Begun:
+    def _begin(self, wanted: RequestedErasure) -> NotedRequest:
         with self._lock:
             if sum(actor == wanted.actor for actor, _ in self._in_hand.values()) >= _MOST:
                 raise TooManyErrands("the client has many deletions that are not finished")
-        with self._turn(), self._worker.pool.connection() as conn:
-            prepared, at = prepare(self._worker, conn), self._worker.monotonic()
-            found = note(self._worker, conn, prepared, wanted)
-        if isinstance(found, Erased):
+        with self._turn(), self._context.pool.connection() as conn:
+            prepared, at = prepare(self._context, conn), self._context.monotonic()
+            found = note(self._context, conn, prepared, wanted)
+        if isinstance(found, DoneRequest):
             end: Future[RetentionWorkerError | None] = Future()
             end.set_result(None)
-            return Begun(tenant_id=found.tenant_id, request=found.request, end=end)
+            return NotedRequest(tenant_id=found.tenant_id, request=found.request, end=end)
         return self._start(found, wanted.actor, prepared, at)
 
     @contextmanager
@@ -110,11 +110,11 @@ class Errands:
         finally:
             self._turns.release()
 
-    def _start(self, request: Request, actor: str, prepared: Prepared, at: float) -> Begun:
+    def _start(self, request: Request, actor: str, prepared: Prepared, at: float) -> NotedRequest:
         with self._lock:
             if request.id in self._in_hand:
                 return self._in_hand[request.id][1]
-            begun = Begun(tenant_id=request.tenant_id, request=request.id, end=Future())
+            begun = NotedRequest(tenant_id=request.tenant_id, request=request.id, end=Future())
             self._in_hand[request.id] = (actor, begun)
         metrics.DELETIONS_IN_HAND.inc()
         try:
@@ -123,13 +123,13 @@ class Errands:
             self._end(begun, NotFinished("the process stops"))
         return begun
 
-    def _finish(self, request: Request, begun: Begun, prepared: Prepared, at: float) -> None:
-        worker, error = self._worker, None
+    def _finish(self, request: Request, begun: NotedRequest, prepared: Prepared, at: float) -> None:
+        context, error = self._context, None
         try:
-            with worker.pool.connection() as conn:
-                if worker.monotonic() - at > _FRESH_SECONDS:
-                    prepared = prepare(worker, conn)
-                RequestRun(worker, conn, prepared, request).finish()
+            with context.pool.connection() as conn:
+                if context.monotonic() - at > _FRESH_SECONDS:
+                    prepared = prepare(context, conn)
+                RequestRun(context, conn, prepared, request).finish()
         except RetentionWorkerError as exc:
             error = exc
             _log.warning("request_not_finished", request=request.id, error=str(exc))
@@ -139,7 +139,7 @@ class Errands:
         finally:
             self._end(begun, error)
 
-    def _end(self, begun: Begun, error: RetentionWorkerError | None) -> None:
+    def _end(self, begun: NotedRequest, error: RetentionWorkerError | None) -> None:
         with self._lock:
             del self._in_hand[begun.request]
         metrics.DELETIONS_IN_HAND.dec()

@@ -10,7 +10,7 @@ from retention_worker.domain.datamap.datamap import ACCOUNT, DataMap
 from retention_worker.domain.explain.explanation import Explanation, State
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.explain.details import describe
 from retention_worker.service.explain.explain import explain
 from retention_worker.store.connection.keys import parse_id
@@ -22,7 +22,7 @@ _MOST_UNENDED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ConsequenceLine:
     """An entry of the data map, or what stays for good; without a number where none is counted."""
 
     name: str
@@ -41,8 +41,8 @@ class Consequences:
     subject: str
     account: str
     scope: Scope
-    goes: tuple[Line, ...]
-    stays: tuple[Line, ...]
+    goes: tuple[ConsequenceLine, ...]
+    stays: tuple[ConsequenceLine, ...]
     hold: str | None
     in_progress: tuple[str, ...]
 
@@ -53,35 +53,35 @@ class Consequences:
 
 
 def consequences(
-    worker: Worker, kind: str, subject: str, scope: Scope, *, tenant: str | None
+    context: Context, kind: str, subject: str, scope: Scope, *, tenant: str | None
 ) -> Consequences:
     """Tell them; nothing is written.
 
     Raises:
         UnknownSubject: the tenant has no such account or transaction.
     """
-    with worker.pool.connection() as conn:
-        datamap = load(worker, conn).compiled.datamap
+    with context.pool.connection() as conn:
+        datamap = load(context, conn).compiled.datamap
     if kind == ACCOUNT:
-        whole = explain(worker, subject, tenant=tenant)
-        unended = _unended(worker, whole)
+        whole = explain(context, subject, tenant=tenant)
+        unended = _unended(context, whole)
         counted = {each.entry.name: (each.entry.rows, each.entry.objects) for each in whole.entries}
         return _made(datamap, kind, whole.account, scope, counted, whole, in_progress=unended)
-    shown = describe(worker, subject, tenant=tenant)
-    whole = explain(worker, shown.account, tenant=tenant)
+    shown = describe(context, subject, tenant=tenant)
+    whole = explain(context, shown.account, tenant=tenant)
     counted = {each.name: (each.rows, each.objects) for each in shown.entries}
     return _made(
         datamap, kind, shown.id, scope, counted, whole, in_progress=(shown.id,) * shown.in_progress
     )
 
 
-def _unended(worker: Worker, whole: Explanation) -> tuple[str, ...]:
+def _unended(context: Context, whole: Explanation) -> tuple[str, ...]:
     """Transactions of the account that have not ended."""
-    with worker.pool.connection() as conn:
-        compiled = load(worker, conn).compiled
+    with context.pool.connection() as conn:
+        compiled = load(context, conn).compiled
         key = parse_id(whole.account, len(compiled.accounts.id_columns))
         with reading(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             found = transactions.in_progress(session, compiled, whole.tenant_id, key, _MOST_UNENDED)
     return tuple(found)
 
@@ -106,7 +106,7 @@ def _made(  # noqa: PLR0917 - the parts of one answer
         goes=_lines((each for each in mine if scope.covers(each.class_)), counted),
         stays=(
             *_lines((each for each in mine if not scope.covers(each.class_)), counted),
-            *(Line(name=f"{each.name} of the account") for each in others),
+            *(ConsequenceLine(name=f"{each.name} of the account") for each in others),
             *_kept(datamap),
         ),
         hold=hold_of(whole),
@@ -123,21 +123,26 @@ def hold_of(whole: Explanation) -> str | None:
     return None
 
 
-def _lines(entries: Iterable[Credential], counted: dict[str, tuple[int, int]]) -> tuple[Line, ...]:
+def _lines(
+    entries: Iterable[Credential], counted: dict[str, tuple[int, int]]
+) -> tuple[ConsequenceLine, ...]:
     return tuple(
-        Line(name=each.name, rows=counted[each.name][0], objects=counted[each.name][1])
+        ConsequenceLine(name=each.name, rows=counted[each.name][0], objects=counted[each.name][1])
         for each in entries
     )
 
 
-def _kept(datamap: DataMap) -> list[Line]:
+def _kept(datamap: DataMap) -> list[ConsequenceLine]:
     """What no erasure takes: the map promises it, or it was looked at and stays."""
-    found = [Line(name="the account itself, and when it was last active")]
+    found = [ConsequenceLine(name="the account itself, and when it was last active")]
     if datamap.transactions is not None:
         names = (*datamap.transactions.metadata, *datamap.transactions.decision)
         shown = f": {', '.join(names)}" if names else ""
-        found.append(Line(name=f"the metadata and the decision of each transaction{shown}"))
+        found.append(
+            ConsequenceLine(name=f"the metadata and the decision of each transaction{shown}")
+        )
     found += [
-        Line(name=f"{each.table}" + (" in part" if each.where else "")) for each in datamap.retained
+        ConsequenceLine(name=f"{each.table}" + (" in part" if each.where else ""))
+        for each in datamap.retained
     ]
     return found

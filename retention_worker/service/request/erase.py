@@ -20,9 +20,9 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service import subject
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import require_holds
-from retention_worker.service.request.request import ACCOUNT, Erased, RequestRun, refuse_hold
+from retention_worker.service.request.request import ACCOUNT, DoneRequest, RequestRun, refuse_hold
 from retention_worker.service.tenants import as_policies_write, tenant_id_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, writing
@@ -42,7 +42,7 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class RequestedErasure:
     """Who wants what erased, and why.
 
     `account`: a transaction must be of this one. `in_progress`: erase it though the map's state
@@ -62,7 +62,7 @@ class Wanted:
     patience_ms: int = 10_000
 
 
-def erase(worker: Worker, wanted: Wanted) -> Erased:
+def erase(context: Context, wanted: RequestedErasure) -> DoneRequest:
     """Erase the credentials of an account or a transaction now, whatever its activity.
 
     Raises:
@@ -71,15 +71,17 @@ def erase(worker: Worker, wanted: Wanted) -> Erased:
         NeedsPerson: it is locked for long; the request stays and `run` or `sweep` finish it.
         ConfigurationError: no tenant or reason, or the data map is wrong or unsafe.
     """
-    with worker.pool.connection() as conn:
-        prepared = prepare(worker, conn)
-        found = note(worker, conn, prepared, wanted)
-        if isinstance(found, Erased):
+    with context.pool.connection() as conn:
+        prepared = prepare(context, conn)
+        found = note(context, conn, prepared, wanted)
+        if isinstance(found, DoneRequest):
             return found
-        return RequestRun(worker, conn, prepared, found).finish()
+        return RequestRun(context, conn, prepared, found).finish()
 
 
-def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -> Request | Erased:
+def note(
+    context: Context, conn: Connection, prepared: Prepared, wanted: RequestedErasure
+) -> Request | DoneRequest:
     """Write down what is wanted, before anything goes; or say that it was erased already.
 
     Whatever becomes of this process, what is noted is finished by `run` or `sweep`.
@@ -92,30 +94,30 @@ def note(worker: Worker, conn: Connection, prepared: Prepared, wanted: Wanted) -
     """
     if not wanted.reason.strip():
         raise ConfigurationError("the reason is empty: write why")
-    require_holds(worker, conn)
+    require_holds(context, conn)
     single = prepared.datamap.datamap.accounts.tenant is None
     tenant_id = tenant_id_of(prepared.policies, wanted.tenant, single)
     if single and tenant_id not in prepared.by_tenant_id():
         raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
-    tenant_id = as_policies_write(worker, conn, prepared.compiled, prepared.policies, tenant_id)
+    tenant_id = as_policies_write(context, conn, prepared.compiled, prepared.policies, tenant_id)
     with writing(conn):
-        session = subject.patient(worker, conn, wanted.patience_ms)
-        return _note(session, prepared.compiled, tenant_id, wanted, worker.clock())
+        session = subject.patient(context, conn, wanted.patience_ms)
+        return _note(session, prepared.compiled, tenant_id, wanted, context.clock())
 
 
 def finish_open(
-    worker: Worker, conn: Connection, prepared: Prepared, tenants: Sequence[str]
+    context: Context, conn: Connection, prepared: Prepared, tenants: Sequence[str]
 ) -> tuple[str, ...]:
     """Finish requests whose command died; why others could not be. No error of one stops others."""
     ids = [prepared.policies.files[name].policy.tenant_id for name in tenants] if tenants else None
     with writing(conn):
-        waiting = requests.opened(Session(conn, worker.settings.schema_name), ids)
+        waiting = requests.opened(Session(conn, context.settings.schema_name), ids)
     hindered: list[str] = []
     for request in waiting:
-        if worker.stop.is_set():
+        if context.stop.is_set():
             break
         try:
-            RequestRun(worker, conn, prepared, request).finish()
+            RequestRun(context, conn, prepared, request).finish()
         except DatabaseUnavailable:
             raise
         except RetentionWorkerError as exc:
@@ -126,8 +128,8 @@ def finish_open(
 
 
 def _note(
-    session: Session, compiled: CompiledMap, tenant_id: str, wanted: Wanted, now: datetime
-) -> Request | Erased:
+    session: Session, compiled: CompiledMap, tenant_id: str, wanted: RequestedErasure, now: datetime
+) -> Request | DoneRequest:
     """Find the subject, refuse a hold, and write the request down before anything goes."""
     owned, key = _subject(session, compiled, tenant_id, wanted)
     if owned is None:
@@ -184,7 +186,7 @@ def _refuse_in_progress(
 
 
 def _subject(
-    session: Session, compiled: CompiledMap, tenant_id: str, wanted: Wanted
+    session: Session, compiled: CompiledMap, tenant_id: str, wanted: RequestedErasure
 ) -> tuple[Owned | None, Key]:
     if wanted.kind == ACCOUNT:
         return None, parse_id(wanted.subject, len(compiled.accounts.id_columns))
@@ -195,9 +197,9 @@ def _subject(
     return owned, owned.account_key
 
 
-def _again(before: Request) -> Erased:
+def _again(before: Request) -> DoneRequest:
     assert before.finished_at is not None
-    return Erased(
+    return DoneRequest(
         request=before.id,
         tenant_id=before.tenant_id,
         kind=before.kind,

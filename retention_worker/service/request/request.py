@@ -18,7 +18,7 @@ from retention_worker.domain.ledger.chain import BatchRecord, stamp
 from retention_worker.domain.ledger.erasure import is_later, later_of
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import block, has_credentials, still_there
 from retention_worker.store.connection.keys import Key, Part, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, writing
@@ -29,7 +29,7 @@ from retention_worker.store.mapped.accounts import Found, Locked
 from retention_worker.store.mapped.credentials import Counts
 from retention_worker.store.mapped.transactions import Owned
 from retention_worker.store.own import deferred, holds, requests
-from retention_worker.store.own.deferred import Activity
+from retention_worker.store.own.deferred import RememberedActivity
 from retention_worker.store.own.requests import Request
 
 _log = structlog.get_logger()
@@ -43,7 +43,7 @@ _WALKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erased:
+class DoneRequest:
     """A request that is done.
 
     `again`: it had been done before, at `finished_at`, and nothing has come since.
@@ -79,14 +79,14 @@ def refuse_hold(found: Found) -> None:
 class RequestRun:
     """Finishes one request, batch after batch."""
 
-    worker: Worker
+    context: Context
     conn: Connection
     prepared: Prepared
     request: Request
 
     def __post_init__(self) -> None:
         self._compiled = self.prepared.compiled
-        self._limit = self.worker.settings.batch_max_transactions
+        self._limit = self.context.settings.batch_max_transactions
         self._rows: dict[str, int] = {}
         self._objects = 0
         self._walks = 0
@@ -94,7 +94,7 @@ class RequestRun:
         self._lost: str | None = None
         self._refused: str | None = None
 
-    def finish(self) -> Erased:
+    def finish(self) -> DoneRequest:
         """Until it is done; a lock or a time-out is tried again, in smaller parts.
 
         Raises:
@@ -103,7 +103,7 @@ class RequestRun:
             OnHold: since it was noted, the account was put on hold.
         """
         failures = 0
-        while failures < _ATTEMPTS and not self.worker.stop.is_set():
+        while failures < _ATTEMPTS and not self.context.stop.is_set():
             try:
                 with writing(self.conn):
                     done = self._batch()
@@ -111,7 +111,7 @@ class RequestRun:
                 failures += 1
                 self._limit = max(1, self._limit // 2)
                 _log.info("request_batch_rolled_back", request=self.request.id, error=str(exc))
-                self.worker.stop.wait(0.05 * failures)
+                self.context.stop.wait(0.05 * failures)
                 continue
             failures = 0
             if self._refused is not None:
@@ -130,16 +130,16 @@ class RequestRun:
             "`run` and `sweep` go on with it"
         )
 
-    def _erased(self) -> Erased:
+    def _erased(self) -> DoneRequest:
         request = self.request
-        return Erased(
+        return DoneRequest(
             request=request.id,
             tenant_id=request.tenant_id,
             kind=request.kind,
             subject=request.subject_id,
             scope=request.scope,
             requested_at=request.requested_at,
-            finished_at=self._finished_at or self.worker.clock(),
+            finished_at=self._finished_at or self.context.clock(),
             again=False,
             rows=self._rows,
             objects_queued=self._objects,
@@ -147,9 +147,9 @@ class RequestRun:
 
     def _batch(self) -> bool:
         """One transaction; True where the request is done. Refused by a hold: that is kept."""
-        request, now = self.request, self.worker.clock()
-        deadline = Deadline(self.worker.monotonic, self.worker.settings.batch_deadline_ms)
-        session = Session(self.conn, self.worker.settings.schema_name, deadline)
+        request, now = self.request, self.context.clock()
+        deadline = Deadline(self.context.monotonic, self.context.settings.batch_deadline_ms)
+        session = Session(self.conn, self.context.settings.schema_name, deadline)
         current = requests.lock(session, request.id)
         if current is None:  # another process has finished it
             return True
@@ -186,7 +186,7 @@ class RequestRun:
     def _erase(
         self, session: Session, current: Request, key: Key, locked: Locked, found: Found
     ) -> bool:
-        request, now = self.request, self.worker.clock()
+        request, now = self.request, self.context.clock()
         part = self._part(session, current, key, found)
         transaction = request.subject_key if request.kind == TRANSACTION else None
         self._remember(session, key, locked, found)
@@ -205,7 +205,7 @@ class RequestRun:
             [key],
             batch=batch,
             now=now,
-            shared_from=now + self.worker.settings.object_grace,
+            shared_from=now + self.context.settings.object_grace,
             part=part,
             transaction=transaction,
         ).counts()
@@ -255,8 +255,10 @@ class RequestRun:
         if self.request.kind == ACCOUNT and self.request.scope is Scope.ALL:
             return
         scopes = [Scope.ALL] if self.request.kind == ACCOUNT else list(Scope)
-        seen = Activity(key=key, at=locked.active_at, credential_at=found.newest_credential)
-        deferred.remember(session, self.request.tenant_id, scopes, [seen], self.worker.clock())
+        seen = RememberedActivity(
+            key=key, at=locked.active_at, credential_at=found.newest_credential
+        )
+        deferred.remember(session, self.request.tenant_id, scopes, [seen], self.context.clock())
 
     def _prove(self, session: Session, key: Key, locked: Locked) -> None:
         """Nothing is left but what cannot be reached, and erasing was no activity."""
@@ -314,7 +316,7 @@ class RequestRun:
         requests.set_chain_head(session, request.tenant_id, batch, head)
 
     def _look(self, session: Session, key: Key, cutoff: datetime | None = None) -> Found:
-        now = self.worker.clock()
+        now = self.context.clock()
         looked = accounts.look(
             session,
             self._compiled,

@@ -16,9 +16,9 @@ from retention_worker.domain.ledger.chain import SWEEP
 from retention_worker.service.guard.guard import OTHERS
 from retention_worker.service.pace.pace import Pacing
 from retention_worker.service.sweep.erasing import LaneErasing
-from retention_worker.service.sweep.lane_rules import Outcome, Source, Terms
+from retention_worker.service.sweep.lane_rules import BatchOutcome, CandidatesFrom, LaneRules
 from retention_worker.service.sweep.triage import Sorted, Triage
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
@@ -53,8 +53,8 @@ class Batch:
 
     session: Session
     compiled: CompiledMap
-    terms: Terms
-    source: Source
+    terms: LaneRules
+    source: CandidatesFrom
     limit: int
     max_units: int
     troubled: Mapping[str, Deferred]
@@ -68,10 +68,10 @@ class Batch:
     in_hand: Key | None = None
     _triage: Triage | None = None
     _stream: int | None = None
-    _waiters: Later[int] | None = None
-    _pause: Later[float] | None = None
+    _waiters: Pending[int] | None = None
+    _pause: Pending[float] | None = None
 
-    def run(self) -> Outcome:
+    def run(self) -> BatchOutcome:
         """Do it; the caller commits.
 
         Raises:
@@ -84,13 +84,13 @@ class Batch:
             # that serves the tenant.
             self._stream = pace.take(self.session, self.pacing.streams).get()
             if self._stream is None:
-                return Outcome(more=True, wait=pace.waits(self.session, self.pacing.streams))
+                return BatchOutcome(more=True, wait=pace.waits(self.session, self.pacing.streams))
         # Sent together; each is a statement of its own, so the lane is read after the lease.
         leased = lanes.lease(self.session, terms.tenant_id)
         asked = lanes.ask(self.session, terms.tenant_id, terms.scope)
         paused = control.ask_paused(self.session, terms.now)
         if not leased.get():
-            return Outcome(stop=StopReason.BUSY, reason="another worker serves the tenant")
+            return BatchOutcome(stop=StopReason.BUSY, reason="another worker serves the tenant")
         lane = asked.get()
         if refused := self._refused(lane, paused.get()):
             return refused
@@ -104,7 +104,7 @@ class Batch:
         waiting = self._deferred_rows()
         found = self._candidates(lane, waiting)
         if not found:
-            return Outcome()
+            return BatchOutcome()
         self.in_hand = found[0].key
         self._triage = triage = self._triage_of(waiting)
         sorted_ = triage.sort(found)
@@ -123,7 +123,7 @@ class Batch:
             waits = OTHERS
         elif self.permit < 1 and sorted_.cut:
             waits = "more accounts are due than may go: look at `plan`, then `approve`"
-        return Outcome(
+        return BatchOutcome(
             candidates=len(found),
             processed=sorted_.processed,
             accounts=accounts_erased,
@@ -162,19 +162,19 @@ class Batch:
         """How far a large account was erased before."""
         return self._triage.done(key) if self._triage is not None else None
 
-    def _refused(self, lane: LaneState, pause: Pause | None) -> Outcome | None:
+    def _refused(self, lane: LaneState, pause: Pause | None) -> BatchOutcome | None:
         if pause is not None:
-            return Outcome(
+            return BatchOutcome(
                 stop=StopReason.PAUSED, reason=f"paused by {pause.actor}: {pause.reason}"
             )
         if self.terms.source == SWEEP and lane.policy_digest != self.terms.policy_digest:
-            return Outcome(
+            return BatchOutcome(
                 stop=StopReason.POLICY_CHANGED, reason="another replica applied another policy"
             )
         return None
 
     def _deferred_rows(self) -> dict[str, Deferred]:
-        if self.source.name != Source.DEFERRED:
+        if self.source.name != CandidatesFrom.DEFERRED:
             return {}
         terms = self.terms
         rows = deferred.ready(
@@ -192,9 +192,9 @@ class Batch:
         return {name: row for name, row in found.items() if name in terms.shown}
 
     def _candidates(self, lane: LaneState, waiting: Mapping[str, Deferred]) -> list[Candidate]:
-        if self.source.name == Source.DEFERRED:
+        if self.source.name == CandidatesFrom.DEFERRED:
             return [Candidate(key=row.key, activity="") for row in waiting.values()]
-        if self.source.name == Source.BEHIND:
+        if self.source.name == CandidatesFrom.BEHIND:
             return [Candidate(key=key, activity="") for key in self.source.keys]
         return accounts.page(
             self.session,
@@ -225,5 +225,5 @@ class Batch:
         kept = {id_text(each.key) for each in result.defer}
         gone = [name for name in result.drop if name not in kept]
         deferred.drop(self.session, terms.tenant_id, terms.scope, gone)
-        if self.source.name == Source.FRONTIER and result.past is not None:
+        if self.source.name == CandidatesFrom.FRONTIER and result.past is not None:
             lanes.advance(self.session, lane, result.past)

@@ -12,11 +12,11 @@ from retention_worker.configfiles.text import content_hash
 from retention_worker.domain.errors import BatchTimeout, StatementFailed
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import retry_time
 from retention_worker.service.pace.pace import Pace, Pacing
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.lane_rules import Outcome, Source, Terms
+from retention_worker.service.sweep.lane_rules import BatchOutcome, CandidatesFrom, LaneRules
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, batching, writing
 from retention_worker.store.connection.session import Deadline, Session
@@ -58,7 +58,7 @@ class Batches:
     """The batches of one lane in one sweep.
 
     Args:
-        worker: the parts.
+        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         scope: of the lane.
@@ -68,7 +68,7 @@ class Batches:
     `erased` counts accounts since it was last set; `paced` is what slowed or stopped it last.
     """
 
-    worker: Worker
+    context: Context
     compiled: CompiledMap
     file: PolicyFile
     scope: Scope
@@ -85,16 +85,16 @@ class Batches:
     _proved: bool = False
 
     def __post_init__(self) -> None:
-        settings = self.worker.settings
+        settings = self.context.settings
         self._pace = Pace(
             settings.batch_max_accounts,
             settings.duty_cycle_percent,
             settings.batch_target_seconds,
-            self.worker.seconds_each.get(self.scope),
+            self.context.seconds_each.get(self.scope),
         )
         self._tables = [table.oid for table in self.compiled.catalog.tables.values()]
 
-    def run(self, conn: Connection, terms: Terms, permit: int, behind: list[Key]) -> Ending:
+    def run(self, conn: Connection, terms: LaneRules, permit: int, behind: list[Key]) -> Ending:
         """Deferred accounts first, then the frontier, then what was found behind it."""
         waiting = ahead = True
         while waiting or ahead or behind:
@@ -117,28 +117,28 @@ class Batches:
                 return Ending(stop=outcome.stop, reason=outcome.reason)
             permit -= outcome.accounts
             self.erased += outcome.accounts
-            if source.name == Source.BEHIND:
+            if source.name == CandidatesFrom.BEHIND:
                 behind = behind[outcome.processed :]
-            elif source.name == Source.FRONTIER:
+            elif source.name == CandidatesFrom.FRONTIER:
                 ahead = outcome.more
-            waiting = outcome.partial or (source.name == Source.DEFERRED and outcome.more)
+            waiting = outcome.partial or (source.name == CandidatesFrom.DEFERRED and outcome.more)
         return _DONE
 
-    def _source(self, waiting: bool, ahead: bool, behind: list[Key]) -> Source:
+    def _source(self, waiting: bool, ahead: bool, behind: list[Key]) -> CandidatesFrom:
         if waiting:
-            return Source(name=Source.DEFERRED)
+            return CandidatesFrom(name=CandidatesFrom.DEFERRED)
         if ahead:
-            return Source(name=Source.FRONTIER)
-        return Source(name=Source.BEHIND, keys=tuple(behind[: self._pace.size]))
+            return CandidatesFrom(name=CandidatesFrom.FRONTIER)
+        return CandidatesFrom(name=CandidatesFrom.BEHIND, keys=tuple(behind[: self._pace.size]))
 
     def _interrupted(self) -> Ending | None:
         """What ends a lane between two batches."""
-        settings, worker = self.worker.settings, self.worker
-        if worker.stop.is_set():
+        settings, context = self.context.settings, self.context
+        if context.stop.is_set():
             return STOPPED
-        if settings.window is not None and not settings.window.contains(worker.clock()):
+        if settings.window is not None and not settings.window.contains(context.clock()):
             return Ending(stop=StopReason.WINDOW_CLOSED, reason=f"outside {settings.window}")
-        if self.until is not None and worker.monotonic() >= self.until:
+        if self.until is not None and context.monotonic() >= self.until:
             return Ending(stop=StopReason.TIME_BUDGET, reason="the sweep's time is used up")
         if content_hash(self.file.path) != self.file.content_hash:
             return Ending(
@@ -152,7 +152,7 @@ class Batches:
         While that batch runs, about as long as one; what is looked at then is a single statement,
         because all who wait look, and the batch should not be slower for it.
         """
-        settings, stop = self.worker.settings, self.worker.stop
+        settings, stop = self.context.settings, self.context.stop
         if pause == 0:
             stop.wait(self._pace.running())
             pause = pace.waits(Session(conn, settings.schema_name), settings.streams)
@@ -161,46 +161,48 @@ class Batches:
 
     def _held_up(self, conn: Connection) -> Ending | None:
         """Wait while the server has more important things to do; end the lane if that lasts."""
-        worker = self.worker
+        context = self.context
         until: float | None = None
-        while not worker.stop.is_set():
-            now = worker.monotonic()
-            pressure = worker.watch.look(conn, worker.settings, self._tables, now)
+        while not context.stop.is_set():
+            now = context.monotonic()
+            pressure = context.watch.look(conn, context.settings, self._tables, now)
             if pressure.reason is not None:
                 self.paced = str(pressure)
             if not pressure.stop:
                 return None
             until = now + _PATIENCE_SECONDS if until is None else until
-            if now >= until or worker.watch.gave_up:
-                worker.watch.gave_up = True
+            if now >= until or context.watch.gave_up:
+                context.watch.gave_up = True
                 return Ending(stop=StopReason.PAUSED, reason=str(pressure))
-            worker.stop.wait(_LOOK_AGAIN_SECONDS)
+            context.stop.wait(_LOOK_AGAIN_SECONDS)
             if (ending := self._interrupted()) is not None:
                 return ending
         return STOPPED
 
-    def _batch(self, conn: Connection, terms: Terms, source: Source, permit: int) -> Outcome | None:
+    def _batch(
+        self, conn: Connection, terms: LaneRules, source: CandidatesFrom, permit: int
+    ) -> BatchOutcome | None:
         """One batch and the pause after it; None where it failed and is to be tried smaller."""
-        worker = self.worker
-        slow = worker.watch.pressure.slow * self._slowed
-        started = worker.monotonic()
-        deadline = Deadline(worker.monotonic, worker.settings.batch_deadline_ms)
+        context = self.context
+        slow = context.watch.pressure.slow * self._slowed
+        started = context.monotonic()
+        deadline = Deadline(context.monotonic, context.settings.batch_deadline_ms)
         batch = Batch(
-            session=Session(conn, worker.settings.schema_name, deadline),
+            session=Session(conn, context.settings.schema_name, deadline),
             compiled=self.compiled,
             terms=terms,
             source=source,
             limit=self._pace.size,
-            max_units=worker.settings.batch_max_transactions,
+            max_units=context.settings.batch_max_transactions,
             troubled=self._troubled,
             parts=self._parts,
             permit=permit,
             # A trigger that was looked at once may do otherwise today.
             prove=not self._proved or bool(self.compiled.datamap.accepted_triggers),
-            at=worker.clock(),
-            object_grace=worker.settings.object_grace,
+            at=context.clock(),
+            object_grace=context.settings.object_grace,
             pacing=Pacing(
-                streams=worker.settings.streams,
+                streams=context.settings.streams,
                 factor=self._pace.factor(slow),
                 beyond=_COMMIT_SECONDS,
             ),
@@ -210,22 +212,22 @@ class Batches:
             with batching(conn):
                 outcome = batch.run()
         except StatementFailed as exc:
-            self._charge(conn, self._pace.pause(worker.monotonic() - started, slow))
+            self._charge(conn, self._pace.pause(context.monotonic() - started, slow))
             self._smaller(batch, exc)
             return None
         if outcome.wait is None:
             self._ease(batch.waiters)
-            self._after(outcome, worker.monotonic() - started)
+            self._after(outcome, context.monotonic() - started)
             if outcome.stop is None and batch.pause is not None:
-                worker.stop.wait(self._pace.after(batch.pause))
+                context.stop.wait(self._pace.after(batch.pause))
         return outcome
 
     def _charge(self, conn: Connection, pause: float) -> None:
         """A batch that was rolled back has taken its time, too."""
         if pause > 0:
             with writing(conn):
-                pace.charge(Session(conn, self.worker.settings.schema_name), pause)
-            self.worker.stop.wait(pause)
+                pace.charge(Session(conn, self.context.settings.schema_name), pause)
+            self.context.stop.wait(pause)
 
     def _counts_waiters(self, now: float) -> bool:
         """Whether it is time to look again: now and then, because it asks for every lock."""
@@ -245,7 +247,7 @@ class Batches:
             if self._slowed != was:
                 _log.info("pace_changed", pace=self.paced, slow=self._slowed)
 
-    def _after(self, outcome: Outcome, seconds: float) -> None:
+    def _after(self, outcome: BatchOutcome, seconds: float) -> None:
         # The first batch also plans and proves: its time says little about the next one's.
         typical = self._proved
         self._proved = self._proved or outcome.accounts > 0
@@ -262,7 +264,7 @@ class Batches:
         if typical:
             self._pace.took(outcome.candidates, seconds)
             if self._pace.seconds_each is not None:
-                self.worker.seconds_each[self.scope] = self._pace.seconds_each
+                self.context.seconds_each[self.scope] = self._pace.seconds_each
 
     def _smaller(self, batch: Batch, failure: StatementFailed) -> None:
         """Halve; a single account goes in smaller parts, and at last is deferred."""
@@ -275,7 +277,7 @@ class Batches:
             self._failures += 1
             return
         name, timeout = id_text(key), isinstance(failure, BatchTimeout)
-        rows = self._parts.get(name, self.worker.settings.batch_max_transactions)
+        rows = self._parts.get(name, self.context.settings.batch_max_transactions)
         if timeout and self.compiled.parts and rows > 1:
             self._parts[name] = rows // 2
             return

@@ -20,7 +20,7 @@ from retention_worker.store.mapped import accounts, credentials, remains, transa
 from retention_worker.store.mapped.accounts import Candidate
 from retention_worker.store.mapped.credentials import Counts, Erasing
 from retention_worker.store.own import approvals, deferred
-from retention_worker.store.own.deferred import Activity, Deferred
+from retention_worker.store.own.deferred import Deferred, RememberedActivity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class LaneErasing:
         if not scopes:
             return
         seen = [
-            Activity(
+            RememberedActivity(
                 key=key,
                 at=triage.locked[id_text(key)].active_at,
                 credential_at=triage.looked[id_text(key)].newest_credential,

@@ -15,20 +15,20 @@ from retention_worker.domain.lane.lane import (
     Position,
     StopReason,
 )
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.due import reconcile
-from retention_worker.service.due.lanes_with_work import Reach
-from retention_worker.service.due.survey import Survey, eligible_keys
-from retention_worker.service.guard.guard import Judge, Verdict
+from retention_worker.service.due.lanes_with_work import LookBack
+from retention_worker.service.due.survey import LaneView, eligible_keys
+from retention_worker.service.guard.guard import AllowanceGuard, Ruling
 from retention_worker.service.sweep.batches import STOPPED, Batches, Ending, Progress
-from retention_worker.service.sweep.lane_rules import Terms
+from retention_worker.service.sweep.lane_rules import LaneRules
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import approvals, control, deferred, lanes
-from retention_worker.store.own.approvals import Approval
+from retention_worker.store.own.approvals import OpenApproval
 from retention_worker.store.own.deferred import Deferred
 
 _log = structlog.get_logger()
@@ -50,7 +50,7 @@ class LaneRun:
     """One lane in one sweep.
 
     Args:
-        worker: the parts.
+        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         terms: what holds for the lane's batches.
@@ -60,12 +60,12 @@ class LaneRun:
         progress: told after each batch.
     """
 
-    worker: Worker
+    context: Context
     compiled: CompiledMap
     file: PolicyFile
-    terms: Terms
-    reach: Reach
-    judge: Judge
+    terms: LaneRules
+    reach: LookBack
+    judge: AllowanceGuard
     until: float | None = None
     progress: Progress | None = None
     _reserved: int = 0
@@ -73,7 +73,7 @@ class LaneRun:
 
     def __post_init__(self) -> None:
         self._batches = Batches(
-            worker=self.worker,
+            context=self.context,
             compiled=self.compiled,
             file=self.file,
             scope=self.terms.scope,
@@ -88,7 +88,7 @@ class LaneRun:
     def _to_the_end(self) -> Ending:
         for attempt in range(1, _RECONNECTS + 1):
             try:
-                with self.worker.pool.connection() as conn:
+                with self.context.pool.connection() as conn:
                     self._give_back(conn)  # what a connection that was lost had left
                     return self._try(conn)
             except DatabaseUnavailable as exc:
@@ -112,7 +112,7 @@ class LaneRun:
 
     def _run(self, conn: Connection) -> Ending:
         """First what a person has approved, then what may go without one."""
-        if self.worker.stop.is_set():  # before anything is counted
+        if self.context.stop.is_set():  # before anything is counted
             return STOPPED
         self._begin(conn)
         if (approval := self._approval(conn)) is not None:
@@ -128,7 +128,7 @@ class LaneRun:
         return self._stage(conn, self.terms, None)
 
     def _session(self, conn: Connection) -> Session:
-        return Session(conn, self.worker.settings.schema_name)
+        return Session(conn, self.context.settings.schema_name)
 
     def _begin(self, conn: Connection) -> None:
         """Before a lane's first batch everything lies ahead of it, whatever the map says."""
@@ -138,7 +138,7 @@ class LaneRun:
             if lane.watermark is None and lane.map_digest != self.terms.map_digest:
                 lanes.set_behind(session, lane, NOTHING_BEHIND, self.terms.map_digest)
 
-    def _approval(self, conn: Connection) -> Approval | None:
+    def _approval(self, conn: Connection) -> OpenApproval | None:
         terms = self.terms
         if self.judge.is_off:
             return None
@@ -153,15 +153,15 @@ class LaneRun:
             session = self._session(conn)
             lanes.lock(session, terms.tenant_id, terms.scope)
             approvals.end_open(
-                session, terms.tenant_id, terms.scope, because=because, now=self.worker.clock()
+                session, terms.tenant_id, terms.scope, because=because, now=self.context.clock()
             )
 
-    def _stage(self, conn: Connection, terms: Terms, approval: Approval | None) -> Ending:
+    def _stage(self, conn: Connection, terms: LaneRules, approval: OpenApproval | None) -> Ending:
         """Look behind the watermark, ask the guard, erase, note how far was looked."""
         with writing(conn):
             lane = lanes.read(self._session(conn), terms.tenant_id, terms.scope)
         keys, end, looked = self._look_behind(conn, lane, terms)
-        survey = Survey(
+        survey = LaneView(
             compiled=self.compiled,
             lane=lane,
             cutoff=terms.cutoff,
@@ -189,7 +189,7 @@ class LaneRun:
                 reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
         return ending
 
-    def _keep_in_mind(self, conn: Connection, survey: Survey) -> None:
+    def _keep_in_mind(self, conn: Connection, survey: LaneView) -> None:
         """What was found behind the watermark and waits is deferred.
 
         The next sweep does not look there again for long, and would say that nothing waits.
@@ -211,7 +211,7 @@ class LaneRun:
                 ]
                 deferred.put(session, tenant_id, survey.lane.scope, waits, now)
 
-    def _judge(self, session: Session, survey: Survey, approval: Approval | None) -> Verdict:
+    def _judge(self, session: Session, survey: LaneView, approval: OpenApproval | None) -> Ruling:
         """Ask the guard, note the allowances, and reserve of the total what may go."""
         verdict = self.judge.lane(session, survey, approval)
         if verdict.allowance is not None:
@@ -230,13 +230,13 @@ class LaneRun:
         self._reserved = 0
 
     def _look_behind(
-        self, conn: Connection, lane: LaneState, terms: Terms
+        self, conn: Connection, lane: LaneState, terms: LaneRules
     ) -> tuple[tuple[Key, ...], Position | None, bool]:
-        if lane.watermark is None or self.reach == Reach():
+        if lane.watermark is None or self.reach == LookBack():
             return (), None, False
         keys, end = reconcile.scan(
             conn,
-            self.worker.settings.schema_name,
+            self.context.settings.schema_name,
             self.compiled,
             lane,
             now=terms.now,

@@ -14,7 +14,7 @@ from retention_worker.store.connection.keys import Key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class LaneRules:
     """What holds for all batches of a lane in one sweep.
 
     `cutoff` is the latest activity that is due; `now` the sweep's start; `approval` what the
@@ -40,7 +40,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class CandidatesFrom:
     """Where candidates come from: after the watermark, deferred, or given keys behind it."""
 
     name: str
@@ -52,7 +52,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class BatchOutcome:
     """What a committed batch did.
 
     `processed` counts the candidates that need no further look in this sweep, in their order;

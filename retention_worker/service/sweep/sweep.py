@@ -19,16 +19,16 @@ from retention_worker.domain.lane.report import LaneReport, SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
-from retention_worker.service.context import Worker
-from retention_worker.service.due.lanes_with_work import Reach, cutoff_of, days_of, find_work
+from retention_worker.service.context import Context
+from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of, days_of, find_work
 from retention_worker.service.guard import guard, holds
-from retention_worker.service.guard.guard import Judge
+from retention_worker.service.guard.guard import AllowanceGuard
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import apply_policy
 from retention_worker.service.request.erase import finish_open
 from retention_worker.service.sweep.batches import Ending, Progress
 from retention_worker.service.sweep.lane import LaneRun
-from retention_worker.service.sweep.lane_rules import Terms
+from retention_worker.service.sweep.lane_rules import LaneRules
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 
 def sweep(
-    worker: Worker,
+    context: Context,
     *,
     tenants: Sequence[str] = (),
     reconcile: bool = False,
@@ -48,7 +48,7 @@ def sweep(
     """Erase what is due now.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenants: names of policy files; none: all.
         reconcile: look through everything behind the watermarks, too.
         progress: told after each batch.
@@ -58,21 +58,21 @@ def sweep(
         GuardRefused: the clock guard, or a standby.
         DatabaseUnavailable: no connection, or lost for good. What was committed stays.
     """
-    with worker.pool.connection() as conn:
-        prepared = prepare(worker, conn, tenants)
-        now = guard.start_time(conn, worker.clock, worker.database_clock, worker.settings)
-        require_holds(worker, conn)
+    with context.pool.connection() as conn:
+        prepared = prepare(context, conn, tenants)
+        now = guard.start_time(conn, context.clock, context.database_clock, context.settings)
+        require_holds(context, conn)
         chosen = _chosen(prepared, tenants)
         with writing(conn):
-            session = Session(conn, worker.settings.schema_name)
+            session = Session(conn, context.settings.schema_name)
             lanes.register(session, prepared.by_tenant_id())
             number = sweeps.begin(session, now, __version__, socket.gethostname())
             astray = holds.look_after(session, prepared.compiled, now)
-        unfinished = finish_open(worker, conn, prepared, tenants)
+        unfinished = finish_open(context, conn, prepared, tenants)
     with structlog.contextvars.bound_contextvars(sweep_id=number):
         for each in astray:
             _log.warning("hold_astray", hold=each.hold.id, tenant_id=each.hold.tenant_id)
-        running = _Sweep(worker, prepared, number, now, reconcile, progress, unfinished, astray)
+        running = _Sweep(context, prepared, number, now, reconcile, progress, unfinished, astray)
         return running.run(chosen, tenants)
 
 
@@ -83,25 +83,25 @@ def _chosen(prepared: Prepared, tenants: Sequence[str]) -> list[PolicyFile]:
 
 @dataclass
 class _Sweep:
-    worker: Worker
+    context: Context
     prepared: Prepared
     number: int
     now: datetime
     reconcile: bool
     progress: Progress | None
     unfinished: tuple[str, ...]
-    astray: Sequence[holds.Listed]
+    astray: Sequence[holds.ListedHold]
 
     def run(self, chosen: list[PolicyFile], tenants: Sequence[str]) -> SweepReport:
         _log.info("sweep_started", tenants=len(chosen))
-        budget = self.worker.settings.time_budget
-        self.until = self.worker.monotonic() + budget.total_seconds() if budget else None
+        budget = self.context.settings.time_budget
+        self.until = self.context.monotonic() + budget.total_seconds() if budget else None
         endings = self._work(self._in_order(chosen))
         reports = [*self._reports(chosen, endings), *self._broken(tenants)]
         report = SweepReport(
             sweep_id=self.number,
             started_at=self.now,
-            finished_at=self.worker.clock(),
+            finished_at=self.context.clock(),
             lanes=tuple(reports),
             unfinished=self.unfinished,
             holds_astray=tuple(holds.in_words(each) for each in self.astray),
@@ -114,11 +114,11 @@ class _Sweep:
     def latest(self) -> datetime:
         """What is later is in the future."""
         compiled = self.prepared.compiled
-        skew = timedelta(seconds=self.worker.settings.max_clock_skew_seconds)
+        skew = timedelta(seconds=self.context.settings.max_clock_skew_seconds)
         return warnings.latest_known(compiled.datamap, compiled.catalog, self.now, skew)
 
     def _work(
-        self, order: list[tuple[PolicyFile, dict[Scope, Reach]]]
+        self, order: list[tuple[PolicyFile, dict[Scope, LookBack]]]
     ) -> dict[tuple[str, Scope], Ending]:
         """Tenant after tenant, several at once where there are streams.
 
@@ -126,11 +126,11 @@ class _Sweep:
         up one stream, and the others go on past it.
         """
         endings: dict[tuple[str, Scope], Ending] = {}
-        if self.worker.settings.streams == 1:
+        if self.context.settings.streams == 1:
             for file, due in order:
                 endings |= self._tenant(file, due)
             return endings
-        with ThreadPoolExecutor(self.worker.settings.streams) as threads:
+        with ThreadPoolExecutor(self.context.settings.streams) as threads:
             # Each in a copy of what is bound here, so that its log lines have the sweep's number.
             started = [
                 threads.submit(copy_context().run, self._tenant, file, due) for file, due in order
@@ -139,11 +139,11 @@ class _Sweep:
                 endings |= each.result()
         return endings
 
-    def _in_order(self, chosen: list[PolicyFile]) -> list[tuple[PolicyFile, dict[Scope, Reach]]]:
+    def _in_order(self, chosen: list[PolicyFile]) -> list[tuple[PolicyFile, dict[Scope, LookBack]]]:
         """The tenants, least recently served first, with their lanes that have something to do."""
         files = {file.policy.tenant_id: file for file in chosen}
-        with self.worker.pool.connection() as conn, writing(conn):
-            session = Session(conn, self.worker.settings.schema_name)
+        with self.context.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.context.settings.schema_name)
             states = lanes.of_tenants(session, files)
             self._apply_policies(session, files, states)
             with_work = find_work(
@@ -152,7 +152,7 @@ class _Sweep:
                 files,
                 states,
                 now=self.now,
-                bounds=self.worker.settings.bounds,
+                bounds=self.context.settings.bounds,
                 reconcile=self.reconcile,
             )
             # A tenant that ever had something due has a watermark, so only the others are asked.
@@ -173,16 +173,16 @@ class _Sweep:
         for each in self.warnings:
             _log.warning(each.code, tenant=each.tenant, message=each.message)
         for tenant in files.keys() - self.stale:  # by now that is committed
-            self.worker.applied[tenant] = files[tenant].policy.digest
-        self.judge = Judge(
+            self.context.applied[tenant] = files[tenant].policy.digest
+        self.judge = AllowanceGuard(
             compiled=self.prepared.compiled,
-            settings=self.worker.settings,
+            settings=self.context.settings,
             days=days_of(everyone.values()),
             lanes=together,
             reserves=True,
         )
         self.waiting = {(s.tenant_id, s.scope) for s in states if s.waiting_since}
-        order: dict[str, dict[Scope, Reach]] = {}
+        order: dict[str, dict[Scope, LookBack]] = {}
         for state in states:
             found = order.setdefault(state.tenant_id, {})
             reach = with_work.get((state.tenant_id, state.scope))
@@ -197,11 +197,11 @@ class _Sweep:
             tenant
             # In the order of their names, so that two replicas cannot deadlock.
             for tenant, digest in sorted({s.tenant_id: s.policy_digest for s in states}.items())
-            if not apply_policy(self.worker, session, files[tenant], digest, self.now)
+            if not apply_policy(self.context, session, files[tenant], digest, self.now)
         }
 
     def _tenant(
-        self, file: PolicyFile, work: dict[Scope, Reach]
+        self, file: PolicyFile, work: dict[Scope, LookBack]
     ) -> dict[tuple[str, Scope], Ending]:
         policy = file.policy
         endings: dict[tuple[str, Scope], Ending] = {}
@@ -212,7 +212,7 @@ class _Sweep:
                 endings[policy.tenant_id, scope] = self._lane(file, scope, work.get(scope))
         return endings
 
-    def _lane(self, file: PolicyFile, scope: Scope, reach: Reach | None) -> Ending:
+    def _lane(self, file: PolicyFile, scope: Scope, reach: LookBack | None) -> Ending:
         policy = file.policy
         if policy.tenant_id in self.stale:
             return Ending(
@@ -237,15 +237,15 @@ class _Sweep:
         self._finish(policy.tenant_id, scope, ending)
         return ending
 
-    def _run(self, file: PolicyFile, scope: Scope, reach: Reach) -> Ending:
+    def _run(self, file: PolicyFile, scope: Scope, reach: LookBack) -> Ending:
         policy = file.policy
-        cutoff = cutoff_of(file, scope, self.now, self.worker.settings.bounds)
+        cutoff = cutoff_of(file, scope, self.now, self.context.settings.bounds)
         assert cutoff is not None  # there is work, so there is something due
         return LaneRun(
-            worker=self.worker,
+            context=self.context,
             compiled=self.prepared.compiled,
             file=file,
-            terms=Terms(
+            terms=LaneRules(
                 sweep=self.number,
                 tenant_id=policy.tenant_id,
                 scope=scope,
@@ -264,8 +264,8 @@ class _Sweep:
     def _finish(self, tenant_id: str, scope: Scope, ending: Ending) -> None:
         level = _log.warning if ending.stop.needs_person else _log.info
         level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
-        with self.worker.pool.connection() as conn, writing(conn):
-            session = Session(conn, self.worker.settings.schema_name)
+        with self.context.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.context.settings.schema_name)
             # The tenant before the lane, as a batch takes them: otherwise two replicas deadlock.
             lanes.served(session, tenant_id, self.now)
             if ending.stop is not StopReason.BUSY:  # how it ends, the other worker says
@@ -282,8 +282,8 @@ class _Sweep:
         self, chosen: list[PolicyFile], endings: dict[tuple[str, Scope], Ending]
     ) -> list[LaneReport]:
         """What the ledger says was committed, so that an answer lost on the way loses nothing."""
-        with self.worker.pool.connection() as conn, writing(conn):
-            session = Session(conn, self.worker.settings.schema_name)
+        with self.context.pool.connection() as conn, writing(conn):
+            session = Session(conn, self.context.settings.schema_name)
             done = ledger.totals(session, self.number)
             tenants = {tenant for tenant, _ in endings}
             blocked = deferred.counts(session, tenants)
@@ -305,7 +305,7 @@ class _Sweep:
                 LaneReport(
                     tenant=files[tenant].policy.tenant,
                     scope=scope,
-                    cutoff=cutoff_of(files[tenant], scope, self.now, self.worker.settings.bounds),
+                    cutoff=cutoff_of(files[tenant], scope, self.now, self.context.settings.bounds),
                     policy_digest=files[tenant].policy.digest,
                     accounts=total.accounts,
                     rows=total.rows,
@@ -354,8 +354,8 @@ class _Sweep:
             "objects_queued": sum(lane.objects_queued for lane in report.lanes),
         }
         try:
-            with self.worker.pool.connection() as conn, writing(conn):
-                session = Session(conn, self.worker.settings.schema_name)
+            with self.context.pool.connection() as conn, writing(conn):
+                session = Session(conn, self.context.settings.schema_name)
                 sweeps.end(session, self.number, report.finished_at, totals)
         except RetentionWorkerError as exc:
             _log.warning("sweep_not_closed", error=str(exc))

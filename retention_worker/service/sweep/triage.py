@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from retention_worker.domain.lane.lane import DeferReason, Position
 from retention_worker.service.due.eligibility import block, has_credentials, retry_time
-from retention_worker.service.sweep.lane_rules import Source, Terms
-from retention_worker.store.connection.answers import Later
+from retention_worker.service.sweep.lane_rules import CandidatesFrom, LaneRules
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.keys import Key, Part, id_text
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
@@ -56,8 +56,8 @@ class Triage:
 
     session: Session
     compiled: CompiledMap
-    terms: Terms
-    source: Source
+    terms: LaneRules
+    source: CandidatesFrom
     waiting: Mapping[str, Deferred]
     troubled: Mapping[str, Deferred]
     parts: Mapping[str, int]
@@ -66,7 +66,7 @@ class Triage:
     locked: Mapping[str, Locked] = field(default_factory=dict)
     looked: dict[str, Found] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
-    _number: Later[int] | None = None
+    _number: Pending[int] | None = None
 
     @property
     def batch(self) -> int:
@@ -140,7 +140,7 @@ class Triage:
     def _bound(self) -> str:
         return self.compiled.accounts.activity.bound(self.terms.cutoff)
 
-    def ask(self, keys: Sequence[Key]) -> Later[dict[str, Found]]:
+    def ask(self, keys: Sequence[Key]) -> Pending[dict[str, Found]]:
         """What is there of accounts, and what decides about them, as of now."""
         return accounts.ask_look(
             self.session,
@@ -175,7 +175,7 @@ class Triage:
                     done=self.done(key),
                 )
             )
-        elif id_text(key) in self.waiting or self.source.name == Source.BEHIND:
+        elif id_text(key) in self.waiting or self.source.name == CandidatesFrom.BEHIND:
             # Its activity may still lie behind the watermark (a longer period): keep its time.
             result.defer.append(
                 Deferred(key=key, reason=DeferReason.NEWER_ACTIVITY, active_at=now.active_at)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service import ledger
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 
 
-def chains(worker: Worker, tenant: str | None) -> Iterator[Observation]:
+def chains(context: Context, tenant: str | None) -> Iterator[Observation]:
     """Every row of the ledger that is not as it was written."""
-    found = ledger.verify(worker, tenant=tenant)
+    found = ledger.verify(context, tenant=tenant)
     for finding in found.findings:
         yield Observation(check="chain", wrong=True, message=f"ledger: {finding}")
     if found.more:

@@ -11,7 +11,7 @@ from retention_worker.domain.ledger.chain import LANE_SOURCES, REPLAY, SWEEP
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holdfile
-from retention_worker.service.verify.moment import Scene
+from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import ErasedBatch, Periods, own_tables
 
@@ -19,7 +19,7 @@ _PAGE = 5_000
 _EXAMPLES = 5
 
 
-def back(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+def back(session: Session, scene: Moment, entry: Credential) -> Iterator[Observation]:
     """Credentials of an entry that are there again after their erasure."""
     scopes = [scope for scope in Scope if scope.covers(entry.class_)]
     rows = session.rows(scene.looks.back(entry), scene.tenants() | {"scopes": scopes})
@@ -35,7 +35,7 @@ def back(session: Session, scene: Scene, entry: Credential) -> Iterator[Observat
         )
 
 
-def strangers(session: Session, scene: Scene) -> Iterator[Observation]:
+def strangers(session: Session, scene: Moment) -> Iterator[Observation]:
     """Accounts that were erased in the name of another tenant."""
     statement = scene.looks.strangers()
     for row in session.rows(statement, scene.tenants()) if statement is not None else ():
@@ -50,7 +50,7 @@ def strangers(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def held(session: Session, scene: Scene) -> Iterator[Observation]:
+def held(session: Session, scene: Moment) -> Iterator[Observation]:
     """Accounts that were erased while a hold was active."""
     for each in own_tables.held_erasures(session, scene.only, alone=scene.looks.alone):
         yield Observation(
@@ -63,7 +63,7 @@ def held(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
+def holds_astray(session: Session, scene: Moment) -> Iterator[Observation]:
     """Holds that lost their account or a part of it, or were lost themselves with a restore."""
     yield from _holds_lost(session, scene)
     parameters = scene.tenants() | {"now": scene.now}
@@ -84,9 +84,9 @@ def holds_astray(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def _holds_lost(session: Session, scene: Scene) -> Iterator[Observation]:
+def _holds_lost(session: Session, scene: Moment) -> Iterator[Observation]:
     """Holds that the last export has and this database has not: a backup is older than they."""
-    location = scene.worker.settings.ledger_export
+    location = scene.context.settings.ledger_export
     if location is None:
         return
     found = [
@@ -117,7 +117,7 @@ class Early:
         self._counts: dict[tuple[str, Scope | None, str], int] = defaultdict(int)
         self._oldest: dict[tuple[str, Scope | None, str], datetime] = {}
 
-    def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
+    def look(self, session: Session, scene: Moment) -> Iterator[Observation]:
         """Everything, then what is wrong of it."""
         periods = own_tables.applied(session, scene.only)
         after = 0
@@ -139,7 +139,7 @@ class Early:
                 message=f"{count} batch(es) erased {fault}",
             )
 
-    def _note(self, scene: Scene, batch: ErasedBatch, fault: str) -> None:
+    def _note(self, scene: Moment, batch: ErasedBatch, fault: str) -> None:
         tenant, scope = min(batch.tenant_ids), Scope(min(batch.scopes))
         key = (scene.name(tenant), scope, fault)
         self._counts[key] += 1

@@ -9,10 +9,10 @@ from functools import partial
 from retention_worker.domain.errors import BatchTimeout
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.verify import erased, objects, overdue, requests, rows
 from retention_worker.service.verify.chains import chains
-from retention_worker.service.verify.moment import Scene, read_scene
+from retention_worker.service.verify.moment import Moment, read_scene
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
@@ -20,7 +20,7 @@ from retention_worker.store.verify import own_tables
 Progress = Callable[[str, int, int], None]
 """Told before each check: what it looks at, how many are done, how many there are."""
 
-Look = Callable[[Session, Scene], Iterable[Observation]]
+Look = Callable[[Session, Moment], Iterable[Observation]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Step:
 
 
 def verify(
-    worker: Worker,
+    context: Context,
     *,
     tenant: str | None = None,
     sample: int = 0,
@@ -42,7 +42,7 @@ def verify(
     What only the whole database can tell (rows of nobody, orphans) is left out for one tenant.
 
     Args:
-        worker: the parts.
+        context: the parts.
         tenant: the name of a policy file, or a tenant_id; None: all.
         sample: so many objects that are noted as gone are asked for in their stores.
         progress: told before each check.
@@ -51,22 +51,22 @@ def verify(
         ConfigurationError: the data map is wrong or does not fit; nobody knows the tenant.
         DatabaseUnavailable: no connection.
     """
-    return _Examination(worker, tenant, sample, progress).run()
+    return _Examination(context, tenant, sample, progress).run()
 
 
 class _Examination:
     def __init__(
-        self, worker: Worker, tenant: str | None, sample: int, progress: Progress | None
+        self, context: Context, tenant: str | None, sample: int, progress: Progress | None
     ) -> None:
-        self._worker = worker
+        self._context = context
         self._sample = sample
         self._tenant = tenant
         self._progress = progress
         self._lanes: list[LaneLeft] = []
         self._population = rows.Population()
         self._early = erased.Early()
-        with worker.pool.connection() as conn, reading(conn):
-            self._scene = read_scene(worker, Session(conn, worker.settings.schema_name), tenant)
+        with context.pool.connection() as conn, reading(conn):
+            self._scene = read_scene(context, Session(conn, context.settings.schema_name), tenant)
 
     def run(self) -> Verification:
         """Every check in its turn; one that takes too long does not stop the others."""
@@ -79,7 +79,7 @@ class _Examination:
             self._tell("objects that are gone", len(steps), len(steps))
             found += objects.still_there(self._scene, self._sample)
         self._tell("chains of the ledger", len(steps), len(steps))
-        found += chains(self._worker, self._tenant)
+        found += chains(self._context, self._tenant)
         return Verification(
             at=self._scene.now,
             tenants=self._population.tenants,
@@ -95,8 +95,8 @@ class _Examination:
 
     def _look(self, step: _Step) -> list[Observation]:
         try:
-            with self._worker.pool.connection() as conn, reading(conn):
-                session = Session(conn, self._worker.settings.schema_name)
+            with self._context.pool.connection() as conn, reading(conn):
+                session = Session(conn, self._context.settings.schema_name)
                 own_tables.unhurried(session)
                 return list(step.look(session, self._scene))
         except BatchTimeout:
@@ -138,7 +138,7 @@ class _Examination:
                 look = partial(rows.unreachable, entry=entry)
                 yield _Step(f"other tenants: {entry.name}", look)
 
-    def _overdue(self, session: Session, scene: Scene, *, scope: Scope) -> list[Observation]:
+    def _overdue(self, session: Session, scene: Moment, *, scope: Scope) -> list[Observation]:
         lanes = overdue.lanes_left(session, scene, scope)
         self._lanes += lanes
-        return overdue.overdue(lanes, scene.worker.settings.overdue_after)
+        return overdue.overdue(lanes, scene.context.settings.overdue_after)

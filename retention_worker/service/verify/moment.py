@@ -12,7 +12,7 @@ from retention_worker.configfiles.policies import PolicySet, load_policies
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.policy.policy import Policy
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store import catalog
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
@@ -21,14 +21,14 @@ from retention_worker.store.verify import Looks, own_tables, values_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Moment:
     """A moment to verify.
 
     `values` are the tenants to look at: tenant_id -> the tenant column's own text. `only` is the
     one tenant_id that was asked for, None: all.
     """
 
-    worker: Worker
+    context: Context
     now: datetime
     datamap: DataMap
     catalog: Catalog
@@ -52,7 +52,7 @@ class Scene:
         return {"tenants": list(self.values), "values": list(self.values.values())}
 
 
-def read_scene(worker: Worker, session: Session, tenant: str | None) -> Scene:
+def read_scene(context: Context, session: Session, tenant: str | None) -> Moment:
     """Read the files, the catalog and the tenants.
 
     Raises:
@@ -61,7 +61,7 @@ def read_scene(worker: Worker, session: Session, tenant: str | None) -> Scene:
         SchemaError: the worker's own schema is missing, older or newer.
         UnknownSubject: nobody knows the tenant.
     """
-    settings = worker.settings
+    settings = context.settings
     check(session.conn, settings.schema_name)
     datamap = load_datamap(settings.config_dir).datamap
     policies = load_policies(settings.config_dir, settings.bounds)
@@ -71,9 +71,9 @@ def read_scene(worker: Worker, session: Session, tenant: str | None) -> Scene:
     known = own_tables.tenants(session) | names.keys()
     only = _only(tenant, policies, known)
     wanted = known if only is None else {only}
-    return Scene(
-        worker=worker,
-        now=worker.clock(),
+    return Moment(
+        context=context,
+        now=context.clock(),
         datamap=datamap,
         catalog=found,
         looks=looks,

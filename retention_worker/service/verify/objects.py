@@ -12,7 +12,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.objects import address_of
 from retention_worker.service.objects.drain import open_stores
 from retention_worker.service.objects.still_named import unnamed
-from retention_worker.service.verify.moment import Scene
+from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import objects as outbox
@@ -27,9 +27,9 @@ _WORDS = {
 }
 
 
-def left(session: Session, scene: Scene) -> Iterator[Observation]:
+def left(session: Session, scene: Moment) -> Iterator[Observation]:
     """Objects whose rows are gone, and that are still there."""
-    late = scene.now - scene.worker.settings.overdue_after
+    late = scene.now - scene.context.settings.overdue_after
     for name, each in own_tables.objects(session, scene.only, scene.now, alone=scene.looks.alone):
         state = ObjectState(name)
         is_late = each.oldest is not None and each.oldest < late
@@ -44,7 +44,7 @@ def left(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def keeping(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+def keeping(session: Session, scene: Moment, entry: Credential) -> Iterator[Observation]:
     """Objects that the rows of erased accounts keep: nothing will ever let them go."""
     statement = scene.looks.keeping(entry)
     scopes = [scope for scope in Scope if scope.covers(entry.class_)]
@@ -61,7 +61,7 @@ def keeping(session: Session, scene: Scene, entry: Credential) -> Iterator[Obser
         )
 
 
-def astray(session: Session, scene: Scene) -> Iterator[Observation]:
+def astray(session: Session, scene: Moment) -> Iterator[Observation]:
     """Every object that a batch queued is queued still, or gone and in the ledger as gone."""
     for each in own_tables.objects_astray(session, scene.only):
         yield Observation(
@@ -75,15 +75,15 @@ def astray(session: Session, scene: Scene) -> Iterator[Observation]:
         )
 
 
-def still_there(scene: Scene, number: int) -> Iterator[Observation]:
+def still_there(scene: Moment, number: int) -> Iterator[Observation]:
     """Ask the stores for some of the objects that are noted as gone.
 
     No transaction is open meanwhile.
     """
-    worker = scene.worker
-    with worker.pool.connection() as conn, reading(conn):
-        sample = outbox.sample(Session(conn, worker.settings.schema_name), number, scene.only)
-    stores = open_stores(worker)
+    context = scene.context
+    with context.pool.connection() as conn, reading(conn):
+        sample = outbox.sample(Session(conn, context.settings.schema_name), number, scene.only)
+    stores = open_stores(context)
     for name in sorted({each.store for each in sample}):
         store = stores.get(name)
         assert store is not None  # an object of no store is never noted as gone
@@ -93,7 +93,7 @@ def still_there(scene: Scene, number: int) -> Iterator[Observation]:
         except StoreDown as exc:
             yield _not_looked(name, len(keys), exc)
             continue
-        yield from _back(scene, unnamed(worker, scene.datamap, store, found))
+        yield from _back(scene, unnamed(context, scene.datamap, store, found))
     yield Observation(
         check="objects_sampled",
         wrong=False,
@@ -117,7 +117,7 @@ def _not_looked(store: str, number: int, exc: StoreDown) -> Observation:
     )
 
 
-def _back(scene: Scene, found: list[Sampled]) -> Iterator[Observation]:
+def _back(scene: Moment, found: list[Sampled]) -> Iterator[Observation]:
     for tenant in sorted({each.tenant_id for each in found}):
         mine = [each for each in found if each.tenant_id == tenant]
         yield Observation(

@@ -11,12 +11,12 @@ from retention_worker.domain.ledger.verification import LaneLeft, Observation
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
-from retention_worker.service.verify.moment import Scene
+from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
 
-def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
+def lanes_left(session: Session, scene: Moment, scope: Scope) -> list[LaneLeft]:
     """The lanes of a scope in which anything is past its due date by more than is allowed."""
     policies = scene.in_force()
     cutoffs = {
@@ -27,7 +27,7 @@ def lanes_left(session: Session, scene: Scene, scope: Scope) -> list[LaneLeft]:
     if not cutoffs or not scene.datamap.entries(scope):
         return []
     # What kept an account back until then is no longer an excuse.
-    since = scene.now - scene.worker.settings.overdue_after
+    since = scene.now - scene.context.settings.overdue_after
     rows = session.rows(
         scene.looks.overdue(scope),
         {
@@ -81,11 +81,11 @@ class _Stopped:
         return "waiting" if (policy.tenant_id, scope) in self.waiting else "overdue"
 
 
-def _cutoff(scene: Scene, period: Period | None) -> datetime | None:
+def _cutoff(scene: Moment, period: Period | None) -> datetime | None:
     """The latest activity whose due date is past by more than is allowed."""
     if period is None:
         return None
-    return period.cutoff(scene.now - scene.worker.settings.overdue_after)
+    return period.cutoff(scene.now - scene.context.settings.overdue_after)
 
 
 def _lane(

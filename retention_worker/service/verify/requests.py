@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retention_worker.domain.ledger.verification import Observation
-from retention_worker.service.verify.moment import Scene
+from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
 
-def requests(session: Session, scene: Scene) -> Iterator[Observation]:
+def requests(session: Session, scene: Moment) -> Iterator[Observation]:
     """Requests that should have been done by now."""
     for each in own_tables.requests(session, scene.only, scene.now):
         yield Observation(

@@ -9,7 +9,7 @@ from retention_worker.domain.datamap.columns import TableName
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.ledger.verification import Observation
 from retention_worker.service.checks.warnings import latest_known, left_out_words
-from retention_worker.service.verify.moment import Scene
+from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
@@ -24,7 +24,7 @@ class Population:
         self.accounts = 0
         self.tenants = 0
 
-    def look(self, session: Session, scene: Scene) -> Iterator[Observation]:
+    def look(self, session: Session, scene: Moment) -> Iterator[Observation]:
         """Tenants without a policy, policies without an account, accounts that are never due."""
         found = {row["value"]: row for row in session.rows(scene.looks.population(), _ahead(scene))}
         ids = {value: tenant_id for tenant_id, value in scene.values.items()}
@@ -51,13 +51,13 @@ class Population:
         yield from _named(_in_the_future(scene, counts))
 
 
-def _ahead(scene: Scene) -> dict[str, datetime]:
+def _ahead(scene: Moment) -> dict[str, datetime]:
     """What is later is in the future, by more than clocks may differ; a date is its day's end."""
-    skew = timedelta(seconds=scene.worker.settings.max_clock_skew_seconds)
+    skew = timedelta(seconds=scene.context.settings.max_clock_skew_seconds)
     return {"ahead": latest_known(scene.datamap, scene.catalog, scene.now, skew)}
 
 
-def made_in_the_future(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+def made_in_the_future(session: Session, scene: Moment, entry: Credential) -> Iterator[Observation]:
     """Credentials that say they are newer than now: their accounts are not due until then."""
     statement = scene.looks.made_ahead(entry)
     count = session.value(statement, _ahead(scene)) if statement is not None else 0
@@ -71,7 +71,7 @@ def made_in_the_future(session: Session, scene: Scene, entry: Credential) -> Ite
         )
 
 
-def _in_the_future(scene: Scene, counts: Counts) -> Iterator[Observation]:
+def _in_the_future(scene: Moment, counts: Counts) -> Iterator[Observation]:
     for tenant_id, row in counts.items():
         if row["ahead"]:
             yield Observation(
@@ -88,7 +88,7 @@ Counts = dict[str, dict[str, int]]
 """By tenant_id: accounts, those with an absent, an infinite and a future activity."""
 
 
-def _without_account(scene: Scene, counts: Counts) -> Iterator[Observation]:
+def _without_account(scene: Moment, counts: Counts) -> Iterator[Observation]:
     for tenant_id, policy in scene.in_force().items():
         if tenant_id not in counts:
             yield Observation(
@@ -100,7 +100,7 @@ def _without_account(scene: Scene, counts: Counts) -> Iterator[Observation]:
             )
 
 
-def _never_due(scene: Scene, counts: Counts, what: str, words: str) -> Iterator[Observation]:
+def _never_due(scene: Moment, counts: Counts, what: str, words: str) -> Iterator[Observation]:
     for tenant_id, row in counts.items():
         if row[what]:
             yield Observation(
@@ -113,7 +113,7 @@ def _never_due(scene: Scene, counts: Counts, what: str, words: str) -> Iterator[
             )
 
 
-def _without_policy(session: Session, scene: Scene, counts: Counts) -> Iterator[Observation]:
+def _without_policy(session: Session, scene: Moment, counts: Counts) -> Iterator[Observation]:
     """Tenants that no file is about; a file that was there once is missed."""
     applied = own_tables.applied_tenants(session)
     known = scene.in_force().keys()
@@ -162,7 +162,7 @@ def _named(found: Iterator[Observation]) -> Iterator[Observation]:
         )
 
 
-def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+def unclaimed(session: Session, scene: Moment, name: TableName) -> Iterator[Observation]:
     """Kinds of rows in a mapped table that no entry erases and nobody wrote under retained."""
     statement = scene.looks.unclaimed(name)
     for row in session.rows(statement, {}) if statement is not None else ():
@@ -184,7 +184,7 @@ def unclaimed(session: Session, scene: Scene, name: TableName) -> Iterator[Obser
             )
 
 
-def _shared(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+def _shared(session: Session, scene: Moment, name: TableName) -> Iterator[Observation]:
     """Rows that lead up to two accounts: they go with neither."""
     statement = scene.looks.shared(name)
     rows = session.value(statement, {}) if statement is not None else 0
@@ -198,7 +198,7 @@ def _shared(session: Session, scene: Scene, name: TableName) -> Iterator[Observa
         )
 
 
-def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[Observation]:
+def unreachable(session: Session, scene: Moment, entry: Credential) -> Iterator[Observation]:
     """Credentials under an account that a table on the way gives another tenant, or none."""
     statement = scene.looks.unreachable(entry)
     row = session.row(statement, {}) if statement is not None else None
@@ -214,13 +214,13 @@ def unreachable(session: Session, scene: Scene, entry: Credential) -> Iterator[O
         )
 
 
-def orphans(session: Session, scene: Scene, name: TableName) -> Iterator[Observation]:
+def orphans(session: Session, scene: Moment, name: TableName) -> Iterator[Observation]:
     """Credentials that lead up to no account, or to two: nothing will ever erase them."""
     yield from _shared(session, scene, name)
     dated = any(
         each.created_at is not None for each in scene.datamap.credentials if each.table == name
     )
-    before = scene.now - scene.worker.settings.overdue_after
+    before = scene.now - scene.context.settings.overdue_after
     row = session.row(scene.looks.orphans(name), {"before": before})
     assert row is not None
     if row["orphans"]:

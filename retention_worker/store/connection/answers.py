@@ -13,7 +13,7 @@ from retention_worker.store.connection.failures import translated
 T = TypeVar("T")
 
 
-class Answer:
+class StatementAnswer:
     """The result of one statement; the first question about it waits for the server.
 
     `settle` waits for everything that was sent, which is asked where the answer is not here and has
@@ -54,10 +54,10 @@ class Answer:
         return self._cursor.rowcount
 
 
-class Later(Generic[T]):
+class Pending(Generic[T]):
     """An answer, and how to read it: what was sent behind it need not wait for that."""
 
-    def __init__(self, answer: Answer, read: Callable[[Answer], T]) -> None:
+    def __init__(self, answer: StatementAnswer, read: Callable[[StatementAnswer], T]) -> None:
         self._answer = answer
         self._read = read
         self._found: list[T] = []

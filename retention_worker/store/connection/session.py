@@ -11,7 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composed
 
 from retention_worker.domain.errors import BatchTimeout
-from retention_worker.store.connection.answers import Answer
+from retention_worker.store.connection.answers import StatementAnswer
 from retention_worker.store.connection.failures import translated
 from retention_worker.store.connection.pool import Connection, is_batching, keeps_plans, settle
 from retention_worker.store.connection.queries import named, rendered
@@ -106,7 +106,7 @@ class Session:
         parameters: Mapping[str, Any] | None = None,
         *,
         replan: bool = False,
-    ) -> Answer:
+    ) -> StatementAnswer:
         """Send a statement, without waiting for its answer where that is possible.
 
         `replan`: its plan depends on the values, such as on whether one is NULL; the plan of any
@@ -114,7 +114,7 @@ class Session:
         """
         with translated():
             cursor = self._execute(statement, parameters, replan=replan)
-        return Answer(cursor, lambda: settle(self.conn), self._arrived)
+        return StatementAnswer(cursor, lambda: settle(self.conn), self._arrived)
 
     def _arrived(self) -> None:
         """A round trip is over: time has passed, and what is sent next needs new time-outs."""

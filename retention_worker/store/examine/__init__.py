@@ -8,7 +8,7 @@ from retention_worker.store.examine.facts import (
     Privilege,
     Reference,
     Relation,
-    Rule,
+    RewriteRule,
     Server,
     Trigger,
 )
@@ -36,7 +36,7 @@ __all__ = [
     "Privilege",
     "Reference",
     "Relation",
-    "Rule",
+    "RewriteRule",
     "Server",
     "Surroundings",
     "TooSlow",

@@ -65,7 +65,7 @@ class Trigger:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class RewriteRule:
     """An enabled rule that rewrites UPDATE or DELETE."""
 
     name: str
@@ -147,7 +147,7 @@ class Facts:
     relations: tuple[Relation, ...]
     columns: Mapping[int, tuple[TableColumn, ...]]
     triggers: Mapping[int, tuple[Trigger, ...]]
-    rules: Mapping[int, tuple[Rule, ...]]
+    rules: Mapping[int, tuple[RewriteRule, ...]]
     indexes: Mapping[int, tuple[Index, ...]]
     references: tuple[Reference, ...]
     distributed: tuple[TableName, ...] = ()

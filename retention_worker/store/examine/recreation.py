@@ -24,7 +24,7 @@ from retention_worker.domain.datamap.datamap import (
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
-from retention_worker.store.verify.ancestors import Rung, climb
+from retention_worker.store.verify.ancestors import Ancestor, climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
 from retention_worker.store.verify.quoting import (
@@ -121,7 +121,7 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class TriggerState:
     """A trigger of ours as the database has it.
 
     `in_force`: it fires, on replicas and while data is loaded too, as its owner. `can_read`: the
@@ -143,7 +143,7 @@ def guards(datamap: DataMap, catalog: Catalog, schema_name: str) -> tuple[Guard,
         DriftError: the map does not fit the catalog.
     """
     return tuple(
-        _Builder(datamap, catalog, entry, schema_name).guard()
+        _TriggerBuilder(datamap, catalog, entry, schema_name).guard()
         for entry in datamap.credentials
         if entry.class_ is CredentialClass.BIOMETRIC and TRANSACTION in datamap.ancestors(entry.of)
     )
@@ -158,7 +158,7 @@ def recreation_sql(datamap: DataMap, catalog: Catalog, schema_name: str) -> str:
     return "\n".join(each.sql for each in guards(datamap, catalog, schema_name))
 
 
-def state(session: Session, catalog: Catalog, entry: Credential) -> tuple[State, ...]:
+def state(session: Session, catalog: Catalog, entry: Credential) -> tuple[TriggerState, ...]:
     """The guards on an entry's table as they are."""
     rows = session.rows(
         "recreation.state",
@@ -168,10 +168,10 @@ def state(session: Session, catalog: Catalog, entry: Credential) -> tuple[State,
             "own_schema": session.schema_name,
         },
     )
-    return tuple(State(**row) for row in rows)
+    return tuple(TriggerState(**row) for row in rows)
 
 
-class _Builder:
+class _TriggerBuilder:
     def __init__(
         self, datamap: DataMap, catalog: Catalog, entry: Credential, schema_name: str
     ) -> None:
@@ -280,7 +280,7 @@ class _Builder:
         )
 
     def _stone(
-        self, named: Rung | Transactions, kind: str, subject: Composable, end: str = ")"
+        self, named: Ancestor | Transactions, kind: str, subject: Composable, end: str = ")"
     ) -> Composable:
         return SQL(
             "EXISTS (\n            SELECT 1 FROM {} AS e\n"
@@ -288,7 +288,7 @@ class _Builder:
             "               AND e.complete{}"
         ).format(self._erasure, subject, literal(kind), self._of_tenant(named), SQL(end))
 
-    def _of_tenant(self, named: Rung | Transactions) -> Composable:
+    def _of_tenant(self, named: Ancestor | Transactions) -> Composable:
         """Whose erasures count: any tenant's where the id alone tells the row from all others.
 
         What was erased of a person stays erased when the person moves to another tenant. Where the

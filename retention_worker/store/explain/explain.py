@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.explain.explanation import Request
+from retention_worker.domain.explain.explanation import OpenRequest
 from retention_worker.domain.lane.lane import DeferReason, Position, StopReason
 from retention_worker.domain.objects.object import ObjectCounts
 from retention_worker.domain.scope import Scope
@@ -24,7 +24,7 @@ _MOST_ERASURES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class AccountActivity:
     """An account's activity by source, as instants that a cutoff can be compared with.
 
     None: no value. `counts`: whether a period can be counted from its own activity. `own`: by
@@ -65,7 +65,7 @@ class Stop:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erased:
+class CompleteErasure:
     """One complete erasure; what the policy said where one decided, and its log still knows it."""
 
     kind: str
@@ -92,7 +92,7 @@ def known_as(session: Session, tenant: str, *, only_value: bool) -> tuple[str, s
 
 def account(
     session: Session, compiled: CompiledMap, sql: ExplainSql, tenant_id: str, key: Key
-) -> Account | None:
+) -> AccountActivity | None:
     """The account, its key as the database writes it; None where the tenant has no such one.
 
     Raises:
@@ -103,7 +103,7 @@ def account(
         return None
     own = compiled.accounts.activity
     elsewhere = compiled.accounts.newer.values()
-    return Account(
+    return AccountActivity(
         key=tuple(row["key"]),
         counts=row["counts"],
         own={
@@ -194,7 +194,7 @@ def applied(session: Session, tenant_id: str, digest: str) -> datetime | None:
 
 def erasures(
     session: Session, tenant_id: str, subject: str, transaction_ids: Sequence[str]
-) -> list[Erased]:
+) -> list[CompleteErasure]:
     """The newest complete erasures of the account and of its transactions, newest first."""
     parameters = _subjects(tenant_id, subject, transaction_ids)
     parameters |= {"since": None, "limit": _MOST_ERASURES}
@@ -203,7 +203,7 @@ def erasures(
 
 def erasures_of_transaction(
     session: Session, tenant_id: str, subject: str, transaction: str, created_at: datetime | None
-) -> list[Erased]:
+) -> list[CompleteErasure]:
     """All complete erasures that took a transaction along, the first one first.
 
     Those of its account only if they came after the transaction was created.
@@ -213,8 +213,8 @@ def erasures_of_transaction(
     return [_erased(row) for row in reversed(session.rows("explain.erasures", parameters))]
 
 
-def _erased(row: dict[str, Any]) -> Erased:
-    return Erased(
+def _erased(row: dict[str, Any]) -> CompleteErasure:
+    return CompleteErasure(
         kind=row["kind"],
         id=row["subject_id"],
         scope=Scope(row["scope"]),
@@ -238,11 +238,11 @@ def erased_entries(
     return {row["name"]: row["erased_at"] for row in rows}
 
 
-def requests(session: Session, tenant_id: str, subject: str) -> list[Request]:
+def requests(session: Session, tenant_id: str, subject: str) -> list[OpenRequest]:
     """Ad-hoc erasures that were asked for and are not finished."""
     rows = session.rows("explain.requests", {"tenant": tenant_id, "account": subject})
     return [
-        Request(
+        OpenRequest(
             kind=row["kind"],
             id=row["subject_id"],
             scope=Scope(row["scope"]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from retention_worker.domain.ledger.chain import BatchRecord, hash_of
 from retention_worker.domain.scope import Scope
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.keys import array_literal
 from retention_worker.store.connection.session import Session
 
@@ -28,10 +28,10 @@ def next_batch(session: Session) -> int:
     return ask_batch(session).get()
 
 
-def ask_batch(session: Session) -> Later[int]:
+def ask_batch(session: Session) -> Pending[int]:
     """The same, later."""
     answer = session.send("ledger.next_batch", {"schema_name": session.schema_name})
-    return Later(answer, lambda given: int(given.value()))
+    return Pending(answer, lambda given: int(given.value()))
 
 
 def write(
@@ -65,7 +65,7 @@ def write_erasures(
     *,
     kind: str = "account",
     complete: bool = True,
-) -> Later[str]:
+) -> Pending[str]:
     """Write the erasure rows alone; later the hash of them all, which the batch's row holds."""
     answer = session.send(
         "ledger.write_erasures",
@@ -81,7 +81,7 @@ def write_erasures(
             "activities": array_literal(activity for _, activity in erased),
         },
     )
-    return Later(answer, lambda given: str(given.value()))
+    return Pending(answer, lambda given: str(given.value()))
 
 
 def write_batch(session: Session, record: BatchRecord, erasures: str) -> str:

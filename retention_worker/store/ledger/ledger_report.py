@@ -10,7 +10,7 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.store.connection.session import Session
 
 
-class Group(NamedTuple):
+class ReportGroup(NamedTuple):
     """What numbers are counted by."""
 
     tenant_id: str
@@ -28,13 +28,13 @@ class Month:
         self._session = session
         self._parameters = {"start": start, "end": end, "tenant": tenant}
 
-    def erased(self) -> dict[Group, dict[str, Any]]:
+    def erased(self) -> dict[ReportGroup, dict[str, Any]]:
         """Batches, accounts and objects."""
         return self._by_group("erased")
 
-    def rows(self) -> dict[Group, dict[str, int]]:
+    def rows(self) -> dict[ReportGroup, dict[str, int]]:
         """Rows by entry."""
-        found: dict[Group, dict[str, int]] = {}
+        found: dict[ReportGroup, dict[str, int]] = {}
         for row in self._rows("rows"):
             found.setdefault(_group(row), {})[row["entry"]] = row["number"]
         return found
@@ -43,13 +43,13 @@ class Month:
         """Objects that were deleted, by tenant."""
         return {row["tenant_id"]: row["deleted"] for row in self._rows("objects")}
 
-    def transactions(self) -> dict[Group, int]:
+    def transactions(self) -> dict[ReportGroup, int]:
         """Transactions that were erased by themselves."""
         return {group: row["number"] for group, row in self._by_group("transactions").items()}
 
     def margins(
         self, rules: Mapping[tuple[str, str], Period], allowed: timedelta
-    ) -> dict[Group, dict[str, int]]:
+    ) -> dict[ReportGroup, dict[str, int]]:
         """How long after the due date, in microseconds; `rules` by digest and scope."""
         keys = list(rules)
         return self._by_group(
@@ -77,12 +77,12 @@ class Month:
         """Ad-hoc requests, by kind, scope and source."""
         return self._rows("requests")
 
-    def _by_group(self, query: str, **more: Any) -> dict[Group, dict[str, Any]]:
+    def _by_group(self, query: str, **more: Any) -> dict[ReportGroup, dict[str, Any]]:
         return {_group(row): row for row in self._rows(query, **more)}
 
     def _rows(self, query: str, **more: Any) -> list[dict[str, Any]]:
         return self._session.rows(f"ledger_report.{query}", self._parameters | more)
 
 
-def _group(row: dict[str, Any]) -> Group:
-    return Group(*(row.pop(name) for name in Group._fields))
+def _group(row: dict[str, Any]) -> ReportGroup:
+    return ReportGroup(*(row.pop(name) for name in ReportGroup._fields))

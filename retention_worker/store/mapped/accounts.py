@@ -11,7 +11,7 @@ from typing import Any
 from retention_worker.domain.errors import StatementFailed
 from retention_worker.domain.lane.lane import LaneState, Position
 from retention_worker.domain.scope import Scope
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.keys import Key, id_text, key_parameters, parse_id
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
@@ -92,14 +92,14 @@ def lock(
     tenant_id: str,
     keys: Sequence[Key],
     cutoff: str,
-) -> Later[dict[str, Locked]]:
+) -> Pending[dict[str, Locked]]:
     """Lock the accounts that still match, by id; another's locks are passed over."""
     sql = compiled.accounts
     answer = session.send(
         sql.lock,
         {"tenant": tenant_id, "cutoff": cutoff} | key_parameters(keys, len(sql.id_columns)),
     )
-    return Later(answer, lambda given: {row["id"]: _locked(row, True) for row in given.rows()})
+    return Pending(answer, lambda given: {row["id"]: _locked(row, True) for row in given.rows()})
 
 
 def lock_waiting(
@@ -168,7 +168,7 @@ def ask_look(  # noqa: PLR0913 - what decides, and how much of it
     now: datetime,
     max_units: int,
     thorough: bool = False,
-) -> Later[dict[str, Found]]:
+) -> Pending[dict[str, Found]]:
     """The same, later: sent behind the lock, it sees what was committed before that was had.
 
     Where it is not `thorough`, other credentials are not looked for where there are biometrics.
@@ -190,7 +190,7 @@ def ask_look(  # noqa: PLR0913 - what decides, and how much of it
         | bounds
         | key_parameters(keys, len(sql.id_columns)),
     )
-    return Later(answer, lambda given: {row["id"]: Found(**row) for row in given.rows()})
+    return Pending(answer, lambda given: {row["id"]: Found(**row) for row in given.rows()})
 
 
 def living(

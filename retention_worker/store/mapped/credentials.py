@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.sql import SQL, Composed
 
 from retention_worker.domain.scope import CredentialClass, Scope
-from retention_worker.store.connection.answers import Answer
+from retention_worker.store.connection.answers import StatementAnswer
 from retention_worker.store.connection.keys import Key, Part, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
@@ -31,7 +31,7 @@ class Counts:
 class Erasing:
     """Statements that were sent, an entry each."""
 
-    def __init__(self, sent: Sequence[tuple[EntrySql, Answer]]) -> None:
+    def __init__(self, sent: Sequence[tuple[EntrySql, StatementAnswer]]) -> None:
         self._sent = sent
         self._counts: Counts | None = None
 
@@ -88,7 +88,7 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
         }
     if transaction is not None:
         parameters["transaction"] = list(transaction)
-    sent: list[tuple[EntrySql, Answer]] = []
+    sent: list[tuple[EntrySql, StatementAnswer]] = []
     for entry in compiled.of_scope(scope):
         statement = _statement(entry, part, transaction)
         if statement is not None:

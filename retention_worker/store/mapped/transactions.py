@@ -30,7 +30,7 @@ class Owned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class TransactionFacts:
     """What may be shown of a transaction, whatever was erased; `state` None: the map names none."""
 
     owned: Owned
@@ -58,14 +58,14 @@ def find(
 
 def show(
     session: Session, compiled: CompiledMap, tenant_id: str, transaction: str, account: str | None
-) -> Shown:
+) -> TransactionFacts:
     """The transaction with what the map lets be shown; of `account`, where one is named.
 
     Raises:
         UnknownSubject: there is none of that id, or the map has no transactions.
     """
     row = _found(session, compiled, tenant_id, transaction, account, whole=True)
-    return Shown(
+    return TransactionFacts(
         owned=_owned(row),
         metadata=row["metadata"],
         decision=row["decision"],

@@ -75,7 +75,7 @@ def account_sql(
     Raises:
         DriftError: the map does not fit.
     """
-    builder = _Builder(datamap, catalog, schema_name)
+    builder = _AccountBuilder(datamap, catalog, schema_name)
     newer = builder.newer_times()
     return AccountSql(
         activity=builder.activity,
@@ -103,7 +103,7 @@ def account_sql(
     )
 
 
-class _Builder:
+class _AccountBuilder:
     def __init__(self, datamap: DataMap, catalog: Catalog, schema_name: str) -> None:
         self.datamap = datamap
         self.catalog = catalog

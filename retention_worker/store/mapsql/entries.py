@@ -82,7 +82,7 @@ def entry_sql(
     """
     path = path_to(datamap, catalog, entry)
     top_name = next(reversed(list(datamap.ancestors(entry.of))), None)
-    builder = _Builder(datamap, catalog, entry, path, schema_name)
+    builder = _EntryBuilder(datamap, catalog, entry, path, schema_name)
     changed = builder.differs()
     to_count = [*changed, *builder.not_gone(before)]
     return EntrySql(
@@ -123,7 +123,7 @@ def of_this_part(catalog: Catalog, path: Path) -> Composable:
     )
 
 
-class _Builder:
+class _EntryBuilder:
     def __init__(
         self, datamap: DataMap, catalog: Catalog, entry: Credential, path: Path, schema_name: str
     ) -> None:

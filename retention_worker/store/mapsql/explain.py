@@ -49,7 +49,7 @@ class ExplainSql:
 
 def explain_sql(compiled: CompiledMap) -> ExplainSql:
     """Compile them for a map that was compiled already."""
-    builder = _Builder(compiled)
+    builder = _ExplainBuilder(compiled)
     dated = [each for each in compiled.entries if each.entry.created_at is not None]
     return ExplainSql(
         account=builder.account(dated),
@@ -59,7 +59,7 @@ def explain_sql(compiled: CompiledMap) -> ExplainSql:
     )
 
 
-class _Builder:
+class _ExplainBuilder:
     def __init__(self, compiled: CompiledMap) -> None:
         self.datamap = compiled.datamap
         self.catalog = compiled.catalog

@@ -66,7 +66,7 @@ def hold_sql(
     datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql], schema_name: str
 ) -> HoldSql:
     """Compile them for a map on a catalog."""
-    return _Builder(datamap, catalog, entries, schema_name).build()
+    return _HoldBuilder(datamap, catalog, entries, schema_name).build()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class _Seen:
     conditions: Composable
 
 
-class _Builder:
+class _HoldBuilder:
     def __init__(
         self, datamap: DataMap, catalog: Catalog, entries: Sequence[EntrySql], schema_name: str
     ) -> None:

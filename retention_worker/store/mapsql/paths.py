@@ -201,7 +201,7 @@ def _path_of(
     owner: KeyOf | None = None,
 ) -> Path:
     """From `k`, or from another account `owner`."""
-    builder = _Builder(datamap, catalog, by_keys=by_keys, owner=owner)
+    builder = _PathBuilder(datamap, catalog, by_keys=by_keys, owner=owner)
     names = [*reversed(list(datamap.ancestors(entry.of)))]
     own = is_parent_row(datamap, entry)
     for name in names[:-1] if own else names:
@@ -224,7 +224,7 @@ def top_path(datamap: DataMap, catalog: Catalog, name: str) -> Path:
 
 def hop_path(datamap: DataMap, catalog: Catalog, name: str, *, by_keys: bool = False) -> Path:
     """The path to the rows of transactions or of a link, called `c`; `by_keys` as in `path_to`."""
-    builder = _Builder(datamap, catalog, by_keys=by_keys)
+    builder = _PathBuilder(datamap, catalog, by_keys=by_keys)
     *above, last = reversed(list(datamap.ancestors(name)))
     for each in above:
         builder.step(each)
@@ -288,7 +288,7 @@ def is_parent_row(datamap: DataMap, entry: Credential) -> bool:
     return entry.table == parent and entry.key == datamap.parent_id(entry.of)
 
 
-class _Builder:
+class _PathBuilder:
     """Goes down from `k`, a hop at a time."""
 
     def __init__(

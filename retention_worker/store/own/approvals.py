@@ -12,7 +12,7 @@ from retention_worker.store.connection.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
-class Approval:
+class OpenApproval:
     """An approval that still counts: for `remaining` of the accounts that were shown."""
 
     id: int
@@ -106,7 +106,7 @@ def end_open(
 
 def current(
     session: Session, tenant_id: str, scope: Scope, policy_digest: str, now: datetime
-) -> Approval | None:
+) -> OpenApproval | None:
     """The lane's open approval, if it is for the policy and neither spent nor expired."""
     row = session.row(
         "approvals.current",
@@ -114,7 +114,7 @@ def current(
     )
     if row is None:
         return None
-    return Approval(shown=ShownAccounts.from_bytes(row.pop("accounts")), **row)
+    return OpenApproval(shown=ShownAccounts.from_bytes(row.pop("accounts")), **row)
 
 
 def remaining(session: Session, approval: int, at: datetime | None) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.lane.allowance import Allowance
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own.lanes import allowance_of
 
@@ -28,9 +28,9 @@ def paused(session: Session, now: datetime) -> Pause | None:
     return ask_paused(session, now).get()
 
 
-def ask_paused(session: Session, now: datetime) -> Later[Pause | None]:
+def ask_paused(session: Session, now: datetime) -> Pending[Pause | None]:
     """The same, later."""
-    return Later(session.send("control.read"), lambda answer: _in_force(answer.row(), now))
+    return Pending(session.send("control.read"), lambda answer: _in_force(answer.row(), now))
 
 
 def _in_force(row: Mapping[str, Any] | None, now: datetime) -> Pause | None:

@@ -32,7 +32,7 @@ class Deferred:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Activity:
+class RememberedActivity:
     """An account's own last activity, and its newest credential: instants as text, or None."""
 
     key: Key
@@ -44,7 +44,7 @@ def remember(
     session: Session,
     tenant_id: str,
     scopes: Sequence[Scope],
-    seen: Sequence[Activity],
+    seen: Sequence[RememberedActivity],
     now: datetime,
 ) -> None:
     """Keep in mind, for the lanes of these scopes, credentials that are newer than activity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from retention_worker.domain.request.deletion import Deletion
+from retention_worker.domain.request.deletion import DeletionRecord
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.session import Session
 
@@ -17,7 +17,7 @@ def read(
     deletion: UUID | None = None,
     request: int | None = None,
     entries: Mapping[Scope, Sequence[str]],
-) -> Deletion | None:
+) -> DeletionRecord | None:
     """A deletion of the tenant, by its public name or the request's number.
 
     Args:
@@ -42,7 +42,7 @@ def read(
         "entries": list(entries[scope]),
     }
     left = session.rows("requests.objects_left", this)
-    return Deletion(
+    return DeletionRecord(
         id=row["deletion"],
         request=row["id"],
         tenant_id=row["tenant_id"],

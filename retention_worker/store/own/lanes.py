@@ -9,7 +9,7 @@ from typing import Any
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.lane.lane import Behind, LaneState, Position, StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.store.connection.answers import Answer, Later
+from retention_worker.store.connection.answers import Pending, StatementAnswer
 from retention_worker.store.connection.session import Session
 
 
@@ -24,10 +24,10 @@ def of_tenants(session: Session, tenant_ids: Iterable[str]) -> list[LaneState]:
     return [_state(row) for row in rows]
 
 
-def lease(session: Session, tenant_id: str) -> Later[bool]:
+def lease(session: Session, tenant_id: str) -> Pending[bool]:
     """Take the tenant until the transaction ends; False where another worker has it."""
     answer = session.send("lanes.lease", {"tenant": tenant_id})
-    return Later(answer, lambda given: given.row() is not None)
+    return Pending(answer, lambda given: given.row() is not None)
 
 
 def read(session: Session, tenant_id: str, scope: Scope) -> LaneState:
@@ -35,12 +35,12 @@ def read(session: Session, tenant_id: str, scope: Scope) -> LaneState:
     return ask(session, tenant_id, scope).get()
 
 
-def ask(session: Session, tenant_id: str, scope: Scope) -> Later[LaneState]:
+def ask(session: Session, tenant_id: str, scope: Scope) -> Pending[LaneState]:
     """The same, later: sent behind the lease, in a statement of its own, it sees the same."""
-    return Later(session.send("lanes.read", {"tenant": tenant_id, "scope": scope}), _only)
+    return Pending(session.send("lanes.read", {"tenant": tenant_id, "scope": scope}), _only)
 
 
-def _only(answer: Answer) -> LaneState:
+def _only(answer: StatementAnswer) -> LaneState:
     row = answer.row()
     assert row is not None  # registered at the sweep's start
     return _state(row)

@@ -51,7 +51,7 @@ class PutBack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedObject:
     """An object of the outbox as a person sees it."""
 
     id: int
@@ -244,10 +244,10 @@ def in_hand(session: Session, now: datetime) -> datetime | None:
 
 def listed(
     session: Session, *, tenant_id: str | None, state: ObjectState | None, limit: int
-) -> list[Listed]:
+) -> list[ListedObject]:
     """Objects of the outbox, those that need a person first."""
     rows = session.rows("objects.listed", {"tenant": tenant_id, "state": state, "limit": limit})
-    return [Listed(**(row | {"state": ObjectState(row["state"])})) for row in rows]
+    return [ListedObject(**(row | {"state": ObjectState(row["state"])})) for row in rows]
 
 
 def retry(

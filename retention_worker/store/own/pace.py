@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retention_worker.domain.lane.pressure import Signals, Standby
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.session import Session
 
 # The end of a pause that is further away was written by a clock that was wrong.
@@ -14,10 +14,10 @@ LONGEST_PAUSE_SECONDS = 60.0
 _LEAST_DEAD = 10_000
 
 
-def take(session: Session, streams: int) -> Later[int | None]:
+def take(session: Session, streams: int) -> Pending[int | None]:
     """A free stream until the transaction ends; None where all are running or pausing."""
     answer = session.send("pace.take", {"streams": streams, "longest": LONGEST_PAUSE_SECONDS})
-    return Later(answer, lambda given: given.value())
+    return Pending(answer, lambda given: given.value())
 
 
 def waits(session: Session, streams: int) -> float:
@@ -25,7 +25,7 @@ def waits(session: Session, streams: int) -> float:
     return float(session.value("pace.wait", {"streams": streams}) or 0)
 
 
-def release(session: Session, stream: int, *, factor: float, beyond: float) -> Later[float]:
+def release(session: Session, stream: int, *, factor: float, beyond: float) -> Pending[float]:
     """Have the stream pause for `factor` times the transaction's age and `beyond` seconds.
 
     Returns:
@@ -40,7 +40,7 @@ def release(session: Session, stream: int, *, factor: float, beyond: float) -> L
             "longest": LONGEST_PAUSE_SECONDS,
         },
     )
-    return Later(answer, lambda given: float(given.value()))
+    return Pending(answer, lambda given: float(given.value()))
 
 
 def charge(session: Session, seconds: float) -> None:
@@ -48,9 +48,9 @@ def charge(session: Session, seconds: float) -> None:
     session.send("pace.charge", {"seconds": min(seconds, LONGEST_PAUSE_SECONDS)})
 
 
-def waiting(session: Session) -> Later[int]:
+def waiting(session: Session) -> Pending[int]:
     """How many sessions wait for a lock of this transaction."""
-    return Later(session.send("pace.waiting"), lambda given: int(given.value()))
+    return Pending(session.send("pace.waiting"), lambda given: int(given.value()))
 
 
 def signals(session: Session, tables: Sequence[int]) -> Signals:

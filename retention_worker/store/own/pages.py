@@ -27,7 +27,7 @@ class OpenRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class LedgerBatch:
     """A batch of the ledger; actor, reason and deletion where somebody asked for it."""
 
     id: int
@@ -50,7 +50,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erased:
+class LedgerErasure:
     """One account or transaction of a batch; not complete: a part of a large account."""
 
     id: int
@@ -73,15 +73,19 @@ def requests(session: Session, tenant_id: str) -> list[OpenRequest]:
     return [OpenRequest(**row | {"scope": Scope(row["scope"])}) for row in rows]
 
 
-def batches(session: Session, tenant_id: str, *, before: int | None, limit: int) -> list[Batch]:
+def batches(
+    session: Session, tenant_id: str, *, before: int | None, limit: int
+) -> list[LedgerBatch]:
     """A page of the ledger, newest first, from before a batch on."""
     rows = session.rows("glance.batches", {"tenant": tenant_id, "before": before, "limit": limit})
-    return [Batch(**row | {"scope": Scope(row["scope"])}) for row in rows]
+    return [LedgerBatch(**row | {"scope": Scope(row["scope"])}) for row in rows]
 
 
-def erased(session: Session, tenant_id: str, batch: int, *, after: int, limit: int) -> list[Erased]:
+def erased(
+    session: Session, tenant_id: str, batch: int, *, after: int, limit: int
+) -> list[LedgerErasure]:
     """A page of a batch's accounts and transactions."""
     rows = session.rows(
         "glance.erased", {"tenant": tenant_id, "batch": batch, "after": after, "limit": limit}
     )
-    return [Erased(**row | {"scope": Scope(row["scope"])}) for row in rows]
+    return [LedgerErasure(**row | {"scope": Scope(row["scope"])}) for row in rows]

@@ -30,7 +30,7 @@ from retention_worker.store.verify.quoting import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rung:
+class Ancestor:
     """A table on the way up: `name` is transaction, a link, or account.
 
     `is_one`: whether a row of the table is one at all, by its `where`; it is among the conditions.
@@ -49,15 +49,15 @@ class Rung:
 class Climb:
     """The rungs above the row `c`, the nearest first; the last is the account, `a`."""
 
-    rungs: tuple[Rung, ...]
+    rungs: tuple[Ancestor, ...]
 
     @property
-    def account(self) -> Rung:
+    def account(self) -> Ancestor:
         """The account."""
         return self.rungs[-1]
 
     @property
-    def transaction(self) -> Rung | None:
+    def transaction(self) -> Ancestor | None:
         """The transaction that the row belongs to."""
         return next((rung for rung in self.rungs if rung.name == TRANSACTION), None)
 
@@ -79,7 +79,7 @@ class Climb:
             SQL("{} AS {}").format(table(rung.table), SQL(rung.alias)) for rung in self.rungs
         )
 
-    def elsewhere(self) -> Iterator[tuple[Rung, Composable]]:
+    def elsewhere(self) -> Iterator[tuple[Ancestor, Composable]]:
         """Whether a rung that the row leads to is none of the map's, by its `where`."""
         for index, rung in enumerate(self.rungs):
             if rung.is_one is None:
@@ -111,7 +111,7 @@ def climb(
     Every table with a tenant column must say the same tenant as the next one that has one. Not so
     `by_keys`: where a key leads to one row alone, that is the parent, whatever the tenants say.
     """
-    rungs: list[Rung] = []
+    rungs: list[Ancestor] = []
     below: LiteralString = bottom
     key, parent_key, info = child.key, datamap.parent_key(child), catalog.table(child.table)
     told = (bottom, child.table, child.tenant) if child.tenant else None
@@ -124,7 +124,7 @@ def climb(
             conditions.append(same_tenant(catalog, (alias, node.table, node.tenant), told))
         is_one = belongs(upper, node.where, alias) if node.where else None
         rungs.append(
-            Rung(
+            Ancestor(
                 name=name,
                 alias=alias,
                 table=node.table,
@@ -195,13 +195,13 @@ def _account(
     lower: tuple[LiteralString, Table, Sequence[str]],
     parent_key: tuple[str, ...],
     told: Told | None,
-) -> Rung:
+) -> Ancestor:
     accounts = datamap.accounts
     upper = ("a", catalog.table(accounts.table), parent_key)
     conditions = key_equality(upper, lower)
     if told is not None and accounts.tenant is not None:
         conditions.append(same_tenant(catalog, ("a", accounts.table, accounts.tenant), told))
-    return Rung(
+    return Ancestor(
         name=ACCOUNT,
         alias="a",
         table=accounts.table,

@@ -22,10 +22,10 @@ from retention_worker.domain.errors import (
 from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.request import deletions
-from retention_worker.service.request.background import Begun, TooManyErrands
-from retention_worker.service.request.erase import Wanted
+from retention_worker.service.request.background import NotedRequest, TooManyErrands
+from retention_worker.service.request.erase import RequestedErasure
 from retention_worker.store.own.clients import Bearer
-from retention_worker.web.api.answer import Asked, Reason
+from retention_worker.web.api.answer import Reason, RequestBody
 from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.deletion import Deletion, as_shown
 from retention_worker.web.parts import Given, Parts
@@ -41,7 +41,7 @@ _LOCK_PATIENCE_MS = 4_000
 _RETRY_SECONDS = "5"
 
 
-class Why(Asked):
+class Why(RequestBody):
     """Why it is erased, for the record."""
 
     reason: Reason
@@ -140,8 +140,8 @@ async def delete_transaction_biometrics(
 
 def _wanted(
     bearer: Bearer, errand: Errand, scope: Scope, account: str, transaction: str | None = None
-) -> Wanted:
-    return Wanted(
+) -> RequestedErasure:
+    return RequestedErasure(
         kind="account" if transaction is None else "transaction",
         subject=account if transaction is None else transaction,
         account=None if transaction is None else account,
@@ -155,7 +155,7 @@ def _wanted(
     )
 
 
-async def _erase(errand: Errand, wanted: Wanted) -> Deletion:
+async def _erase(errand: Errand, wanted: RequestedErasure) -> Deletion:
     """Note it, wait a little for its end, and say what is."""
     parts, response = errand.parts, errand.response
     end = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
@@ -170,7 +170,7 @@ async def _erase(errand: Errand, wanted: Wanted) -> Deletion:
     except RetentionWorkerError:
         metrics.DELETIONS.labels(wanted.scope, "refused").inc()
         raise
-    found = await run_in_threadpool(deletions.read, parts.worker, begun.tenant_id, begun.request)
+    found = await run_in_threadpool(deletions.read, parts.context, begun.tenant_id, begun.request)
     if found.state is DeletionState.REFUSED:
         raise UnknownSubject("the account is gone")
     metrics.DELETIONS.labels(wanted.scope, str(found.state)).inc()
@@ -180,7 +180,7 @@ async def _erase(errand: Errand, wanted: Wanted) -> Deletion:
     return Deletion(**as_shown(found))
 
 
-async def _settle(begun: Begun, end: float) -> None:
+async def _settle(begun: NotedRequest, end: float) -> None:
     """Until it ended or the time is up. What stopped it is told where asking again is no help."""
     loop = asyncio.get_running_loop()
     patience = max(0.0, end - loop.time())

@@ -10,13 +10,13 @@ from pydantic.alias_generators import to_camel
 from retention_worker.web.reason import MAX_REASON, one_line
 
 
-class Answer(BaseModel):
+class ResponsePart(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """The body of a request; a name that is unknown is refused, so that none is misspelt."""
 
     model_config = ConfigDict(

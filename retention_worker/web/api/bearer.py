@@ -48,7 +48,7 @@ class _Permitted:
         Raises:
             ProblemError: 401 where there is none that counts, 403 where it permits something else.
         """
-        found = tokens.bearer(parts.worker, _token_of(authorization))
+        found = tokens.bearer(parts.context, _token_of(authorization))
         if found is None:
             raise _unauthorized('Bearer error="invalid_token"')
         request.state.client = found.client_id

@@ -11,10 +11,10 @@ from pydantic import Field
 from retention_worker.domain.request import deletion as domain
 from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
-from retention_worker.web.api.answer import Answer
+from retention_worker.web.api.answer import ResponsePart
 
 
-class Objects(Answer):
+class Objects(ResponsePart):
     """Files behind the rows: how many there were, and how many of them are not deleted yet."""
 
     total: int
@@ -25,7 +25,7 @@ class Objects(Answer):
     kept: int = Field(0, description="Another row names the same object.")
 
 
-class Deletion(Answer):
+class Deletion(ResponsePart):
     """What was asked for, and what became of it."""
 
     deletion: UUID
@@ -53,7 +53,7 @@ class DeletionWithReceipt(Deletion):
     )
 
 
-def as_shown(found: domain.Deletion) -> dict[str, Any]:
+def as_shown(found: domain.DeletionRecord) -> dict[str, Any]:
     """The fields of `Deletion`."""
     left = found.objects_left
     return {

@@ -30,7 +30,7 @@ def deletion(deletion: str, parts: Given, bearer: Reader) -> DeletionWithReceipt
         wanted = UUID(deletion)
     except ValueError:
         raise UnknownSubject("no deletion has such a name") from None
-    found, receipt = deletions.with_receipt(parts.worker, tenant_of(bearer), wanted)
+    found, receipt = deletions.with_receipt(parts.context, tenant_of(bearer), wanted)
     return DeletionWithReceipt(
         **as_shown(found),
         source=found.source,

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from retention_worker.domain.access.permission import Permission
 from retention_worker.service.guard import holds
 from retention_worker.store.own.clients import Bearer
-from retention_worker.web.api.answer import Answer, Asked, Reason
+from retention_worker.web.api.answer import Reason, RequestBody, ResponsePart
 from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given, Parts
@@ -27,20 +27,20 @@ _RESPONSES = problems(*REFUSALS, 404, 409)
 Holder = Annotated[Bearer, permitted(Permission.HOLD)]
 
 
-class Placing(Asked):
+class Placing(RequestBody):
     """Why, and until when."""
 
     reason: Reason
     until: AwareDatetime | None = Field(None, description="None: until it is released.")
 
 
-class Releasing(Asked):
+class Releasing(RequestBody):
     """Why it ends."""
 
     reason: Reason
 
 
-class Held(Answer):
+class Held(ResponsePart):
     """A hold that is acknowledged: nothing of the account is erased while it lasts."""
 
     hold: int
@@ -49,7 +49,7 @@ class Held(Answer):
     credentials_left: bool = Field(description="False: there was nothing to keep any more.")
 
 
-class Released(Answer):
+class Released(ResponsePart):
     """How many holds were ended."""
 
     account: str
@@ -64,11 +64,11 @@ def place(account: str, placing: Placing, parts: Given, bearer: Holder, idempote
 
 def _place(account: str, placing: Placing, parts: Parts, bearer: Bearer) -> Held:
     until = _utc(placing.until)
-    if until is not None and until <= parts.worker.clock():
+    if until is not None and until <= parts.context.clock():
         detail = "body.until: the time has passed: write a later one"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     placed = holds.place(
-        parts.worker,
+        parts.context,
         account,
         tenant=tenant_of(bearer),
         reason=placing.reason,
@@ -87,7 +87,7 @@ def _place(account: str, placing: Placing, parts: Parts, bearer: Bearer) -> Held
 def release(account: str, releasing: Releasing, parts: Given, bearer: Holder) -> Released:
     """End the account's holds; the next sweep looks at it again."""
     ended = holds.release(
-        parts.worker,
+        parts.context,
         account,
         tenant=tenant_of(bearer),
         reason=releasing.reason,

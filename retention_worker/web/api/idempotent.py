@@ -43,7 +43,7 @@ class Idempotent:
 
         sender = f"{bearer.client_id}\n{self._request.method}\n{self._request.url.path}"
         try:
-            done = once(self._parts.worker, self._key, sender, body.model_dump_json(), first)
+            done = once(self._parts.context, self._key, sender, body.model_dump_json(), first)
         except KeyUsedOtherwise:
             detail = "Idempotency-Key: it was sent with another request before: take a new one"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None

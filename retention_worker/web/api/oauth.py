@@ -84,7 +84,7 @@ def _issue(
         detail = "Too many wrong secrets: wait before the next."
         raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(seconds)})
     try:
-        issued = tokens.issue(parts.worker, client_id, secret, wanted)
+        issued = tokens.issue(parts.context, client_id, secret, wanted)
     except tokens.WrongClient:
         parts.failures.note(name)
         metrics.TOKENS.labels("refused").inc()

@@ -14,12 +14,12 @@ from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.explain.explanation_json import to_json
 from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.explain.data_settings import DataSettings, data_settings
 from retention_worker.service.explain.explain import explain
 from retention_worker.service.plan import approve as approving
 from retention_worker.store.own.clients import Bearer
-from retention_worker.web.api.answer import Answer, Asked, Reason
+from retention_worker.web.api.answer import Reason, RequestBody, ResponsePart
 from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given
@@ -34,7 +34,7 @@ Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 Approver = Annotated[Bearer, permitted(Permission.APPROVE)]
 
 
-class ScopeSettings(Answer):
+class ScopeSettings(ResponsePart):
     """One scope: its period, and how its lane ended in the last sweep."""
 
     scope: Scope
@@ -44,7 +44,7 @@ class ScopeSettings(Answer):
     waiting_since: datetime | None = Field(description="Since when it waits for an approval.")
 
 
-class Settings(Answer):
+class Settings(ResponsePart):
     """The policy that is in effect for the tenant."""
 
     tenant: str
@@ -59,7 +59,7 @@ class Settings(Answer):
     next_sweep: datetime | None
 
 
-class Approval(Asked):
+class Approval(RequestBody):
     """Which waiting lanes may go, and why."""
 
     reason: Reason
@@ -73,7 +73,7 @@ class Approval(Asked):
     days: int = Field(7, ge=1, le=_MAX_DAYS, description="How long it counts.")
 
 
-class Approved(Answer):
+class Approved(ResponsePart):
     """An approval that was noted: for accounts with activity up to `cutoff`."""
 
     approval: int
@@ -83,7 +83,7 @@ class Approved(Answer):
     expires_at: datetime
 
 
-class Approvals(Answer):
+class Approvals(ResponsePart):
     """The approvals that were noted."""
 
     approvals: list[Approved]
@@ -92,13 +92,13 @@ class Approvals(Answer):
 @router.get("/data-settings", operation_id="dataSettings", responses=problems(*REFUSALS))
 def settings(parts: Given, bearer: Reader) -> Settings:
     """The tenant's policy as it is in effect, and when the next sweep is."""
-    return _shown(data_settings(parts.worker, tenant_of(bearer)))
+    return _shown(data_settings(parts.context, tenant_of(bearer)))
 
 
 @router.get("/accounts/{account}", operation_id="explain", responses=problems(*REFUSALS, 404))
 def explanation(account: str, parts: Given, bearer: Reader) -> dict[str, Any]:
     """Why the credentials of an account are still there and when they go; what was erased."""
-    return to_json(explain(parts.worker, account, tenant=tenant_of(bearer)))
+    return to_json(explain(parts.context, account, tenant=tenant_of(bearer)))
 
 
 @router.post(
@@ -113,14 +113,14 @@ def approve(approval: Approval, parts: Given, bearer: Approver, idempotent: Once
     One approval a lane is open: a new one takes its place.
     """
     return idempotent.answer(
-        bearer, approval, Approvals, lambda: _approve(approval, parts.worker, bearer)
+        bearer, approval, Approvals, lambda: _approve(approval, parts.context, bearer)
     )
 
 
-def _approve(approval: Approval, worker: Worker, bearer: Bearer) -> Approvals:
-    found = data_settings(worker, tenant_of(bearer)).tenant
+def _approve(approval: Approval, context: Context, bearer: Bearer) -> Approvals:
+    found = data_settings(context, tenant_of(bearer)).tenant
     lanes = _waiting(
-        approving.waiting(worker, found.name, approval.scope).lanes if found.file else ()
+        approving.waiting(context, found.name, approval.scope).lanes if found.file else ()
     )
     digests = {lane.policy_digest for lane in lanes}
     if approval.policy_digest is not None and digests != {approval.policy_digest}:
@@ -128,10 +128,10 @@ def _approve(approval: Approval, worker: Worker, bearer: Bearer) -> Approvals:
     actor, reason = bearer.client_id, approval.reason
     noted = []
     if not lanes and found.file is not None:
-        noted = approving.given(worker, found.file, approval.scope, actor=actor, reason=reason)
+        noted = approving.given(context, found.file, approval.scope, actor=actor, reason=reason)
     try:
         noted = noted or approving.approve(
-            worker,
+            context,
             lanes,
             reason=reason,
             actor=actor,

@@ -13,7 +13,7 @@ from retention_worker.domain.explain.details import TransactionShown
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.explain.details import describe
 from retention_worker.store.own.clients import Bearer
-from retention_worker.web.api.answer import Answer
+from retention_worker.web.api.answer import ResponsePart
 from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
@@ -26,7 +26,7 @@ _FUNCTIONS = ("matching", "lookup", "authentication", "liveness")
 Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 
 
-class CredentialShown(Answer):
+class CredentialShown(ResponsePart):
     """One entry of the data map: how much is there, never what."""
 
     name: str
@@ -34,14 +34,14 @@ class CredentialShown(Answer):
     count: int
 
 
-class Unavailable(Answer):
+class Unavailable(ResponsePart):
     """What cannot work on this transaction any more, and since when."""
 
     since: datetime
     functions: list[str]
 
 
-class WorkflowExecution(Answer):
+class WorkflowExecution(ResponsePart):
     """One transaction."""
 
     account: str
@@ -66,7 +66,7 @@ class WorkflowExecution(Answer):
 )
 def transaction(account: str, transaction: str, parts: Given, bearer: Reader) -> WorkflowExecution:
     """A transaction's metadata and decision, which stay, and which of its credentials are there."""
-    return _shown(describe(parts.worker, transaction, tenant=tenant_of(bearer), account=account))
+    return _shown(describe(parts.context, transaction, tenant=tenant_of(bearer), account=account))
 
 
 def _shown(found: TransactionShown) -> WorkflowExecution:

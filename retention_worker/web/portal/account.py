@@ -40,7 +40,7 @@ def _page(
     status: int = HTTPStatus.OK,
     wrong: str | None = None,
 ) -> Response:
-    found = explain(visitor.worker, account_id, tenant=visitor.tenant)
+    found = explain(visitor.context, account_id, tenant=visitor.tenant)
     return render(
         request,
         "account",
@@ -51,7 +51,7 @@ def _page(
         short={each.entry.name: in_short(each, found.at) for each in found.entries},
         hold=hold_of(found),
         details=_details(found),
-        transactions=transactions_of(visitor.worker, found.account, tenant=visitor.tenant)
+        transactions=transactions_of(visitor.context, found.account, tenant=visitor.tenant)
         if found.present
         else [],
     )
@@ -75,14 +75,14 @@ def place(
     try:
         end = _end_of(until)
     except ValueError:
-        end = visitor.worker.clock()  # refused below, as a day that has passed is
-    late = end is not None and end <= visitor.worker.clock()
+        end = visitor.context.clock()  # refused below, as a day that has passed is
+    late = end is not None and end <= visitor.context.clock()
     if late or not reason:
         wrong = "The hold was not placed: write a reason, and a day that is still to come or none."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, visitor, id, status=status, wrong=wrong)
     placed = holds.place(
-        visitor.worker,
+        visitor.context,
         id,
         tenant=visitor.tenant,
         reason=reason,
@@ -104,7 +104,7 @@ def release(
         wrong = "The hold was not released: write a reason."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, visitor, id, status=status, wrong=wrong)
-    holds.release(visitor.worker, id, tenant=visitor.tenant, reason=reason, actor=visitor.name)
+    holds.release(visitor.context, id, tenant=visitor.tenant, reason=reason, actor=visitor.name)
     return go("account", id=id)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from retention_worker.domain.scope import Scope
 from retention_worker.service.access.approving import (
     SamePerson,
-    Shown,
+    ShownLane,
     approve_shown,
     causer,
     lanes_waiting,
@@ -38,7 +38,7 @@ def _page(
     request: Request, visitor: Visitor, *, status: int = HTTPStatus.OK, wrong: str | None = None
 ) -> Response:
     tenant = _tenant(visitor)
-    lanes = lanes_waiting(visitor.worker, tenant.name) if tenant.file else []
+    lanes = lanes_waiting(visitor.context, tenant.name) if tenant.file else []
     return render(
         request,
         "approve",
@@ -46,14 +46,14 @@ def _page(
         wrong=wrong,
         tenant=tenant,
         lanes=[
-            (lane, causer(visitor.worker, tenant.tenant_id, lane.policy_digest, visitor.name))
+            (lane, causer(visitor.context, tenant.tenant_id, lane.policy_digest, visitor.name))
             for lane in lanes
         ],
     )
 
 
 def _tenant(visitor: Visitor) -> Tenant:
-    return data_settings(visitor.worker, visitor.tenant).tenant
+    return data_settings(visitor.context, visitor.tenant).tenant
 
 
 @router.post("/approve", dependencies=[Confirmed])
@@ -76,10 +76,10 @@ def approve(  # noqa: PLR0913, PLR0917 - the fields of a form
         return _page(request, visitor, status=HTTPStatus.UNPROCESSABLE_ENTITY, wrong=wrong)
     try:
         approve_shown(
-            visitor.worker,
+            visitor.context,
             tenant.name,
             tenant.tenant_id,
-            Shown(
+            ShownLane(
                 scope=scope,
                 digest=digest,
                 cutoff=cutoff,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.web.parts import given
 
 SESSION = "retention-session"
@@ -15,7 +15,7 @@ PROVIDER = "retention-provider"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-def base_url(request: Request, settings: Settings) -> str:
+def base_url(request: Request, settings: WorkerSettings) -> str:
     """The address by which browsers reach this process, without a slash at its end."""
     return (settings.web_url or str(request.base_url)).rstrip("/")
 
@@ -58,7 +58,7 @@ def _full_name(request: Request, name: str) -> str:
 
 def _is_secure(request: Request) -> bool:
     """A proxy ends TLS, so the request itself does not say; only a loopback does without."""
-    settings = given(request).worker.settings
+    settings = given(request).context.settings
     if settings.web_url is not None:
         return settings.web_url.startswith("https:")
     return request.url.hostname not in _LOOPBACK

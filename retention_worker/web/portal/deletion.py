@@ -16,7 +16,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.request import deletions
 from retention_worker.service.request.background import Errands
 from retention_worker.service.request.consequences import Consequences, consequences
-from retention_worker.service.request.erase import Wanted
+from retention_worker.service.request.erase import RequestedErasure
 from retention_worker.web.parts import Given
 from retention_worker.web.portal.account import Id, Reason
 from retention_worker.web.portal.page import PageRoute, go, render
@@ -38,7 +38,7 @@ def ask(
     scope: Scope,
 ) -> Response:
     """Say exactly what goes and what stays, and ask for the reason and the id."""
-    found = consequences(visitor.worker, kind, id, scope, tenant=visitor.tenant)
+    found = consequences(visitor.context, kind, id, scope, tenant=visitor.tenant)
     return render(request, "delete", found=found, wrong=[], reason="")
 
 
@@ -55,7 +55,7 @@ def delete(  # noqa: PLR0913, PLR0917 - the fields of a form
     in_progress: Annotated[bool, Form()] = False,
 ) -> Response:
     """Erase, and show what became of it."""
-    found = consequences(visitor.worker, kind, id, scope, tenant=visitor.tenant)
+    found = consequences(visitor.context, kind, id, scope, tenant=visitor.tenant)
     wrong = _wrong(found, typed, reason)
     if found.in_progress and not in_progress:
         wrong.append(("in_progress", "Say that what has not ended is to be deleted too."))
@@ -80,7 +80,7 @@ def _begin(
 ) -> UUID:
     """Erase; asked again, the first deletion answers. A large account goes on behind the page."""
     begun = errands.begin(
-        Wanted(
+        RequestedErasure(
             kind=found.kind,
             subject=found.subject,
             tenant=visitor.tenant,
@@ -96,13 +96,13 @@ def _begin(
         # What else may stop it, the page of the result says: `run` and `sweep` go on with it.
         if isinstance(error := begun.end.result(_PATIENCE_SECONDS), OnHold):
             raise error
-    return deletions.read(visitor.worker, begun.tenant_id, begun.request).id
+    return deletions.read(visitor.context, begun.tenant_id, begun.request).id
 
 
 @router.get("/deletion/{deletion}")
 def result(request: Request, visitor: Viewer, deletion: UUID) -> Response:
     """What became of a deletion; the part that changes can be asked for alone, by htmx."""
-    found, receipt = deletions.with_receipt(visitor.worker, visitor.tenant, deletion)
+    found, receipt = deletions.with_receipt(visitor.context, visitor.tenant, deletion)
     alone = request.headers.get("HX-Request") == "true"
     name = "deletion_state" if alone else "deletion"
     return render(request, name, found=found, has_receipt=receipt is not None)

@@ -23,10 +23,10 @@ def find(request: Request, visitor: Viewer, id: str = "") -> Response:
     wanted = id.strip()
     if not wanted:
         return render(request, "find", id="", found=[])
-    worker, tenant = visitor.worker, visitor.tenant
+    context, tenant = visitor.context, visitor.tenant
     looks = {
-        "transaction": lambda: describe(worker, wanted, tenant=tenant),
-        "account": lambda: explain(worker, wanted, tenant=tenant),
+        "transaction": lambda: describe(context, wanted, tenant=tenant),
+        "account": lambda: explain(context, wanted, tenant=tenant),
     }
     found = [kind for kind, look in looks.items() if _is_there(look)]
     if len(found) == 1:

@@ -23,14 +23,14 @@ Number = Annotated[int, Field(ge=0, lt=2**63)]
 @router.get("/ledger")
 def ledger(request: Request, visitor: Viewer, before: Number | None = None) -> Response:
     """The batches, newest first."""
-    found = pages.batches(visitor.worker, visitor.tenant, before=before)
+    found = pages.batches(visitor.context, visitor.tenant, before=before)
     return render(request, "ledger", found=found, first=before is None)
 
 
 @router.get("/ledger/{batch}")
 def batch(request: Request, visitor: Viewer, batch: Number, after: Number = 0) -> Response:
     """One batch: its accounts and transactions."""
-    found = pages.erased(visitor.worker, visitor.tenant, batch, after=after)
+    found = pages.erased(visitor.context, visitor.tenant, batch, after=after)
     return render(request, "batch", found=found, batch=batch)
 
 
@@ -41,7 +41,7 @@ def receipt(
     id: str,
 ) -> Response:
     """A receipt as a file, which `ledger verify --receipt` checks without a database."""
-    found = receipts.issue(visitor.worker, id, tenant=visitor.tenant, kind=kind)
+    found = receipts.issue(visitor.context, id, tenant=visitor.tenant, kind=kind)
     return Response(
         text_of(found),
         media_type=_MEDIA_TYPE,

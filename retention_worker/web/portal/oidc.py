@@ -28,7 +28,7 @@ def away(request: Request, parts: Given, next: str | None = None) -> Response:
     """Send the browser to the provider; what it has to bring back is in a cookie of its own."""
     from retention_worker.service.access import provider  # noqa: PLC0415 - only where configured
 
-    settings = parts.worker.settings
+    settings = parts.context.settings
     if settings.oidc_issuer is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such page.")
     try:
@@ -46,14 +46,14 @@ def back(request: Request, parts: Given, state: str = "", code: str = "") -> Res
     """Take whom the provider sent back."""
     from retention_worker.service.access import provider  # noqa: PLC0415 - only where configured
 
-    if parts.worker.settings.oidc_issuer is None:
+    if parts.context.settings.oidc_issuer is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such page.")
     try:
         kept = json.loads(bytes.fromhex(cookies.read(request, cookies.PROVIDER) or ""))
         first, nonce, verifier, target = map(str, kept)
-        begun = provider.Begun(url="", state=first, nonce=nonce, verifier=verifier)
+        begun = provider.SignInStart(url="", state=first, nonce=nonce, verifier=verifier)
         token, _ = provider.finish(
-            parts.worker, begun, state=state, code=code, redirect_uri=_back(request, parts)
+            parts.context, begun, state=state, code=code, redirect_uri=_back(request, parts)
         )
     except (ValueError, TypeError, provider.NotLetIn) as exc:
         _log.info("sign_in_failed", provider=True, why=str(exc))
@@ -64,4 +64,4 @@ def back(request: Request, parts: Given, state: str = "", code: str = "") -> Res
 
 
 def _back(request: Request, parts: Given) -> str:
-    return f"{cookies.base_url(request, parts.worker.settings)}/portal/provider/back"
+    return f"{cookies.base_url(request, parts.context.settings)}/portal/provider/back"

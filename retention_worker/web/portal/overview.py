@@ -22,5 +22,5 @@ def bare() -> Response:
 @router.get("/")
 def overview(request: Request, visitor: Viewer) -> Response:
     """What is overdue, pending and open."""
-    found = look(visitor.worker, visitor.tenant)
+    found = look(visitor.context, visitor.tenant)
     return render(request, "overview", found=found, most=MOST_COUNTED)

@@ -22,8 +22,8 @@ _MOST_HISTORY = 10
 @router.get("/settings")
 def settings(request: Request, visitor: Viewer) -> Response:
     """What is in effect for the tenant."""
-    found = data_settings(visitor.worker, visitor.tenant)
-    history = applied_of(visitor.worker, [found.tenant.tenant_id])[found.tenant.tenant_id]
+    found = data_settings(visitor.context, visitor.tenant)
+    history = applied_of(visitor.context, [found.tenant.tenant_id])[found.tenant.tenant_id]
     return render(
         request,
         "settings",
@@ -31,7 +31,7 @@ def settings(request: Request, visitor: Viewer) -> Response:
         scopes=list(reversed(Scope)),
         charts=_charts(visitor, found),
         history=history[:_MOST_HISTORY],
-        schedule=visitor.worker.settings.schedule,
+        schedule=visitor.context.settings.schedule,
     )
 
 
@@ -40,6 +40,6 @@ def _charts(visitor: Visitor, found: DataSettings) -> list[Chart] | None:
     if found.tenant.file is None:
         return None
     try:
-        return charts(forecast(visitor.worker, tenants=[found.tenant.file.policy.tenant]))
+        return charts(forecast(visitor.context, tenants=[found.tenant.file.policy.tenant]))
     except RetentionWorkerError:
         return None

@@ -45,7 +45,7 @@ def _form(
         next=safe_next(target),
         wrong=wrong,
         user=name,
-        provider=parts.worker.settings.oidc_issuer is not None,
+        provider=parts.context.settings.oidc_issuer is not None,
     )
     cookies.keep(request, page, cookies.FORM, token)
     return page
@@ -63,7 +63,7 @@ def take(  # noqa: PLR0917 - the fields of a form
     """Sign in, or say that it failed, and no more than that."""
     refuse_forged(request, csrf, cookies.read(request, cookies.FORM))
     try:
-        token, _ = sign_in(parts.worker, name.strip(), password)
+        token, _ = sign_in(parts.context, name.strip(), password)
     except WrongPassword:
         wrong = "The name or the password is wrong."
         status = HTTPStatus.UNAUTHORIZED
@@ -81,7 +81,7 @@ def take(  # noqa: PLR0917 - the fields of a form
 def welcome(request: Request, parts: Given, token: str, target: str | None) -> Response:
     """Give the browser its session; one that it had before ends."""
     if before := cookies.read(request, cookies.SESSION):
-        sessions.close(parts.worker, before)
+        sessions.close(parts.context, before)
     answer = go("")
     answer.headers["Location"] = safe_next(target)
     cookies.keep(request, answer, cookies.SESSION, token)
@@ -93,7 +93,7 @@ def welcome(request: Request, parts: Given, token: str, target: str | None) -> R
 def leave(request: Request, visitor: Viewer) -> Response:
     """End the session, here and in the database."""
     if token := cookies.read(request, cookies.SESSION):
-        sessions.close(visitor.worker, token)
+        sessions.close(visitor.context, token)
     answer = go("sign-in")
     cookies.drop(request, answer, cookies.SESSION)
     return answer

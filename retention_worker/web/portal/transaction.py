@@ -18,8 +18,8 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/transaction")
 def transaction(request: Request, visitor: Viewer, id: str) -> Response:
     """What is kept, what is there, what was erased when; and the two actions."""
-    found = describe(visitor.worker, id, tenant=visitor.tenant)
-    whole = explain(visitor.worker, found.account, tenant=visitor.tenant)
+    found = describe(visitor.context, id, tenant=visitor.tenant)
+    whole = explain(visitor.context, found.account, tenant=visitor.tenant)
     return render(
         request,
         "transaction",

@@ -13,7 +13,7 @@ from fastapi import Depends, Form, Request
 from retention_worker.domain.access.role import Role
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.access import sessions
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.store.own.portal import SignedIn
 from retention_worker.web.parts import Given
 from retention_worker.web.portal import cookies
@@ -33,7 +33,7 @@ class NotSignedIn(Exception):
 class Visitor:
     """Somebody who is signed in, and the worker for what they may see of one tenant."""
 
-    worker: Worker
+    context: Context
     who: SignedIn
 
     @property
@@ -53,10 +53,10 @@ class Visitor:
 
 def _visitor(request: Request, parts: Given) -> Visitor:
     token = cookies.read(request, cookies.SESSION)
-    who = sessions.find(parts.worker, token) if token else None
+    who = sessions.find(parts.context, token) if token else None
     if who is None:
         raise NotSignedIn
-    found = Visitor(worker=parts.worker, who=who)
+    found = Visitor(context=parts.context, who=who)
     request.state.visitor = found
     return found
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from retention_worker.demo.population import Group, population, tenant_rows
+from retention_worker.demo.population import Cohort, population, tenant_rows
 from retention_worker.demo.rows import AccountSpec
 from retention_worker.embedded.load import copy_rows
 from tests.database import Database
@@ -10,13 +10,13 @@ from tests.snapshot import snapshot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GROUPS = (
-    Group(
+    Cohort(
         accounts=21,
         youngest=timedelta(days=0),
         oldest=timedelta(days=200),
         example=AccountSpec(tenant="acme", last_activity=NOW, transactions=2, vector_bytes=16),
     ),
-    Group(
+    Cohort(
         accounts=5,
         youngest=timedelta(days=10),
         oldest=timedelta(days=10),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 
 
 @dataclass
@@ -32,7 +32,7 @@ def right_after(
     def wrapped(*args: Any, **options: Any) -> Any:
         result = original(*args, **options)
         # What was only sent has not happened yet.
-        point.results.append(result.get() if isinstance(result, Later) else result)
+        point.results.append(result.get() if isinstance(result, Pending) else result)
         if not point.happened:
             point.happened = True
             action()

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from retention_worker.demo.population import Group, population, tenant_rows
+from retention_worker.demo.population import Cohort, population, tenant_rows
 from retention_worker.demo.rows import AccountSpec
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.embedded.load import copy_rows
@@ -148,7 +148,7 @@ def prepare_scene(database: Database, config: ConfigFolder, log: Path, *, away: 
     return Scene(database, config, people, loaded, time.time(), log)
 
 
-def _groups(tenant: str, away: int) -> list[Group]:
+def _groups(tenant: str, away: int) -> list[Cohort]:
     def example(transactions: int) -> AccountSpec:
         return AccountSpec(
             tenant=tenant, last_activity=NOW, transactions=transactions, vector_bytes=16
@@ -158,9 +158,9 @@ def _groups(tenant: str, away: int) -> list[Group]:
         return timedelta(days=number)
 
     return [
-        Group(accounts=away // 2, youngest=days(100), oldest=days(330), example=example(1)),
-        Group(accounts=away // 2, youngest=days(380), oldest=days(700), example=example(3)),
-        Group(accounts=max(away // 5, 2), youngest=days(1), oldest=days(30), example=example(1)),
+        Cohort(accounts=away // 2, youngest=days(100), oldest=days(330), example=example(1)),
+        Cohort(accounts=away // 2, youngest=days(380), oldest=days(700), example=example(3)),
+        Cohort(accounts=max(away // 5, 2), youngest=days(1), oldest=days(30), example=example(1)),
     ]
 
 

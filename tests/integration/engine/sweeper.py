@@ -19,9 +19,9 @@ from pydantic import SecretStr
 from retention_worker import clock
 from retention_worker.domain.errors import DatabaseUnavailable
 from retention_worker.domain.lane.lane import StopReason
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.sweep.sweep import sweep
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store.connection.pool import Pool
 from tests.config_folder import REPOSITORY
 
@@ -115,8 +115,8 @@ def main(order: Order) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     at = FastClock(datetime.fromisoformat(order.start), order.epoch)
     pool = Pool(order.dsn)
-    worker = Worker(
-        settings=Settings(
+    worker = Context(
+        settings=WorkerSettings(
             _env_file=None,
             database_url=SecretStr(order.dsn),
             config_dir=Path(order.config),

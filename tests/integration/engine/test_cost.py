@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
-from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.context import Context
+from retention_worker.service.pace.server_pressure import ServerWatch
 from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import temporary_database
@@ -44,14 +44,14 @@ class Meter:
     """A database with a crowd, and a worker whose reads are counted."""
 
     conn: psycopg.Connection
-    worker: Worker
+    worker: Context
     clock: MovingClock
 
     def sweep(self) -> int:
         """Buffers of one sweep of the worker's."""
         self.clock.forward(minutes=15)
         # The server's signs are asked for once a second: each sweep starts as if that were over.
-        self.worker.watch = Watch()
+        self.worker.watch = ServerWatch()
         before = self._touched()
         self.report = sweep(self.worker)
         return self._touched() - before

@@ -11,7 +11,7 @@ from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.due import reconcile
 from retention_worker.service.plan import approve
-from retention_worker.store.connection.answers import Later
+from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import credentials
@@ -175,7 +175,7 @@ def test_a_large_account_that_comes_back_half_way_keeps_the_rest(
 
     original = lanes.lease
 
-    def lease(session: Session, tenant_id: str) -> Later[bool]:
+    def lease(session: Session, tenant_id: str) -> Pending[bool]:
         come_back()
         return original(session, tenant_id)
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.pace.server_pressure import Watch
+from retention_worker.service.pace.server_pressure import ServerWatch
 from retention_worker.service.sweep import batches
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.store.connection.pool import writing
@@ -110,7 +110,7 @@ def test_a_standby_that_is_absent_stops_the_lane(
     assert found.to_json()["pace"] == found.pace
     assert stage.biometrics(account) == kept
     stage.set(expected_standbys=None)
-    stage.worker.watch = Watch()
+    stage.worker.watch = ServerWatch()
     stage.clock.forward(minutes=15)
     assert lane(stage.sweep(), Scope.BIOMETRICS).accounts == 1
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from retention_worker.domain.errors import RetentionWorkerError
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import holds
 from tests.factories import add_face_template, add_image, add_transaction
 from tests.integration.engine.audit import Merge
@@ -77,7 +77,7 @@ class Application(threading.Thread):
         *,
         now: datetime,
         seed: int,
-        worker: Worker | None = None,
+        worker: Context | None = None,
         patient: bool = False,
     ) -> None:
         super().__init__(name=f"application-{seed}", daemon=True)

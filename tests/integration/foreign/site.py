@@ -21,7 +21,7 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, LaneReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.doctor import grants_sql
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.sweep.sweep import sweep
@@ -85,7 +85,7 @@ class Site:
             return conn.execute(statement, parameters or None).fetchall()
 
     @contextmanager
-    def worker(self, **settings: Any) -> Iterator[Worker]:
+    def worker(self, **settings: Any) -> Iterator[Context]:
         """A worker in the least-privilege role, without the blast-radius guard."""
         chosen = {"guard_percent": 100} | self.settings | settings
         with open_worker(self.database.worker_dsn, self.config, self.clock, **chosen) as worker:

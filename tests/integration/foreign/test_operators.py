@@ -12,7 +12,7 @@ from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.errors import OnHold
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
 from retention_worker.store import catalog
@@ -115,7 +115,7 @@ def test_everything_due_goes_and_nothing_else(case: Case) -> None:
 def test_a_hold_and_a_request_know_the_account_however_it_is_written(case: Case) -> None:
     """What a person writes is the account's id as the database compares it."""
     name = case.other("ann1")
-    wanted = Wanted(
+    wanted = RequestedErasure(
         kind="account",
         subject=name,
         tenant="acme",

@@ -8,7 +8,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.explain.explain import explain
 from retention_worker.service.ledger import verify as verify_ledger
 from retention_worker.service.ledger.receipts import issue
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.verify import verify
 from tests.grants import ROLE
 from tests.integration.objects.conftest import ObjectStage
@@ -134,7 +134,7 @@ def test_an_object_that_was_kept_for_another_batch(twice: ObjectStage) -> None:
 def test_a_person_asks(twice: ObjectStage) -> None:
     """An erasure on request counts in the same way."""
     [account] = named(twice)
-    wanted = Wanted(
+    wanted = RequestedErasure(
         kind="account",
         subject=str(account.account),
         scope=Scope.ALL,

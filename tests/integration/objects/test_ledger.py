@@ -10,7 +10,7 @@ from retention_worker import scheduler
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, StoreDown
 from retention_worker.domain.ledger.receipt import text_of
 from retention_worker.objects import export_bucket
-from retention_worker.objects.export_bucket import Shelf
+from retention_worker.objects.export_bucket import ExportBucket
 from retention_worker.service.ledger import (
     check_receipt,
     export,
@@ -95,7 +95,7 @@ def test_two_exports_at_once(stage: ObjectStage) -> None:
     stage.erased()
     stage.s3.put("s3://evidence/ledgers/acme/000000000000.jsonl", b"of the other one")
     with pytest.raises(NeedsPerson, match="another export"):
-        Shelf(SHELF).add("000000000000.jsonl", BytesIO(b"ours"))
+        ExportBucket(SHELF).add("000000000000.jsonl", BytesIO(b"ours"))
 
 
 def test_a_bucket_that_is_down_loses_no_sweep(stage: ObjectStage) -> None:

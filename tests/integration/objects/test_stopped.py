@@ -8,7 +8,7 @@ import pytest
 from retention_worker.domain.errors import GuardRefused
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds, pause
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.verify import verify
 from tests.integration.objects.conftest import ObjectStage
 from tests.integration.objects.test_live import name, shared
@@ -20,7 +20,7 @@ def test_a_pause_keeps_what_sweeps_queued(stage: ObjectStage) -> None:
     pause.pause(stage.worker, reason="something is wrong", actor="me", until=None)
     asked = stage.account(idle_days=1)
     theirs = stage.uploaded(asked)
-    wanted = Wanted(
+    wanted = RequestedErasure(
         kind="account",
         subject=str(asked.account),
         tenant="acme",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from retention_worker.domain.lane.report import LanePlan, PlanReport, SweepReport
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import holds
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.sweep.sweep import sweep
@@ -51,7 +51,7 @@ class Play:
     application: Application
     config: ConfigFolder
     clock: MovingClock
-    worker: Worker
+    worker: Context
     record: Record
     alone: bool = False
     digests: dict[str, Policy] = field(default_factory=dict)

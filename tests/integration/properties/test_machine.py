@@ -37,11 +37,11 @@ from retention_worker.domain.errors import (
 )
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import holds, pause
 from retention_worker.service.plan.approve import approve
 from retention_worker.service.plan.plan import plan
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.store.connection.session import Session
 from tests.config_folder import ConfigFolder
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
         self.swept_at: datetime | None = None
         self.worker = self.new_worker()
 
-    def new_worker(self, **settings: Any) -> Worker:
+    def new_worker(self, **settings: Any) -> Context:
         """A worker of its own, as another replica would be."""
         chosen = UNGUARDED | settings
         return self.stack.enter_context(
@@ -281,7 +281,7 @@ class Machine(RuleBasedStateMachine):
     def erase_one(self, data: Any, scope: Scope) -> None:
         """A person's request: everything of the scope goes at once, unless it is held."""
         account, person = self.person(data)
-        wanted = Wanted(
+        wanted = RequestedErasure(
             kind="account",
             subject=str(account),
             tenant=person.tenant,

@@ -33,11 +33,11 @@ from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.service.context import Worker
+from retention_worker.service.context import Context
 from retention_worker.service.guard import holds
 from retention_worker.service.plan.approve import approve
 from retention_worker.service.plan.plan import plan
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.sweep.sweep import sweep
 from retention_worker.service.verify import verify
 from tests.config_folder import ConfigFolder
@@ -105,7 +105,7 @@ class Machine(RuleBasedStateMachine):
         self.asked: set[tuple[int, Scope]] = set()
         self.strange = False
 
-    def new_worker(self, **chosen: Any) -> Worker:
+    def new_worker(self, **chosen: Any) -> Context:
         """A worker of its own, as another replica would be."""
         given = {"overdue_after": timedelta(0)} | chosen
         opened = open_worker(self.database.worker_dsn, self.config, self.clock, **given)
@@ -261,7 +261,7 @@ class Machine(RuleBasedStateMachine):
         account = self.world.accounts()[person]
         if account.tenant is None:
             return
-        wanted = Wanted(
+        wanted = RequestedErasure(
             kind="account",
             subject=account.id.upper(),
             tenant=account.tenant,
@@ -317,12 +317,12 @@ class Machine(RuleBasedStateMachine):
         assert not left, report.to_json()
         assert self.world.kept() == kept
 
-    def quiet_sweep(self, worker: Worker) -> None:
+    def quiet_sweep(self, worker: Context) -> None:
         """A sweep of another replica; what it says the last one says again."""
         with suppress(RetentionWorkerError):
             sweep(worker, reconcile=True)
 
-    def swept(self, worker: Worker) -> SweepReport:
+    def swept(self, worker: Context) -> SweepReport:
         """Sweep, and hold against the world what it says of itself."""
         due = self.all_due()
         report = sweep(worker, reconcile=True)
@@ -362,7 +362,7 @@ class Machine(RuleBasedStateMachine):
         self.compare(before, self.all_due())
         self.see()
 
-    def approve(self, worker: Worker, lanes: Sequence[Any], twice: str) -> None:
+    def approve(self, worker: Context, lanes: Sequence[Any], twice: str) -> None:
         """One approval, or the same twice."""
 
         def once() -> None:

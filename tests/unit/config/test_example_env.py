@@ -11,7 +11,7 @@ from tests.config_folder import SAMPLES
 EXAMPLE = SAMPLES / "example.env"
 # Those without a default show an example in its place.
 WITHOUT_DEFAULT = {
-    name for name, field in settings.Settings.model_fields.items() if field.default is None
+    name for name, field in settings.WorkerSettings.model_fields.items() if field.default is None
 }
 
 
@@ -36,7 +36,7 @@ def test_the_defaults_are_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for name, value in assignments().items():
         monkeypatch.setenv(name, value)
     shown = settings.load()
-    for name in settings.Settings.model_fields.keys() - WITHOUT_DEFAULT:
+    for name in settings.WorkerSettings.model_fields.keys() - WITHOUT_DEFAULT:
         assert getattr(shown, name) == getattr(defaults, name), name
 
 
@@ -46,4 +46,4 @@ def test_the_file_as_it_is_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_
     for name in settings.known_variables():
         monkeypatch.delenv(name, raising=False)
     (tmp_path / ".env").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
-    assert settings.load() == settings.Settings(_env_file=None)
+    assert settings.load() == settings.WorkerSettings(_env_file=None)

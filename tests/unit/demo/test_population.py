@@ -4,17 +4,17 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from retention_worker.demo.population import Group, population, tenant_rows
+from retention_worker.demo.population import Cohort, population, tenant_rows
 from retention_worker.demo.rows import COLUMNS, AccountSpec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def group(accounts: int, tenant: str = "acme") -> Group:
+def group(accounts: int, tenant: str = "acme") -> Cohort:
     """Accounts from 0 to 10 days old."""
     example = AccountSpec(tenant=tenant, last_activity=NOW, vector_bytes=4)
-    return Group(accounts=accounts, youngest=0 * DAY, oldest=10 * DAY, example=example)
+    return Cohort(accounts=accounts, youngest=0 * DAY, oldest=10 * DAY, example=example)
 
 
 def test_same_seed_same_population() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.service.checks import Finding, examine, inspect
-from retention_worker.settings import Settings
+from retention_worker.settings import WorkerSettings
 from retention_worker.store import catalog
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
@@ -19,9 +19,9 @@ from tests.grants import ROLE, SCHEMA
 REFERENCE = load_datamap(SAMPLES).datamap
 
 
-def settings(**changes: Any) -> Settings:
+def settings(**changes: Any) -> WorkerSettings:
     """Settings with their defaults, whatever the shell holds."""
-    return Settings(_env_file=None, **changes)
+    return WorkerSettings(_env_file=None, **changes)
 
 
 @dataclass(kw_only=True)

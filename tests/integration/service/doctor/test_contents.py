@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from retention_worker.store.examine import samples
 from tests import factories
 from tests.integration.service.doctor.patient import Patient
 

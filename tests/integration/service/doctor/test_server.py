@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retention_worker.service.checks.examined import Case
+from retention_worker.service.checks.examined import Examined
 from retention_worker.service.checks.server import server
 from retention_worker.store import examine as facts_of
 from retention_worker.store.connection.session import Session
@@ -45,5 +45,5 @@ def test_a_standby(patient: Patient) -> None:
         facts = facts_of.read(Session(conn, SCHEMA), patient.datamap)
     assert not facts.server.standby
     facts = replace(facts, server=replace(facts.server, standby=True))
-    case = Case(datamap=patient.datamap, facts=facts, settings=settings())
+    case = Examined(datamap=patient.datamap, facts=facts, settings=settings())
     assert [(each.check, each.subject) for each in server(case)] == [("standby", "database")]

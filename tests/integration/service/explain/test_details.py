@@ -5,14 +5,14 @@ import pytest
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.scope import Scope
 from retention_worker.service.explain.details import describe
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from tests.factories import add_face_template
 from tests.stage import Stage
 
 
-def wanted(subject: object, scope: Scope, kind: str = "transaction") -> Wanted:
+def wanted(subject: object, scope: Scope, kind: str = "transaction") -> RequestedErasure:
     """An erasure that a person asks for."""
-    return Wanted(
+    return RequestedErasure(
         kind=kind,
         subject=str(subject),
         tenant="acme",

@@ -20,7 +20,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.explain.explain import explain
 from retention_worker.service.guard import holds, pause
 from retention_worker.service.plan.approve import approve, waiting
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from tests.factories import (
     AccountIds,
     add_face_template,
@@ -492,7 +492,7 @@ def test_an_erasure_on_request(stage: Stage) -> None:
     for kind, subject in (("transaction", account.transactions[0]), ("account", account.account)):
         erase(
             stage.worker,
-            Wanted(
+            RequestedErasure(
                 kind=kind,
                 subject=str(subject),
                 tenant="acme",

@@ -13,7 +13,7 @@ from retention_worker.service.guard import holds
 from retention_worker.service.ledger import export
 from retention_worker.service.replay.outcome import Authority
 from retention_worker.service.replay.replay import replay
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.verify import verify
 from tests.factories import AccountIds
 from tests.stage import Stage
@@ -140,9 +140,9 @@ def owners(stage: Stage, account: AccountIds) -> list[tuple[str, str]]:
     return [(tenant, name) for tenant, name in rows]
 
 
-def wanted(tenant: str, kind: str, subject: str) -> Wanted:
+def wanted(tenant: str, kind: str, subject: str) -> RequestedErasure:
     """A person's request."""
-    return Wanted(
+    return RequestedErasure(
         kind=kind,
         subject=subject,
         tenant=tenant,

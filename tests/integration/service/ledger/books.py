@@ -4,10 +4,10 @@ from pathlib import Path
 
 from psycopg.sql import SQL, Identifier
 
-from retention_worker.domain.ledger.finding import Finding
+from retention_worker.domain.ledger.finding import LedgerFinding
 from retention_worker.domain.scope import Scope
 from retention_worker.service.ledger import Verified, verify
-from retention_worker.service.request.erase import Wanted, erase
+from retention_worker.service.request.erase import RequestedErasure, erase
 from tests.factories import AccountIds
 from tests.stage import Stage
 
@@ -27,7 +27,7 @@ def fill(stage: Stage) -> list[AccountIds]:
 
 def request(stage: Stage, kind: str, subject: str, scope: Scope = Scope.ALL) -> None:
     """An ad-hoc erasure."""
-    wanted = Wanted(
+    wanted = RequestedErasure(
         kind=kind,
         subject=subject,
         tenant="acme",
@@ -39,7 +39,7 @@ def request(stage: Stage, kind: str, subject: str, scope: Scope = Scope.ALL) -> 
     erase(stage.worker, wanted)
 
 
-def found(stage: Stage, against: Path | None = None) -> tuple[Finding, ...]:
+def found(stage: Stage, against: Path | None = None) -> tuple[LedgerFinding, ...]:
     """What verify finds."""
     return checked(stage, against).findings
 

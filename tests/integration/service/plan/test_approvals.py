@@ -15,9 +15,9 @@ from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import pause as pausing
 from retention_worker.service.plan.approve import (
-    Approved,
     ChangedSince,
     MoreThanSaid,
+    NotedApproval,
     approve,
     read_plan,
     waiting,
@@ -39,7 +39,7 @@ def crowd(stage: Stage) -> list[AccountIds]:
     return [stage.account(idle_days=1, transactions=1, biometrics=False) for _ in range(14)]
 
 
-def let_go(stage: Stage, shown: list[LanePlan] | None = None) -> list[Approved]:
+def let_go(stage: Stage, shown: list[LanePlan] | None = None) -> list[NotedApproval]:
     """Approve what waits now, or what was shown."""
     lanes = shown if shown is not None else list(waiting(stage.worker, "acme", None).lanes)
     return approve(stage.worker, lanes, reason="looked", actor="kim", lasts=WEEK)

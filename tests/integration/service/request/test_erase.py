@@ -14,8 +14,8 @@ from retention_worker.domain.errors import (
 )
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds, pause
-from retention_worker.service.request.erase import Wanted, erase
-from retention_worker.service.request.request import Erased
+from retention_worker.service.request.erase import RequestedErasure, erase
+from retention_worker.service.request.request import DoneRequest
 from tests.factories import AccountIds, add_image, add_transaction
 from tests.snapshot import diff, snapshot
 from tests.stage import Stage
@@ -30,7 +30,7 @@ BIOMETRIC_TABLES = {
 
 def ask(
     stage: Stage, subject: object, *, kind: str = "account", scope: Scope = Scope.ALL, **more: str
-) -> Erased:
+) -> DoneRequest:
     """Ask for an erasure by the command line."""
     wanted: dict[str, Any] = {
         "tenant": "acme",
@@ -38,7 +38,9 @@ def ask(
         "actor": "test",
         "reason": "Art. 17",
     } | more
-    return erase(stage.worker, Wanted(kind=kind, subject=str(subject), scope=scope, **wanted))
+    return erase(
+        stage.worker, RequestedErasure(kind=kind, subject=str(subject), scope=scope, **wanted)
+    )
 
 
 def test_an_account_goes_whatever_its_activity(stage: Stage) -> None:
@@ -194,14 +196,14 @@ def test_a_locked_account_is_finished_by_the_next_sweep(stage: Stage) -> None:
 def test_many_at_once_are_one_erasure(stage: Stage) -> None:
     """Twenty requests for the same account at the same time end in one erasure."""
     account = stage.account(idle_days=0, transactions=5)
-    answers: list[Erased] = []
+    answers: list[DoneRequest] = []
 
     def one() -> None:
         with open_worker(stage.database.worker_dsn, stage.config, stage.clock) as worker:
             answers.append(
                 erase(
                     worker,
-                    Wanted(
+                    RequestedErasure(
                         kind="account",
                         subject=str(account.account),
                         tenant="acme",

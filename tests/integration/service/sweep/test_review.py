@@ -12,8 +12,8 @@ from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds, pause
 from retention_worker.service.plan.approve import approve, waiting
-from retention_worker.service.request.erase import Wanted, erase
-from retention_worker.service.request.request import Erased, RequestRun
+from retention_worker.service.request.erase import RequestedErasure, erase
+from retention_worker.service.request.request import DoneRequest, RequestRun
 from retention_worker.service.sweep import sweep as sweep_module
 from retention_worker.service.sweep.erasing import LaneErasing
 from retention_worker.service.sweep.lane import LaneRun
@@ -29,9 +29,11 @@ def guarded(stage: Stage) -> Stage:
     return stage
 
 
-def ask(stage: Stage, subject: object, kind: str = "account", scope: Scope = Scope.ALL) -> Erased:
+def ask(
+    stage: Stage, subject: object, kind: str = "account", scope: Scope = Scope.ALL
+) -> DoneRequest:
     """Ask for an erasure by the command line."""
-    wanted = Wanted(
+    wanted = RequestedErasure(
         kind=kind,
         subject=str(subject),
         scope=scope,

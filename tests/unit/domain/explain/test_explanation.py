@@ -7,10 +7,10 @@ import pytest
 from retention_worker.domain.explain import obstacle
 from retention_worker.domain.explain.explanation import (
     Activity,
-    Entry,
+    ExplainedEntry,
     LaneExplained,
     Obstacle,
-    Rule,
+    PolicyRule,
     State,
     explain_entry,
     explain_lane,
@@ -20,7 +20,7 @@ from retention_worker.domain.scope import CredentialClass, Scope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-RULE = Rule(period=Period(days=90), file="config/tenants/acme.yaml", digest="a" * 64)
+RULE = PolicyRule(period=Period(days=90), file="config/tenants/acme.yaml", digest="a" * 64)
 HOLD = obstacle.held(number=1, placed_at=NOW, by="jo", reason="court", until=None)
 PAUSE = obstacle.paused_in_file("acme.yaml")
 
@@ -29,7 +29,7 @@ def lane(
     idle: timedelta | None,
     *,
     scope: Scope = Scope.ALL,
-    rule: Rule = RULE,
+    rule: PolicyRule = RULE,
     rows: int = 3,
     others: tuple[timedelta, ...] = (),
     obstacles: tuple[Obstacle, ...] = (),
@@ -87,7 +87,7 @@ def test_obstacles_count_once_it_is_due_and_a_hold_or_a_pause_before() -> None:
 @pytest.mark.parametrize("state", [State.NO_POLICY, State.INVALID_POLICY, State.NEVER])
 def test_without_a_period_there_is_no_due_date(state: State) -> None:
     """A missing value never means delete."""
-    found = lane(1000 * DAY, rule=Rule(state=state))
+    found = lane(1000 * DAY, rule=PolicyRule(state=state))
     assert (found.state, found.due_at, found.due) == (state, None, False)
 
 
@@ -106,9 +106,11 @@ def test_beyond_the_calendar_is_never() -> None:
     assert (found.state, found.due_at) == (State.NO_ACTIVITY, None)
 
 
-def entry(rows: int, class_: CredentialClass, erased_at: datetime | None = None) -> Entry:
+def entry(rows: int, class_: CredentialClass, erased_at: datetime | None = None) -> ExplainedEntry:
     """An entry with so many rows."""
-    return Entry(name="faces", table="public.faces", class_=class_, rows=rows, erased_at=erased_at)
+    return ExplainedEntry(
+        name="faces", table="public.faces", class_=class_, rows=rows, erased_at=erased_at
+    )
 
 
 def test_an_entry_goes_with_the_first_lane_that_takes_it() -> None:

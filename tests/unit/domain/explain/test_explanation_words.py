@@ -8,12 +8,12 @@ import pytest
 from retention_worker.domain.explain import obstacle
 from retention_worker.domain.explain.explanation import (
     Activity,
-    Entry,
-    Erasure,
+    ExplainedEntry,
     Explanation,
     Obstacle,
-    Request,
-    Rule,
+    OpenRequest,
+    PastErasure,
+    PolicyRule,
     State,
     explain_entry,
     explain_lane,
@@ -27,8 +27,8 @@ from retention_worker.domain.scope import CredentialClass, Scope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-ENTRY = Entry(name="images", table="public.images", class_=CredentialClass.OTHER, rows=3)
-ERASURE = Erasure(
+ENTRY = ExplainedEntry(name="images", table="public.images", class_=CredentialClass.OTHER, rows=3)
+ERASURE = PastErasure(
     kind="account",
     id="7",
     scope=Scope.ALL,
@@ -41,13 +41,13 @@ ERASURE = Erasure(
 
 
 def explanation(
-    idle: timedelta = 100 * DAY, *obstacles: Obstacle, rule: Rule | None = None, rows: int = 3
+    idle: timedelta = 100 * DAY, *obstacles: Obstacle, rule: PolicyRule | None = None, rows: int = 3
 ) -> Explanation:
     """An account with one scope."""
     at = NOW - idle
     lane = explain_lane(
         Scope.ALL,
-        rule or Rule(period=Period(days=90)),
+        rule or PolicyRule(period=Period(days=90)),
         own=Activity(source="accounts.at", at=at),
         others=(),
         rows=rows,
@@ -130,7 +130,7 @@ def test_several_obstacles_are_all_told() -> None:
 )
 def test_without_a_period(state: State, words: str) -> None:
     """Why nothing is erased."""
-    assert words in " ".join(sentences(explanation(rule=Rule(state=state))))
+    assert words in " ".join(sentences(explanation(rule=PolicyRule(state=state))))
 
 
 def test_what_was_erased() -> None:
@@ -175,7 +175,7 @@ def test_objects_that_are_still_queued() -> None:
 
 def test_a_request_that_is_open() -> None:
     """Since when, and by when."""
-    request = Request(
+    request = OpenRequest(
         kind="account", id="7", scope=Scope.BIOMETRICS, requested_at=NOW, due_by=NOW + 30 * DAY
     )
     assert sentences(replace(explanation(), requests=(request,)))[-1] == (

@@ -10,7 +10,7 @@ from retention_worker.domain.ledger.audit import Audit, BatchRow, Head
 from retention_worker.domain.ledger.chain import BatchRecord, hash_of
 from retention_worker.domain.ledger.erasure import Erasure, digest_of
 from retention_worker.domain.ledger.export import HEADER, line_of, read_line
-from retention_worker.domain.ledger.finding import Change, Finding
+from retention_worker.domain.ledger.finding import Change, LedgerFinding
 from retention_worker.domain.ledger.rowcheck import Written
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,7 +63,7 @@ def chain(length: int, rows: int = 2) -> list[BatchRow]:
     return found
 
 
-def audited(batches: list[BatchRow], heads: dict[str, Head] | None = None) -> list[Finding]:
+def audited(batches: list[BatchRow], heads: dict[str, Head] | None = None) -> list[LedgerFinding]:
     """Everything that is found."""
     audit = Audit()
     found = [finding for batch in batches for finding in audit.batch(batch)]
