@@ -63,13 +63,13 @@ class LedgerErasure:
 
 def objects(session: Session, tenant_id: str) -> dict[str, int]:
     """Objects whose rows are gone, by state."""
-    rows = session.rows("glance.objects", {"tenant": tenant_id})
+    rows = session.rows("pages.objects", {"tenant": tenant_id})
     return {row["state"]: row["objects"] for row in rows}
 
 
 def requests(session: Session, tenant_id: str) -> list[OpenRequest]:
     """Ad-hoc erasures that are not finished, the oldest first, a hundred at the most."""
-    rows = session.rows("glance.requests", {"tenant": tenant_id, "limit": _MOST_REQUESTS})
+    rows = session.rows("pages.requests", {"tenant": tenant_id, "limit": _MOST_REQUESTS})
     return [OpenRequest(**row | {"scope": Scope(row["scope"])}) for row in rows]
 
 
@@ -77,7 +77,7 @@ def batches(
     session: Session, tenant_id: str, *, before: int | None, limit: int
 ) -> list[LedgerBatch]:
     """A page of the ledger, newest first, from before a batch on."""
-    rows = session.rows("glance.batches", {"tenant": tenant_id, "before": before, "limit": limit})
+    rows = session.rows("pages.batches", {"tenant": tenant_id, "before": before, "limit": limit})
     return [LedgerBatch(**row | {"scope": Scope(row["scope"])}) for row in rows]
 
 
@@ -86,6 +86,6 @@ def erased(
 ) -> list[LedgerErasure]:
     """A page of a batch's accounts and transactions."""
     rows = session.rows(
-        "glance.erased", {"tenant": tenant_id, "batch": batch, "after": after, "limit": limit}
+        "pages.erased", {"tenant": tenant_id, "batch": batch, "after": after, "limit": limit}
     )
     return [LedgerErasure(**row | {"scope": Scope(row["scope"])}) for row in rows]
