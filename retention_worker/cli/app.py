@@ -103,20 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # what goes wrong in them comes back as an exception and is said once, by us.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        command = typer.main.get_command(app)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = command.main(given, prog_name=_PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except BrokenPipeError:  # the reader, such as `head`, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
-
-
-def _run(arguments: list[str]) -> int:
-    try:
-        command = typer.main.get_command(app)
-        code = command.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
     except RetentionWorkerError as exc:
         for line in str(exc).splitlines():
             complain(line)
@@ -127,10 +123,6 @@ def _run(arguments: list[str]) -> int:
             return 2
         complain(f"{' '.join(message.split())} (see {_PROGRAM} --help)")
         return 2
-    except typer.Abort:
-        return _INTERRUPTED
-    except (BrokenPipeError, KeyboardInterrupt):
-        raise
     except Exception as exc:
         return _internal(exc)
 

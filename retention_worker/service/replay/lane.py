@@ -16,7 +16,7 @@ from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import block, has_credentials
 from retention_worker.service.replay.outcome import Authority, EarlierLane, Replay
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.lane_rules import CandidatesFrom, LaneRules
+from retention_worker.service.sweep.lane_rules import BatchTask, CandidatesFrom, LaneRules
 from retention_worker.store.connection.keys import Key, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Deadline, Session
@@ -148,10 +148,10 @@ class LaneReplay:
     def _batch(self, keys: Sequence[Key], approval: int | None) -> Batch:
         context, prepared = self.context, self.prepared
         deadline = Deadline(context.monotonic, _DEADLINE_MS)
-        return Batch(
+        task = BatchTask(
             session=Session(self.conn, context.settings.schema_name, deadline),
             compiled=prepared.compiled,
-            terms=LaneRules(
+            rules=LaneRules(
                 sweep=None,
                 tenant_id=self._tenant,
                 scope=self._scope,
@@ -165,10 +165,9 @@ class LaneReplay:
             source=CandidatesFrom(name=CandidatesFrom.BEHIND, keys=tuple(keys)),
             limit=len(keys),
             max_units=_MOST_UNITS,
-            troubled={},
-            parts={},
             permit=len(keys),
             prove=True,
             at=context.clock(),
             object_grace=context.settings.object_grace,
         )
+        return Batch(task=task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
 from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import block, has_credentials, still_there
+from retention_worker.service.eraser import Eraser
 from retention_worker.store.connection.keys import Key, Part, id_text, parse_id
 from retention_worker.store.connection.pool import Connection, writing
 from retention_worker.store.connection.session import Deadline, Session
@@ -28,8 +30,7 @@ from retention_worker.store.mapped import accounts, credentials, remains, transa
 from retention_worker.store.mapped.accounts import Found, Locked
 from retention_worker.store.mapped.credentials import Counts
 from retention_worker.store.mapped.transactions import Owned
-from retention_worker.store.own import deferred, holds, requests
-from retention_worker.store.own.deferred import RememberedActivity
+from retention_worker.store.own import holds, requests
 from retention_worker.store.own.requests import Request
 
 _log = structlog.get_logger()
@@ -188,36 +189,29 @@ class RequestRun:
     ) -> bool:
         request, now = self.request, self.context.clock()
         part = self._part(session, current, key, found)
-        transaction = request.subject_key if request.kind == TRANSACTION else None
-        self._remember(session, key, locked, found)
         # The chain before the number: numbers grow along a chain.
         previous = requests.lock_chain(session, request.tenant_id)
-        batch = ledger.next_batch(session)
-        if request.kind == ACCOUNT:
-            transactions.note_erased(
-                session, self._compiled, request.tenant_id, [key], batch=batch, part=part
-            )
-        counts = credentials.erase(
-            session,
-            self._compiled,
-            request.scope,
-            request.tenant_id,
-            [key],
-            batch=batch,
-            now=now,
-            shared_from=now + self.context.settings.object_grace,
-            part=part,
-            transaction=transaction,
-        ).counts()
+        eraser = Eraser(
+            session=session,
+            compiled=self._compiled,
+            tenant_id=request.tenant_id,
+            scope=request.scope,
+            batch=ledger.next_batch(session),
+            at=now,
+            object_grace=self.context.settings.object_grace,
+        )
+        eraser.remember([key], {locked.id: locked}, {found.id: found}, self._remembering(), now)
+        transaction = request.subject_key if request.kind == TRANSACTION else None
+        counts = eraser.erase([key], part=part, transaction=transaction).counts()
         complete = part is None or part.name is None
         if complete and part is not None and self._walks_again(session, key):
             complete, part = False, None
         if complete:
-            self._prove(session, key, locked)
+            self._prove(eraser, key, locked)
             complete, part = self._lost is None, None
         if complete or counts.rows:
             active_at = later_of(locked.active_at, found.latest_activity)
-            self._write(session, batch, previous, counts, active_at, complete=complete, now=now)
+            self._write(eraser, previous, counts, active_at, complete=complete)
         self._add(counts)
         if not complete:
             requests.set_progress(session, request.id, part, self._lost)
@@ -250,52 +244,41 @@ class RequestRun:
         self._walks += 1
         return True
 
-    def _remember(self, session: Session, key: Key, locked: Locked, found: Found) -> None:
-        """What stays must not go before its time, though its newest credential goes now."""
-        if self.request.kind == ACCOUNT and self.request.scope is Scope.ALL:
-            return
-        scopes = [Scope.ALL] if self.request.kind == ACCOUNT else list(Scope)
-        seen = RememberedActivity(
-            key=key, at=locked.active_at, credential_at=found.newest_credential
-        )
-        deferred.remember(session, self.request.tenant_id, scopes, [seen], self.context.clock())
+    def _remembering(self) -> Collection[Scope]:
+        """The lanes in which something of the account stays."""
+        if self.request.kind == ACCOUNT:
+            return () if self.request.scope is Scope.ALL else (Scope.ALL,)
+        return tuple(Scope)
 
-    def _prove(self, session: Session, key: Key, locked: Locked) -> None:
+    def _prove(self, eraser: Eraser, key: Key, locked: Locked) -> None:
         """Nothing is left but what cannot be reached, and erasing was no activity."""
-        request = self.request
-        after = accounts.activity_now(session, self._compiled, request.tenant_id, [key])
-        if after.get(locked.id) != locked.activity:
-            raise IncompleteErasure("erasing changed the account's last activity: run doctor")
-        left = self._left(session, key)
+        eraser.refuse_activity([key], {locked.id: locked})
+        left = eraser.left([key], self._owned(eraser.session, key))
         self._lost = remains.unreachable(left)
         if left and self._lost is None:
             raise IncompleteErasure(still_there(left))
 
-    def _left(self, session: Session, key: Key) -> list[remains.Remains]:
-        """By an independent look: what of the scope is still there."""
-        request = self.request
-        known = (session, self._compiled, request.tenant_id)
-        if request.kind != TRANSACTION:
-            return remains.of_accounts(*known, request.scope, [key])
-        owned = Owned(key=request.subject_key, account_key=key)
-        if not transactions.belongs(*known, owned):
+    def _owned(self, session: Session, key: Key) -> Owned | None:
+        """The transaction that was asked for, where one was."""
+        if self.request.kind != TRANSACTION:
+            return None
+        owned = Owned(key=self.request.subject_key, account_key=key)
+        if not transactions.belongs(session, self._compiled, self.request.tenant_id, owned):
             raise UnknownSubject("the transaction belongs to another account by now: ask again")
-        return remains.of_transaction(*known, request.scope, owned)
+        return owned
 
     def _write(
         self,
-        session: Session,
-        batch: int,
+        eraser: Eraser,
         previous: str | None,
         counts: Counts,
         active_at: str | None,
         *,
         complete: bool,
-        now: datetime,
     ) -> None:
         request = self.request
         record = BatchRecord(
-            batch=batch,
+            batch=eraser.batch,
             sweep=None,
             request=request.id,
             tenant=request.tenant_id,
@@ -307,13 +290,13 @@ class RequestRun:
             accounts=int(complete and request.kind == ACCOUNT),
             counts=counts.rows,
             objects=counts.objects,
-            erased_at=now,
+            erased_at=eraser.at,
             erasures="",
             previous=previous,
         )
         subjects = [(request.subject_id, active_at)]
-        head = ledger.write(session, record, subjects, kind=request.kind, complete=complete)
-        requests.set_chain_head(session, request.tenant_id, batch, head)
+        head = ledger.write(eraser.session, record, subjects, kind=request.kind, complete=complete)
+        requests.set_chain_head(eraser.session, request.tenant_id, eraser.batch, head)
 
     def _look(self, session: Session, key: Key, cutoff: datetime | None = None) -> Found:
         now = self.context.clock()

@@ -16,7 +16,12 @@ from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import retry_time
 from retention_worker.service.pace.pace import Pace, Pacing
 from retention_worker.service.sweep.batch import Batch
-from retention_worker.service.sweep.lane_rules import BatchOutcome, CandidatesFrom, LaneRules
+from retention_worker.service.sweep.lane_rules import (
+    BatchOutcome,
+    BatchTask,
+    CandidatesFrom,
+    LaneRules,
+)
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, batching, writing
 from retention_worker.store.connection.session import Deadline, Session
@@ -94,14 +99,14 @@ class Batches:
         )
         self._tables = [table.oid for table in self.compiled.catalog.tables.values()]
 
-    def run(self, conn: Connection, terms: LaneRules, permit: int, behind: list[Key]) -> Ending:
+    def run(self, conn: Connection, rules: LaneRules, permit: int, behind: list[Key]) -> Ending:
         """Deferred accounts first, then the frontier, then what was found behind it."""
         waiting = ahead = True
         while waiting or ahead or behind:
             if (ending := self._interrupted() or self._held_up(conn)) is not None:
                 return ending
             source = self._source(waiting, ahead, behind)
-            outcome = self._batch(conn, terms, source, permit)
+            outcome = self._batch(conn, rules, source, permit)
             if outcome is None:
                 if self._failures > _MOST_FAILURES_IN_A_ROW:
                     return Ending(
@@ -180,27 +185,30 @@ class Batches:
         return STOPPED
 
     def _batch(
-        self, conn: Connection, terms: LaneRules, source: CandidatesFrom, permit: int
+        self, conn: Connection, rules: LaneRules, source: CandidatesFrom, permit: int
     ) -> BatchOutcome | None:
         """One batch and the pause after it; None where it failed and is to be tried smaller."""
         context = self.context
         slow = context.watch.pressure.slow * self._slowed
         started = context.monotonic()
         deadline = Deadline(context.monotonic, context.settings.batch_deadline_ms)
-        batch = Batch(
+        task = BatchTask(
             session=Session(conn, context.settings.schema_name, deadline),
             compiled=self.compiled,
-            terms=terms,
+            rules=rules,
             source=source,
             limit=self._pace.size,
             max_units=context.settings.batch_max_transactions,
-            troubled=self._troubled,
-            parts=self._parts,
             permit=permit,
             # A trigger that was looked at once may do otherwise today.
             prove=not self._proved or bool(self.compiled.datamap.accepted_triggers),
             at=context.clock(),
             object_grace=context.settings.object_grace,
+            troubled=self._troubled,
+            parts=self._parts,
+        )
+        batch = Batch(
+            task=task,
             pacing=Pacing(
                 streams=context.settings.streams,
                 factor=self._pace.factor(slow),
@@ -287,7 +295,7 @@ class Batches:
             key=key,
             reason=DeferReason.TIMEOUT if timeout else DeferReason.ERROR,
             detail=str(failure),
-            retry_at=retry_time(batch.terms.now, attempts),
+            retry_at=retry_time(batch.task.rules.now, attempts),
             attempts=attempts,
             done=batch.done(key),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -53,9 +55,9 @@ class LaneRun:
         context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
-        terms: what holds for the lane's batches.
-        judge: the guard.
-        reach: how far behind the watermark to look; everything where the map has changed.
+        rules: what holds for the lane's batches.
+        guard: how many may go.
+        look_back: how far behind the watermark to look; everything where the map has changed.
         until: the monotonic second at which the sweep's time budget ends.
         progress: told after each batch.
     """
@@ -63,9 +65,9 @@ class LaneRun:
     context: Context
     compiled: CompiledMap
     file: PolicyFile
-    terms: LaneRules
-    reach: LookBack
-    judge: AllowanceGuard
+    rules: LaneRules
+    look_back: LookBack
+    guard: AllowanceGuard
     until: float | None = None
     progress: Progress | None = None
     _reserved: int = 0
@@ -76,56 +78,63 @@ class LaneRun:
             context=self.context,
             compiled=self.compiled,
             file=self.file,
-            scope=self.terms.scope,
+            scope=self.rules.scope,
             until=self.until,
             progress=self.progress,
         )
 
     def run(self) -> Ending:
         """Run the lane to its end; only a database that stays away leaves it as an error."""
-        return replace(self._to_the_end(), pace=self._batches.paced)
-
-    def _to_the_end(self) -> Ending:
         for attempt in range(1, _RECONNECTS + 1):
             try:
-                with self.context.pool.connection() as conn:
-                    self._give_back(conn)  # what a connection that was lost had left
-                    return self._try(conn)
+                with self._connected() as conn:
+                    ending = STOPPED
+                    for rules, approval in self._stages(conn):
+                        ending = self._stage(conn, rules, approval)
+                        if approval is not None and ending.stop in _ENDS_APPROVAL:
+                            self._end_approval(conn, _ENDS_APPROVAL[ending.stop])
+                        if ending.stop is not StopReason.EXHAUSTED:
+                            break
             except DatabaseUnavailable as exc:
                 _log.warning("connection_lost", attempt=attempt, error=str(exc))
                 if attempt == _RECONNECTS:
                     raise
+                continue
             except DriftError as exc:
-                return Ending(stop=StopReason.REFUSED, reason=str(exc))
+                ending = Ending(stop=StopReason.REFUSED, reason=str(exc))
             except RetentionWorkerError as exc:
-                return Ending(stop=StopReason.FAILED, reason=str(exc))
+                ending = Ending(stop=StopReason.FAILED, reason=str(exc))
+            return replace(ending, pace=self._batches.paced)
         raise AssertionError("the loop returns or raises")
 
-    def _try(self, conn: Connection) -> Ending:
-        try:
-            return self._run(conn)
-        except DatabaseUnavailable:
-            raise
-        except RetentionWorkerError:  # of what all lanes have together nobody else may lack it
-            self._give_back(conn)
-            raise
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection; what was reserved of the total for this lane and not used is given back.
 
-    def _run(self, conn: Connection) -> Ending:
+        After a lost connection the next one does that, and nobody else may lack it meanwhile.
+        """
+        with self.context.pool.connection() as conn:
+            self._give_back(conn)
+            try:
+                yield conn
+            except DatabaseUnavailable:
+                raise
+            except RetentionWorkerError:
+                self._give_back(conn)
+                raise
+
+    def _stages(self, conn: Connection) -> Iterator[tuple[LaneRules, OpenApproval | None]]:
         """First what a person has approved, then what may go without one."""
         if self.context.stop.is_set():  # before anything is counted
-            return STOPPED
+            return
         self._begin(conn)
         if (approval := self._approval(conn)) is not None:
-            cutoff = min(self.terms.cutoff, approval.cutoff)
-            approved = replace(
-                self.terms, cutoff=cutoff, approval=approval.id, shown=approval.shown
+            cutoff = min(self.rules.cutoff, approval.cutoff)
+            yield (
+                replace(self.rules, cutoff=cutoff, approval=approval.id, shown=approval.shown),
+                approval,
             )
-            ending = self._stage(conn, approved, approval)
-            if ending.stop in _ENDS_APPROVAL:
-                self._end_approval(conn, _ENDS_APPROVAL[ending.stop])
-            if ending.stop is not StopReason.EXHAUSTED:
-                return ending
-        return self._stage(conn, self.terms, None)
+        yield self.rules, None
 
     def _session(self, conn: Connection) -> Session:
         return Session(conn, self.context.settings.schema_name)
@@ -134,72 +143,72 @@ class LaneRun:
         """Before a lane's first batch everything lies ahead of it, whatever the map says."""
         with writing(conn):
             session = self._session(conn)
-            lane = lanes.read(session, self.terms.tenant_id, self.terms.scope)
-            if lane.watermark is None and lane.map_digest != self.terms.map_digest:
-                lanes.set_behind(session, lane, NOTHING_BEHIND, self.terms.map_digest)
+            lane = lanes.read(session, self.rules.tenant_id, self.rules.scope)
+            if lane.watermark is None and lane.map_digest != self.rules.map_digest:
+                lanes.set_behind(session, lane, NOTHING_BEHIND, self.rules.map_digest)
 
     def _approval(self, conn: Connection) -> OpenApproval | None:
-        terms = self.terms
-        if self.judge.is_off:
+        rules = self.rules
+        if self.guard.is_off:
             return None
         with writing(conn):
             return approvals.current(
-                self._session(conn), terms.tenant_id, terms.scope, terms.policy_digest, terms.now
+                self._session(conn), rules.tenant_id, rules.scope, rules.policy_digest, rules.now
             )
 
     def _end_approval(self, conn: Connection, because: str) -> None:
-        terms = self.terms
+        rules = self.rules
         with writing(conn):
             session = self._session(conn)
-            lanes.lock(session, terms.tenant_id, terms.scope)
+            lanes.lock(session, rules.tenant_id, rules.scope)
             approvals.end_open(
-                session, terms.tenant_id, terms.scope, because=because, now=self.context.clock()
+                session, rules.tenant_id, rules.scope, because=because, now=self.context.clock()
             )
 
-    def _stage(self, conn: Connection, terms: LaneRules, approval: OpenApproval | None) -> Ending:
+    def _stage(self, conn: Connection, rules: LaneRules, approval: OpenApproval | None) -> Ending:
         """Look behind the watermark, ask the guard, erase, note how far was looked."""
         with writing(conn):
-            lane = lanes.read(self._session(conn), terms.tenant_id, terms.scope)
-        keys, end, looked = self._look_behind(conn, lane, terms)
-        survey = LaneView(
+            lane = lanes.read(self._session(conn), rules.tenant_id, rules.scope)
+        keys, end, looked = self._look_behind(conn, lane, rules)
+        view = LaneView(
             compiled=self.compiled,
             lane=lane,
-            cutoff=terms.cutoff,
-            now=terms.now,
+            cutoff=rules.cutoff,
+            now=rules.now,
             behind=keys,
-            shown=terms.shown,
+            shown=rules.shown,
         )
         with writing(conn):
             session = self._session(conn)
-            if not lanes.lease(session, terms.tenant_id).get():
+            if not lanes.lease(session, rules.tenant_id).get():
                 return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
             # Another one may have spent of the allowance since the lane was read.
-            survey = replace(survey, lane=lanes.lock(session, terms.tenant_id, terms.scope))
-            verdict = self._judge(session, survey, approval)
-        self._reserved = verdict.permit if verdict.total is not None else 0
+            view = replace(view, lane=lanes.lock(session, rules.tenant_id, rules.scope))
+            ruling = self._rule(session, view, approval)
+        self._reserved = ruling.permit if ruling.total is not None else 0
         self._batches.erased = 0
-        if verdict.reason is not None:
-            self._keep_in_mind(conn, survey)
-            return Ending(stop=StopReason.WAITING, reason=verdict.reason)
-        terms = replace(terms, spends=verdict.allowance is not None)
-        ending = self._batches.run(conn, terms, verdict.permit, list(keys))
+        if ruling.reason is not None:
+            self._keep_in_mind(conn, view)
+            return Ending(stop=StopReason.WAITING, reason=ruling.reason)
+        rules = replace(rules, spends=ruling.allowance is not None)
+        ending = self._batches.run(conn, rules, ruling.permit, list(keys))
         self._give_back(conn)
         if looked and ending.stop is StopReason.EXHAUSTED:
             with writing(conn):
-                reconcile.record(self._session(conn), lane, end, terms.map_digest, terms.now)
+                reconcile.record(self._session(conn), lane, end, rules.map_digest, rules.now)
         return ending
 
-    def _keep_in_mind(self, conn: Connection, survey: LaneView) -> None:
+    def _keep_in_mind(self, conn: Connection, view: LaneView) -> None:
         """What was found behind the watermark and waits is deferred.
 
         The next sweep does not look there again for long, and would say that nothing waits.
         """
-        tenant_id, now = survey.lane.tenant_id, survey.now
-        for start in range(0, len(survey.behind), _PAGE):
-            keys = survey.behind[start : start + _PAGE]
+        tenant_id, now = view.lane.tenant_id, view.now
+        for start in range(0, len(view.behind), _PAGE):
+            keys = view.behind[start : start + _PAGE]
             with writing(conn):
                 session = self._session(conn)
-                there = accounts.present(session, self.compiled, tenant_id, keys, survey.bound)
+                there = accounts.present(session, self.compiled, tenant_id, keys, view.bound)
                 due = [key for key in keys if (at := there.get(id_text(key))) and at.due]
                 waits = [
                     Deferred(
@@ -207,20 +216,20 @@ class LaneRun:
                         reason=DeferReason.NEWER_ACTIVITY,
                         active_at=there[id_text(key)].active_at,
                     )
-                    for key, _ in eligible_keys(session, survey, due)
+                    for key, _ in eligible_keys(session, view, due)
                 ]
-                deferred.put(session, tenant_id, survey.lane.scope, waits, now)
+                deferred.put(session, tenant_id, view.lane.scope, waits, now)
 
-    def _judge(self, session: Session, survey: LaneView, approval: OpenApproval | None) -> Ruling:
+    def _rule(self, session: Session, view: LaneView, approval: OpenApproval | None) -> Ruling:
         """Ask the guard, note the allowances, and reserve of the total what may go."""
-        verdict = self.judge.lane(session, survey, approval)
-        if verdict.allowance is not None:
-            lanes.set_allowance(session, survey.lane, verdict.allowance)
-        if verdict.total is not None:
-            left = replace(verdict.total, accounts=verdict.total.accounts - verdict.permit)
-            waits = verdict.reason is not None
+        ruling = self.guard.lane(session, view, approval)
+        if ruling.allowance is not None:
+            lanes.set_allowance(session, view.lane, ruling.allowance)
+        if ruling.total is not None:
+            left = replace(ruling.total, accounts=ruling.total.accounts - ruling.permit)
+            waits = ruling.reason is not None
             control.set_total_allowance(session, left, waits=waits)
-        return verdict
+        return ruling
 
     def _give_back(self, conn: Connection) -> None:
         """What was reserved of the total and not used; once, however the lane ends."""
@@ -230,17 +239,17 @@ class LaneRun:
         self._reserved = 0
 
     def _look_behind(
-        self, conn: Connection, lane: LaneState, terms: LaneRules
+        self, conn: Connection, lane: LaneState, rules: LaneRules
     ) -> tuple[tuple[Key, ...], Position | None, bool]:
-        if lane.watermark is None or self.reach == LookBack():
+        if lane.watermark is None or self.look_back == LookBack():
             return (), None, False
         keys, end = reconcile.scan(
             conn,
             self.context.settings.schema_name,
             self.compiled,
             lane,
-            now=terms.now,
-            full=self.reach.full,
-            map_digest=terms.map_digest,
+            now=rules.now,
+            full=self.look_back.full,
+            map_digest=rules.map_digest,
         )
         return keys, end, True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.shown import ShownAccounts
 from retention_worker.domain.ledger.chain import SWEEP
 from retention_worker.domain.scope import Scope
 from retention_worker.store.connection.keys import Key
+from retention_worker.store.connection.session import Session
+from retention_worker.store.mapsql import CompiledMap
+from retention_worker.store.own.deferred import Deferred
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,40 @@ class CandidatesFrom:
     FRONTIER = "frontier"
     DEFERRED = "deferred"
     BEHIND = "behind"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchTask:
+    """What one batch has to do.
+
+    Args:
+        session: a READ COMMITTED transaction with a deadline, which the caller commits.
+        compiled: the data map.
+        rules: of the lane.
+        source: of the candidates.
+        limit: accounts at the most.
+        max_units: transactions at the most; an account with more goes in parts.
+        permit: how many accounts may still be erased; beyond it the lane ends.
+        prove: look once more at what was erased.
+        at: the time of the batch, for the ledger.
+        object_grace: how long nobody touches an object that rows share.
+        troubled: accounts that could not be erased even alone, and why.
+        parts: how many rows a part of a large account may have, by account, where that is less
+            than `max_units`.
+    """
+
+    session: Session
+    compiled: CompiledMap
+    rules: LaneRules
+    source: CandidatesFrom
+    limit: int
+    max_units: int
+    permit: int
+    prove: bool
+    at: datetime
+    object_grace: timedelta
+    troubled: Mapping[str, Deferred] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from retention_worker.domain.lane.lane import DeferReason, Position
 from retention_worker.service.due.eligibility import block, has_credentials, retry_time
-from retention_worker.service.sweep.lane_rules import CandidatesFrom, LaneRules
+from retention_worker.service.sweep.lane_rules import BatchTask, CandidatesFrom
 from retention_worker.store.connection.answers import Pending
 from retention_worker.store.connection.keys import Key, Part, id_text
-from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.mapped import accounts, remains
 from retention_worker.store.mapped.accounts import Candidate, Found, Locked
-from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own.deferred import Deferred
 
 
@@ -42,27 +40,14 @@ class Triage:
     """Decides about the candidates of one batch.
 
     Args:
-        session: of the batch.
-        compiled: the data map.
-        terms: of the lane.
-        source: of the candidates.
+        task: the batch's.
         waiting: what is remembered of those that were deferred, by account.
-        troubled: accounts that could not be erased even alone, and why.
-        parts: how many rows a part of a large account may have, by account, where that is less
-            than `max_units`.
-        permit: how many accounts may still be erased.
-        max_units: transactions at the most; an account with more goes in parts.
+        permit: how many accounts may still be erased, as the batch has found it.
     """
 
-    session: Session
-    compiled: CompiledMap
-    terms: LaneRules
-    source: CandidatesFrom
+    task: BatchTask
     waiting: Mapping[str, Deferred]
-    troubled: Mapping[str, Deferred]
-    parts: Mapping[str, int]
     permit: int
-    max_units: int
     locked: Mapping[str, Locked] = field(default_factory=dict)
     looked: dict[str, Found] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
@@ -86,15 +71,15 @@ class Triage:
 
     def sort(self, found: Sequence[Candidate]) -> Sorted:
         """Lock, look again in statements of their own, and part what goes from what stays."""
-        keys = [each.key for each in found if id_text(each.key) not in self.troubled]
+        keys = [each.key for each in found if id_text(each.key) not in self.task.troubled]
         self._lock(keys)
         unlocked = self._unlocked([key for key in keys if id_text(key) not in self.locked])
         result = Sorted()
         units = 0
         for each in found:
             name = id_text(each.key)
-            if name in self.troubled:
-                result.defer.append(self.troubled[name])
+            if name in self.task.troubled:
+                result.defer.append(self.task.troubled[name])
             elif name not in self.locked:
                 self._sort_unlocked(each.key, unlocked.get(name), result)
             elif self._is_due(each, self.looked[name], result):
@@ -114,50 +99,54 @@ class Triage:
         """
         if not keys:
             return
-        terms = self.terms
-        asked = accounts.lock(self.session, self.compiled, terms.tenant_id, keys, self._bound)
+        rules, session, compiled = self.task.rules, self.task.session, self.task.compiled
+        asked = accounts.lock(session, compiled, rules.tenant_id, keys, self._bound)
         looking = self.ask(keys)
-        self._number = ledger.ask_batch(self.session)
+        self._number = ledger.ask_batch(session)
         self.locked = asked.get()
         self.looked = accounts.living(
-            self.session, self.compiled, terms.tenant_id, looking.get(), cutoff=terms.cutoff
+            session,
+            compiled,
+            rules.tenant_id,
+            looking.get(),
+            cutoff=rules.cutoff,
         )
         self.looked |= {
-            name: replace(self.looked[name], hold=terms.held[name])
-            for name in terms.held.keys() & self.looked.keys()
+            name: replace(self.looked[name], hold=rules.held[name])
+            for name in rules.held.keys() & self.looked.keys()
         }
         locked = [key for key in keys if id_text(key) in self.locked]
         self.lost = remains.lost(
-            self.session,
-            self.compiled,
-            terms.tenant_id,
-            terms.scope,
+            session,
+            compiled,
+            rules.tenant_id,
+            rules.scope,
             looked=self.looked,
             keys=locked,
         )
 
     @property
     def _bound(self) -> str:
-        return self.compiled.accounts.activity.bound(self.terms.cutoff)
+        return self.task.compiled.accounts.activity.bound(self.task.rules.cutoff)
 
     def ask(self, keys: Sequence[Key]) -> Pending[dict[str, Found]]:
         """What is there of accounts, and what decides about them, as of now."""
         return accounts.ask_look(
-            self.session,
-            self.compiled,
-            self.terms.tenant_id,
-            self.terms.scope,
+            self.task.session,
+            self.task.compiled,
+            self.task.rules.tenant_id,
+            self.task.rules.scope,
             keys,
-            cutoff=self.terms.cutoff,
-            now=self.terms.now,
-            max_units=self.max_units + 1,
+            cutoff=self.task.rules.cutoff,
+            now=self.task.rules.now,
+            max_units=self.task.max_units + 1,
         )
 
     def _unlocked(self, keys: Sequence[Key]) -> dict[str, Locked]:
         if not keys:
             return {}
         return accounts.present(
-            self.session, self.compiled, self.terms.tenant_id, keys, self._bound
+            self.task.session, self.task.compiled, self.task.rules.tenant_id, keys, self._bound
         )
 
     def _sort_unlocked(self, key: Key, now: Locked | None, result: Sorted) -> None:
@@ -170,12 +159,12 @@ class Triage:
                 Deferred(
                     key=key,
                     reason=DeferReason.LOCKED,
-                    retry_at=retry_time(self.terms.now, attempts),
+                    retry_at=retry_time(self.task.rules.now, attempts),
                     attempts=attempts,
                     done=self.done(key),
                 )
             )
-        elif id_text(key) in self.waiting or self.source.name == CandidatesFrom.BEHIND:
+        elif id_text(key) in self.waiting or self.task.source.name == CandidatesFrom.BEHIND:
             # Its activity may still lie behind the watermark (a longer period): keep its time.
             result.defer.append(
                 Deferred(key=key, reason=DeferReason.NEWER_ACTIVITY, active_at=now.active_at)
@@ -187,7 +176,7 @@ class Triage:
             # Erased in part it would be called erased; what blocks it anyway is said first.
             result.defer.append(blocked or self._out_of_reach(each.key, self.lost[found.id]))
             return False
-        if not has_credentials(found, self.terms.scope):
+        if not has_credentials(found, self.task.rules.scope):
             # The last part may have been the rest; a row must still say that it is complete.
             if self.done(each.key) is not None:
                 return True
@@ -204,24 +193,24 @@ class Triage:
             key=key,
             reason=DeferReason.ERROR,
             detail=words,
-            retry_at=retry_time(self.terms.now, attempts),
+            retry_at=retry_time(self.task.rules.now, attempts),
             attempts=attempts,
             done=self.done(key),
         )
 
     def _is_full(self, each: Candidate, found: Found, units: int, result: Sorted) -> bool:
         """Whether the batch ends before this account, or is this account's alone."""
-        shown = self.terms.shown
+        shown = self.task.rules.shown
         result.other = shown is not None and found.id not in shown
         if self.permit < 1 or result.other:
             result.cut = True
             return True
-        large = found.units > self.max_units or found.id in self.parts
+        large = found.units > self.task.max_units or found.id in self.task.parts
         large = large or self.done(each.key) is not None
         if large and not result.erase:
             result.large, result.past = each, each.position
             result.processed += 1
             result.cut = True  # those after it on the page are still to be looked at
             return True
-        result.cut = large or units > self.max_units or len(result.erase) >= self.permit
+        result.cut = large or units > self.task.max_units or len(result.erase) >= self.permit
         return result.cut
