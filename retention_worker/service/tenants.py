@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retention_worker.configfiles.policies import PolicySet
 from retention_worker.configfiles.policy_file import PolicyFile
-from retention_worker.domain.errors import ConfigurationError
+from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
@@ -53,6 +53,21 @@ def tenant_of(context: Context, conn: Connection, tenant: str | None) -> tuple[C
         written = as_policies_write(context, conn, compiled, policies, tenant_id)
         loaded.written[tenant_id] = written
     return compiled, written
+
+
+def require_tenant(
+    session: Session, compiled: CompiledMap, policies: PolicySet, tenant_id: str
+) -> None:
+    """Nothing found of a tenant that does not exist is no answer.
+
+    Raises:
+        UnknownSubject: it has neither a policy file nor an account.
+    """
+    if tenant_id in {file.policy.tenant_id for file in policies.files.values()}:
+        return
+    refused = accounts.refused_tenants(session, compiled, [tenant_id])
+    if refused or accounts.without_accounts(session, compiled, [tenant_id]):
+        raise UnknownSubject(f"there is no tenant {tenant_id!r}: no policy file, and no account")
 
 
 def as_policies_write(

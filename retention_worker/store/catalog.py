@@ -105,10 +105,12 @@ def has_dates(datamap: DataMap, catalog: Catalog) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey:
-    """A reference between two mapped tables."""
+    """A reference between two mapped tables: the child's columns, and whether it acts ON DELETE."""
 
     child: TableName
     parent: TableName
+    columns: tuple[str, ...] = ()
+    acts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +180,12 @@ def read(conn: psycopg.Connection, names: Iterable[TableName]) -> Catalog:
             for row in tables
         },
         foreign_keys=tuple(
-            ForeignKey(child=by_oid[row["child"]], parent=by_oid[row["parent"]])
+            ForeignKey(
+                child=by_oid[row["child"]],
+                parent=by_oid[row["parent"]],
+                columns=tuple(row["columns"]),
+                acts=row["acts"],
+            )
             for row in references
         ),
     )

@@ -79,7 +79,9 @@ def test_what_is_denied_is_listed_and_retried(
     done = program.run("sweep")
     assert done.code == 1
     assert "Objects not deleted: 1 denied by their store: see `objects list`." in done.out
-    listed = program.json("objects", "list")
+    listed = program.run("objects", "list", "--json")
+    assert listed.code == 1
+    listed = listed.json
     [letter] = listed["objects"]
     assert (letter["state"], letter["error"], letter["attempts"]) == ("denied", "AccessDenied", 1)
     assert letter["uri"].startswith(f"s3://{BUCKET}/")

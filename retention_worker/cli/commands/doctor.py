@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from retention_worker.objects.inspection import StoreInspection
     from retention_worker.service.doctor.doctor import Diagnosis
 
-_WORDS = {"refuse": ("refused", "red"), "wrong": ("wrong", "red"), "warn": ("warning", "yellow")}
+_WORDS = {
+    "refuse": ("refused", "red"),
+    "wrong": ("wrong", "red"),
+    "warn": ("warning", "yellow"),
+    "note": ("note", ""),
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -72,7 +77,7 @@ def _show(found: Diagnosis) -> None:
         word, style = _WORDS[finding.severity]
         say(f"{word}: {finding.subject}: {finding.message}", style)
     refused = found.refused
-    warned = len(found.findings) - refused - found.wrong
+    warned = sum(finding.severity == "warn" for finding in found.findings)
     if refused:
         say(
             f"{counted(refused, 'thing')} must be mended before anything is erased"

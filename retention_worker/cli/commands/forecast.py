@@ -74,6 +74,8 @@ def _show(found: Forecast) -> None:
     )
     for name, reason in found.broken.items():
         say(f"{name} is not in it: {reason}", "bold red")
+    for each in found.warnings:
+        say(each.message, "bold red")
 
 
 def _chart(found: Forecast, out: Console) -> None:

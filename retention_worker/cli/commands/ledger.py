@@ -185,6 +185,21 @@ def _show_checked(found: CheckedReceipt) -> None:
     else:
         say("Consistent in itself, and unproven: anybody can make such a text.", "yellow")
         say("Hold it against an export of the ledger that was kept elsewhere: --against FILE.")
+    _show_left(found.receipt)
+
+
+def _show_left(receipt: Receipt) -> None:
+    """What the receipt proves is no complete erasure, or no hash covers."""
+    if receipt.only_parts:
+        say("The erasure had not come to its end when this was issued: only parts.", "yellow")
+    if receipt.objects_not_deleted:
+        say(
+            "The erasure was not complete when this was issued: "
+            f"{counted(receipt.objects_not_deleted, 'object')} still to be deleted.",
+            "yellow",
+        )
+    elif receipt.objects:
+        say("How many objects there were is the issuer's word: no hash covers it.")
 
 
 def _show_receipt(receipt: Receipt) -> None:

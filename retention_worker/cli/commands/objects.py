@@ -26,7 +26,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="So many at the most.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is not deleted yet, and why; what needs a person comes first."""
+    """Show what is not deleted yet, and why; what needs a person comes first.
+
+    Exit 1: some do not go by themselves, or should have gone by now.
+    """
     from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
@@ -36,10 +39,11 @@ def list_(
         print_json(
             {
                 "counts": {each.value: found.counts.get(each, 0) for each in ObjectState},
+                "late": found.late,
                 "objects": [_as_json(each) for each in found.objects],
             }
         )
-        return
+        raise typer.Exit(found.exit_code)
     if found.objects:
         table(
             ("id", "tenant id", "account", "object", "state", "asked", "again"),
@@ -61,6 +65,13 @@ def list_(
     parts = [f"{count(found.counts[each])} {each}" for each in ObjectState if each in found.counts]
     said = f" ({', '.join(parts)})" if parts else ""
     say(f"{counted(total, 'object')} not deleted{said}.")
+    if found.late:
+        say(
+            f"{counted(found.late, 'object')} queued for too long: no drain runs, everything is "
+            "paused, or their store cannot be asked: see `sweep` and `doctor`.",
+            "bold red",
+        )
+    raise typer.Exit(found.exit_code)
 
 
 @app.command("retry")

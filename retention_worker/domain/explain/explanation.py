@@ -257,6 +257,11 @@ class Explanation:
     ahead: tuple[str, ...] = ()
 
     @property
+    def objects_pending(self) -> int:
+        """Objects of erased rows that are not deleted yet."""
+        return sum(sum(each.entry.outbox.left.values()) for each in self.entries)
+
+    @property
     def exit_code(self) -> int:
         """0, or 1 where a person has to do something before it goes on."""
         orphaned = any(entry.state is State.ORPHANED for entry in self.entries)
@@ -267,4 +272,5 @@ class Explanation:
             for state in ObjectState
             if state.needs_person
         )
-        return int(orphaned or waits or stuck or bool(self.ahead))
+        late = any(each.due_by < self.at for each in self.requests)
+        return int(orphaned or waits or stuck or late or bool(self.ahead))

@@ -44,6 +44,8 @@ def in_short(found: EntryExplained, at: datetime) -> str:
     if found.state is State.ERASED:
         objects = "" if entry.outbox.is_complete else f", {entry.outbox.in_words()}"
         return f"erased{objects}"
+    if found.state is State.NOTHING and not entry.outbox.is_complete:
+        return f"rows gone, {entry.outbox.in_words()}"
     if lane and lane.due_at and not lane.due:
         if found.state is State.NOT_DUE:
             return f"goes in {distance(lane.due_at - at)}"

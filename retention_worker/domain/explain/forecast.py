@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from retention_worker.domain.lane.report import ReportWarning
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
@@ -41,17 +42,21 @@ class LaneForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """All lanes; `broken` are the tenants whose policy file is wrong, and why."""
+    """All lanes; `broken` are the tenants whose policy file is wrong, and why.
+
+    `warnings`: whom or what it leaves out though nothing has failed.
+    """
 
     at: datetime
     days: int
     lanes: tuple[LaneForecast, ...]
     broken: Mapping[str, str]
+    warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where a policy file needs a person."""
-        return int(bool(self.broken))
+        """0, or 1 where a policy file needs a person, or something is not as it seems."""
+        return int(bool(self.broken or self.warnings))
 
     def now(self, scope: Scope) -> int:
         """Due now, over all tenants."""
@@ -83,4 +88,5 @@ class Forecast:
                 for lane in self.lanes
             ],
             "invalid_policies": dict(self.broken),
+            "warnings": [each.to_json() for each in self.warnings],
         }

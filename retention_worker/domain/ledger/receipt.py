@@ -93,8 +93,21 @@ class Proof:
             if said is None or hash_of(text) != hash_:
                 return "the hash is not that of the batch that completes it"
             completes = said.get("completes") or {}
-            if said["tenant"] != body["tenant"] or str(body["batch"]) not in completes:
+            number = completes.get(str(body["batch"])) if isinstance(completes, dict) else None
+            if said["tenant"] != body["tenant"] or type(number) is not int:
                 return "a batch that completes it is another's"
+        return self._wrong_count(body)
+
+    def _wrong_count(self, body: Mapping[str, Any]) -> str | None:
+        """What the batches contradict in the counts of its objects, which no hash covers."""
+        gone = sum(
+            int((body_of(text) or {})["completes"][str(body["batch"])])
+            for text in {text for text, _ in self.completions}
+        )
+        if self.objects.gone > gone:
+            return f"it says that {self.objects.gone} objects are gone, and its batches {gone}"
+        if len(self.rows) == 1 and body["objects"] and not self.objects.total:
+            return f"it says nothing of the batch's {body['objects']} objects"
         return None
 
 
@@ -106,6 +119,21 @@ class Receipt:
     kind: str
     subject: str
     proofs: tuple[Proof, ...]
+
+    @property
+    def objects_not_deleted(self) -> int:
+        """How many objects were still there when it was issued."""
+        return sum(proof.objects_not_deleted for proof in self.proofs)
+
+    @property
+    def objects(self) -> int:
+        """How many objects it speaks of."""
+        return sum(proof.objects.total for proof in self.proofs)
+
+    @property
+    def only_parts(self) -> bool:
+        """Whether no erasure in it had come to its end."""
+        return not any(proof.erasure.complete for proof in self.proofs)
 
     def to_json(self) -> dict[str, Any]:
         """The document; its last key is the SHA-256 of everything before it."""

@@ -29,6 +29,7 @@ from retention_worker.service.checks.parents import edges
 from retention_worker.service.checks.recreation import recreation
 from retention_worker.service.checks.requirements import named_columns, needs
 from retention_worker.service.checks.requirements import privileges as wanted_privileges
+from retention_worker.service.checks.trigger_functions import trigger_functions
 from retention_worker.settings import WorkerSettings
 from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
@@ -124,6 +125,7 @@ def examine(
     found += rows.unclaimed_rows(session, case)
     found += rows.activity(session, case)
     found += recreation(session, case)
+    found += trigger_functions(session, case)
     ill = any(each.severity is Severity.REFUSE or each.check == "own-schema" for each in found)
     if case.compiled is not None and not ill:
         # The last word is the server's, once every check is content.

@@ -9,12 +9,14 @@ from enum import StrEnum
 class Severity(StrEnum):
     """`refuse`: nothing is erased until it is mended. `warn`: slow or forgotten.
 
-    `wrong`: sweeps go on, and some of what is due cannot go, or is not what it seems.
+    `wrong`: sweeps go on, and some of what is due cannot go, or is not what it seems. `note`: it
+    is good to know.
     """
 
     REFUSE = "refuse"
     WRONG = "wrong"
     WARN = "warn"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +54,8 @@ def warn(check: str, subject: object, message: str, sql: str | None = None) -> F
     return Finding(
         severity=Severity.WARN, check=check, subject=str(subject), message=message, sql=sql
     )
+
+
+def note(check: str, subject: object, message: str) -> Finding:
+    """A finding that is good to know."""
+    return Finding(severity=Severity.NOTE, check=check, subject=str(subject), message=message)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retention_worker.domain.datamap.columns import TableName
+from retention_worker.domain.datamap.columns import TableName, Where
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.checks.examined import Examined, blanked, deleted
 from retention_worker.service.checks.finding import Finding, refuse, warn
-from retention_worker.service.checks.requirements import named_columns, parent_table
+from retention_worker.service.checks.requirements import named_columns
 from retention_worker.service.checks.text import comma, ident, table_sql
 from retention_worker.store.examine import Reference
+from retention_worker.store.mapsql.order import columns_read, gives_up
 
 _CASCADE, _SET_NULL, _SET_DEFAULT = "c", "n", "d"
 _ACTIONS = {_CASCADE: "ON DELETE CASCADE", _SET_NULL: "ON DELETE SET NULL"}
@@ -69,7 +70,11 @@ def standing_in_the_way(case: Examined) -> Iterator[Finding]:
             continue
         scope = _smallest_scope(case.datamap, parent)
         why = _stays(case.datamap, reference.root, scope)
-        if why is None:
+        mine = [entry for entry in deleted(case.datamap) if entry.table == parent]
+        if why is None or all(
+            _is_link(case, entry, reference) or _in_one_statement(case, entry, reference)
+            for entry in mine
+        ):
             continue
         column = reference.child_columns[0]
         # Of a table of which a part goes, the part that stays may refer to nothing.
@@ -86,21 +91,57 @@ def standing_in_the_way(case: Examined) -> Iterator[Finding]:
 
 
 def links_to_their_rows(case: Examined) -> Iterator[Finding]:
-    """Rows that are found by a table which refers to them: neither can go before the other."""
-    roots = _roots(case)
+    """Rows that are found by what refers to them: neither goes before the other, only with it."""
     for entry in deleted(case.datamap):
-        between = {parent_table(case.datamap, each) for each in case.datamap.ancestors(entry.of)}
         for reference in case.facts.references:
-            refers = roots.get(reference.parent_oid) == entry.table and reference.root in between
-            if refers and reference.root != entry.table and reference.on_delete not in _ACTIONS:
+            if _is_link(case, entry, reference) and not _in_one_statement(case, entry, reference):
+                blanks = ", ".join(f"{column}: null" for column in reference.child_columns)
                 yield refuse(
                     "link-row",
                     f"credentials[{entry.name}]",
                     f"its rows are found by way of {reference.root}, whose {_called(reference)} "
-                    "refers to them, so that the server refuses to delete them: give the key ON "
-                    "DELETE CASCADE or SET NULL, or blank the columns with erase: {set: ...}",
+                    "refers to them, so that the server refuses to delete them alone: declare what "
+                    "refers as a credential of the same class, by one entry that is found the same "
+                    f"way, with erase: rows or {{set: {{{blanks}}}}} (then both go in one "
+                    "statement), or give the key ON DELETE CASCADE or SET NULL",
                     _drop(reference),
                 )
+
+
+def _is_link(case: Examined, entry: Credential, reference: Reference) -> bool:
+    """Whether the rows that refer to the entry's lead to them, by a key that does not act."""
+    accounts = case.datamap.accounts.table
+    read = {
+        column for name, column, _ in columns_read(case.datamap, entry) if name == reference.root
+    }
+    # The accounts' own id leads everywhere.
+    leads = read if reference.root != accounts else read & set(reference.child_columns)
+    refers = _roots(case).get(reference.parent_oid) == entry.table != reference.root
+    return refers and bool(leads) and reference.on_delete not in _ACTIONS
+
+
+def _in_one_statement(case: Examined, entry: Credential, reference: Reference) -> bool:
+    """Whether another entry of the same step gives up the reference, of each row on the way."""
+    if case.compiled is None:
+        return False
+    wheres = [
+        where for name, _, where in columns_read(case.datamap, entry) if name == reference.root
+    ]
+    steps = [[each.entry for each in step.entries] for step in case.compiled.steps]
+    return any(
+        other.table == reference.root
+        and gives_up(other, reference.child_columns)
+        and all(_is_part(where, other.where) for where in wheres or [None])
+        for step in steps
+        if entry in step
+        for other in step
+    )
+
+
+def _is_part(where: Where | None, of: Where | None) -> bool:
+    """Whether all rows that fit one fit the other, too."""
+    told = where or {}
+    return all(name in told and set(told[name]) <= set(of[name]) for name in of) if of else True
 
 
 def blanked_keys(case: Examined) -> Iterator[Finding]:

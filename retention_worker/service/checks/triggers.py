@@ -9,6 +9,7 @@ from retention_worker.domain.datamap.columns import TableName
 from retention_worker.service.checks.examined import Examined, blanked, deleted, erased_tables
 from retention_worker.service.checks.finding import Finding, refuse, warn
 from retention_worker.service.checks.text import comma
+from retention_worker.store.examine import Trigger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,18 @@ def triggers(case: Examined) -> Iterator[Finding]:
                     "what is erased or make the account active: look at what it does, then write "
                     f'"{full}" under accepted_triggers, or disable it',
                 )
+
+
+def accepted_triggers(case: Examined) -> Iterator[tuple[TableName, Trigger]]:
+    """The accepted triggers that an erasure fires, each with its table or partition."""
+    for root in erased_tables(case.datamap):
+        writes = _Writes.of(case, root)
+        for relation in case.facts.of(root):
+            for trigger in case.facts.triggers.get(relation.oid, ()):
+                fires = writes.fire(trigger.on_delete, trigger.on_update, trigger.columns)
+                full = _full_name(relation.name, trigger.name)
+                if fires and not trigger.is_ours and _accepted(case, full, root):
+                    yield relation.name, trigger
 
 
 def rules(case: Examined) -> Iterator[Finding]:

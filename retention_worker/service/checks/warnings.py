@@ -27,6 +27,19 @@ def latest_known(datamap: DataMap, catalog: Catalog, now: datetime, skew: timede
     return now + skew + (timedelta(days=1) if has_dates(datamap, catalog) else timedelta())
 
 
+def of_files(
+    session: Session,
+    compiled: CompiledMap,
+    policies: PolicySet,
+    files: Sequence[PolicyFile],
+    latest: datetime,
+) -> tuple[ReportWarning, ...]:
+    """The same as `told`, by a look for tenants without an account."""
+    ids = [file.policy.tenant_id for file in files]
+    empty = accounts.without_accounts(session, compiled, ids)
+    return told(session, compiled, policies, files, empty=empty, latest=latest)
+
+
 def told(
     session: Session,
     compiled: CompiledMap,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.service.checks.finding import Finding
+from retention_worker.service.checks.finding import Finding, Severity
 from retention_worker.service.doctor.grants import grants_sql
 from retention_worker.settings import WorkerSettings
 from retention_worker.store.catalog import Catalog
@@ -50,7 +50,11 @@ def mending_sql(
 
 
 def _by_hand(findings: Iterable[Finding]) -> Iterator[str]:
-    lines = [_comment(each) for each in findings if each.sql is None]
+    lines = [
+        _comment(each)
+        for each in findings
+        if each.sql is None and each.severity is not Severity.NOTE
+    ]
     if lines:
         yield "\n".join(["-- What no SQL mends:", *lines])
 

@@ -12,6 +12,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.guard import holds as hold_service
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
@@ -48,12 +49,16 @@ class LaneAtAGlance:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """One tenant now; `objects` of erased rows that are not deleted, by state."""
+    """One tenant now; `objects` of erased rows that are not deleted, by state.
+
+    `holds_astray`: holds of the tenant that lost what they hold.
+    """
 
     tenant: Tenant
     at: datetime
     lanes: tuple[LaneAtAGlance, ...]
     holds: int
+    holds_astray: int
     objects: Mapping[str, int]
     requests: tuple[OpenRequest, ...]
     paused: str | None
@@ -69,12 +74,14 @@ def overview(context: Context, tenant: str | None) -> Overview:
             session = Session(conn, context.settings.schema_name)
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             pause = control.paused(session, now)
+            astray = hold_service.astray(session, loaded.compiled, now)
             case = _TenantOverview(context, session, loaded.compiled, who, now)
             return Overview(
                 tenant=who,
                 at=now,
                 lanes=case.lanes(),
                 holds=len(holds.listed(session, who.tenant_id, now)),
+                holds_astray=sum(each.hold.tenant_id == who.tenant_id for each in astray),
                 objects=pages.objects(session, who.tenant_id),
                 requests=tuple(pages.requests(session, who.tenant_id)),
                 paused=pause.reason if pause else None,

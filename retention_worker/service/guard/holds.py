@@ -14,8 +14,7 @@ from retention_worker.service import subject
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import require_holds
-from retention_worker.service.remembered import Loaded
-from retention_worker.service.tenants import tenant_id_of, tenant_of
+from retention_worker.service.tenants import require_tenant, tenant_id_of, tenant_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
 from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
@@ -220,7 +219,7 @@ def listed(context: Context, tenant: str | None) -> list[ListedHold]:
             session = Session(conn, context.settings.schema_name)
             found = _located(session, loaded.compiled, holds.listed(session, None, context.clock()))
             if tenant_id is not None:
-                _require_tenant(session, loaded, tenant_id)
+                require_tenant(session, loaded.compiled, loaded.policies, tenant_id)
     if tenant_id is None:
         return found
     # Of the tenant too where what it holds is an account's of that tenant by now.
@@ -229,16 +228,6 @@ def listed(context: Context, tenant: str | None) -> list[ListedHold]:
         for each in found
         if each.hold.tenant_id == tenant_id or tenant_id in {name for name, _ in each.elsewhere}
     ]
-
-
-def _require_tenant(session: Session, loaded: Loaded, tenant_id: str) -> None:
-    """Nothing found of a tenant that does not exist is no answer."""
-    if tenant_id in {file.policy.tenant_id for file in loaded.policies.files.values()}:
-        return
-    compiled = loaded.compiled
-    refused = accounts.refused_tenants(session, compiled, [tenant_id])
-    if refused or accounts.without_accounts(session, compiled, [tenant_id]):
-        raise UnknownSubject(f"there is no tenant {tenant_id!r}: no policy file, and no account")
 
 
 def look_after(session: Session, compiled: CompiledMap, now: datetime) -> list[ListedHold]:

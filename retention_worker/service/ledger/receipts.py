@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, UnknownSubject
+from retention_worker.domain.ledger.audit import body_of
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.receipt import Proof, Receipt, read
 from retention_worker.service.context import Context
@@ -145,7 +146,7 @@ def check_receipt(path: Path, against: Path | str | None = None) -> CheckedRecei
     problems = receipt.wrong()
     if against is not None:
         with fetched(against) as export:
-            problems += _missing(receipt.proofs, export)
+            problems += _missing(receipt, export)
     return CheckedReceipt(receipt=receipt, problems=tuple(problems), compared=against is not None)
 
 
@@ -153,9 +154,27 @@ def _said(exc: ValueError) -> str:
     return "it is no text" if isinstance(exc, UnicodeDecodeError) else str(exc)
 
 
-def _missing(proofs: Iterable[Proof], against: Path) -> list[str]:
-    """The batches of a receipt that an export does not have as they are."""
-    wanted = {(proof.erasure.batch, proof.hash) for proof in proofs}
+def _missing(receipt: Receipt, against: Path) -> list[str]:
+    """Batches that an export has not as a receipt says, and erasures that a receipt leaves out."""
+    wanted = set(_batches(receipt))
+    told = {(proof.erasure.batch, proof.erasure.id) for proof in receipt.proofs}
+    subject, newest = (receipt.tenant, receipt.kind, receipt.subject), max(told)[0]
+    left_out = set()
     for each in whole(against):
         wanted.discard((each.line.batch, each.line.hash))
-    return [f"batch {batch}: {against} has none with this hash" for batch, _ in sorted(wanted)]
+        for row in each.line.erasures if each.line.batch <= newest else ():
+            if (row.tenant, row.kind, row.subject) == subject:
+                left_out |= {(row.batch, row.id)} - told
+    return [
+        *(f"batch {batch}: {against} has none with this hash" for batch, _ in sorted(wanted)),
+        *(f"batch {batch}: the receipt leaves out its erasure" for batch, _ in sorted(left_out)),
+    ]
+
+
+def _batches(receipt: Receipt) -> Iterator[tuple[int, str]]:
+    """Every batch that a receipt names, with its hash: those that say what is gone, too."""
+    for proof in receipt.proofs:
+        yield proof.erasure.batch, proof.hash
+        for text, hash_ in proof.completions:
+            body = body_of(text)
+            yield body["batch"] if body else 0, hash_

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from retention_worker.configfiles.policies import load_policies
+from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.ledger.audit import Audit, Head
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.ledger.export import ExportLine
@@ -62,21 +63,33 @@ def verify(
         tenant: the name of a policy file, or the value in the tenant column.
         against: an export: what it has must be in the ledger, or the ledger's end was cut off.
         progress: told on the way.
+
+    Raises:
+        UnknownSubject: nobody knows the tenant.
     """
-    tenant_id = _tenant_id(context, tenant)
+    tenant_id, has_file = _tenant_id(context, tenant)
     exported = fetched(against) if against is not None else nullcontext()
     with exported as path, context.pool.connection() as conn:
         check(conn, context.settings.schema_name)
         with reading(conn):
             session = Session(conn, context.settings.schema_name)
-            return _Verification(session, tenant_id, progress).run(path)
+            found = _Verification(session, tenant_id, progress).run(path)
+    if not (has_file or found.heads or found.exported or found.findings):
+        raise UnknownSubject(
+            f"nothing is known of a tenant {tenant!r}: it has no policy file, and nothing of it is "
+            "in the ledger"
+        )
+    return found
 
 
-def _tenant_id(context: Context, tenant: str | None) -> str | None:
+def _tenant_id(context: Context, tenant: str | None) -> tuple[str | None, bool]:
+    """The tenant column's value, and whether a file speaks of it; of all there is no question."""
     if tenant is None:
-        return None
+        return None, True
     policies = load_policies(context.settings.config_dir, context.settings.bounds)
-    return tenant_id_of(policies, tenant, single=False)
+    tenant_id = tenant_id_of(policies, tenant, single=False)
+    named = {file.policy.tenant_id for file in policies.files.values()}
+    return tenant_id, tenant_id in named or tenant in policies.broken
 
 
 @dataclass

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day_ends
 from retention_worker.domain.lane.lane import LaneState
+from retention_worker.domain.lane.report import ReportWarning
 from retention_worker.domain.scope import Scope
+from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import cutoff_of
@@ -52,12 +54,13 @@ def forecast(context: Context, *, tenants: Sequence[str] = (), days: int = 90) -
             file for name, file in prepared.policies.files.items() if not tenants or name in tenants
         ]
         found = case.lanes(files)
+        told = case.warnings(files)
     broken = {
         name: "; ".join(problems)
         for name, problems in prepared.broken().items()
         if not tenants or name in tenants
     }
-    return Forecast(at=now, days=days, lanes=tuple(found), broken=broken)
+    return Forecast(at=now, days=days, lanes=tuple(found), broken=broken, warnings=told)
 
 
 @dataclass
@@ -90,6 +93,14 @@ class _ForecastInput:
             )
             for index, (file, state) in enumerate(wanted)
         ]
+
+    def warnings(self, files: Sequence[PolicyFile]) -> tuple[ReportWarning, ...]:
+        """Whom it leaves out: accounts of no policy, activity in the future."""
+        compiled, policies = self.prepared.compiled, self.prepared.policies
+        skew = timedelta(seconds=self.context.settings.max_clock_skew_seconds)
+        latest = warnings.latest_known(compiled.datamap, compiled.catalog, self.now, skew)
+        with reading(self.conn):
+            return warnings.of_files(self._session(), compiled, policies, files, latest)
 
     def _session(self) -> Session:
         return Session(self.conn, self.context.settings.schema_name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from retention_worker.configfiles.policy_file import PolicyFile, load_policy_file
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
-from retention_worker.domain.lane.report import LanePlan, PlanReport, ReportWarning
+from retention_worker.domain.lane.report import LanePlan, PlanReport
 from retention_worker.domain.lane.shown import ShownAccounts
 from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.ledger.erasure import is_later
@@ -27,7 +27,7 @@ from retention_worker.service.policy.policy_applied import due_sooner
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.mapped import accounts, credentials
+from retention_worker.store.mapped import credentials
 from retention_worker.store.mapped.accounts import Found
 from retention_worker.store.own import approvals, control, deferred, lanes
 
@@ -93,7 +93,7 @@ def plan(
         ]
         with reading(conn):
             session = Session(conn, context.settings.schema_name)
-            told = _warnings(session, prepared, chosen, latest)
+            told = warnings.of_files(session, compiled, prepared.policies, chosen, latest)
             told += warnings.made_in_the_future(session, chosen, latest, ahead)
             astray = holds.astray(session, prepared.compiled, now)
     return PlanReport(
@@ -102,14 +102,6 @@ def plan(
         warnings=told,
         holds_astray=tuple(holds.in_words(each) for each in astray),
     )
-
-
-def _warnings(
-    session: Session, prepared: Prepared, chosen: Sequence[PolicyFile], latest: datetime
-) -> tuple[ReportWarning, ...]:
-    compiled, ids = prepared.compiled, [file.policy.tenant_id for file in chosen]
-    empty = accounts.without_accounts(session, compiled, ids)
-    return warnings.told(session, compiled, prepared.policies, chosen, empty=empty, latest=latest)
 
 
 def _work(

@@ -67,6 +67,10 @@ def check(settings: WorkerSettings, files: Sequence[Path] = ()) -> Checked:
         loaded = load_policies(settings.config_dir, settings.bounds)
     except FileProblemsError as exc:
         return Checked(files=1, problems=(*problems, *exc.problems))
+    if not (loaded.files or loaded.broken or loaded.problems):
+        folder = str(settings.config_dir / _FOLDER)
+        none = "there is no policy file: nothing is erased by retention: write <tenant>.yaml"
+        problems.append(FileProblem(folder, 1, 1, "", none))
     return Checked(
         files=1 + len(loaded.files) + len(loaded.broken),
         problems=(*problems, *loaded.problems),

@@ -15,6 +15,8 @@ from retention_worker.service.verify.moment import Moment
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
+_MOMENT = timedelta(microseconds=1)
+
 
 def lanes_left(session: Session, scene: Moment, scope: Scope) -> list[LaneLeft]:
     """The lanes of a scope in which anything is past its due date by more than is allowed."""
@@ -27,19 +29,22 @@ def lanes_left(session: Session, scene: Moment, scope: Scope) -> list[LaneLeft]:
     if not cutoffs or not scene.datamap.entries(scope):
         return []
     # What kept an account back until then is no longer an excuse.
-    since = scene.now - scene.context.settings.overdue_after
+    allowed = scene.context.settings.overdue_after
+    since = scene.now - allowed
+    began, in_force = own_tables.pauses(session, scene.now, allowed)
     rows = session.rows(
         scene.looks.overdue(scope),
         {
             "tenants": list(cutoffs),
             "values": [scene.values[tenant_id] for tenant_id in cutoffs],
             "cutoffs": list(cutoffs.values()),
+            "excused": [_excused(policies[each].period(scope), began, allowed) for each in cutoffs],
             "scope": scope,
             "since": since,
         },
     )
     stopped = _Stopped(
-        everything=own_tables.paused(session, since),
+        everything=in_force,
         waiting=own_tables.waiting_lanes(session, scene.only, since),
     )
     return [
@@ -69,16 +74,17 @@ def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Stopped:
-    """Lanes in which nothing is erased, or was until lately, with a person's knowledge."""
+    """Lanes in which nothing is erased, with a person's knowledge; `waiting`: or until lately."""
 
     everything: bool
     waiting: set[tuple[str, Scope]]
 
-    def excuse(self, policy: Policy, scope: Scope) -> str:
+    def headings(self, policy: Policy, scope: Scope, row: dict[str, Any]) -> dict[str, int]:
         """Under which heading accounts go that are neither on hold nor deferred."""
         if policy.paused or self.everything:
-            return "paused"
-        return "waiting" if (policy.tenant_id, scope) in self.waiting else "overdue"
+            return {"paused": row["paused"] + row["overdue"]}
+        late = "waiting" if (policy.tenant_id, scope) in self.waiting else "overdue"
+        return {"paused": row["paused"], late: row["overdue"]}
 
 
 def _cutoff(scene: Moment, period: Period | None) -> datetime | None:
@@ -88,18 +94,28 @@ def _cutoff(scene: Moment, period: Period | None) -> datetime | None:
     return period.cutoff(scene.now - scene.context.settings.overdue_after)
 
 
+def _excused(period: Period | None, began: datetime | None, allowed: timedelta) -> datetime | None:
+    """The latest activity that was late already when a pause began; None: there was no pause."""
+    if period is None or began is None:
+        return None
+    return period.cutoff(began - allowed - _MOMENT)
+
+
 def _lane(
     policy: Policy, scope: Scope, cutoff: datetime, row: dict[str, Any], stopped: _Stopped
 ) -> LaneLeft:
     period = policy.period(scope)
     assert period is not None
+    headings = stopped.headings(policy, scope, row)
+    examples = tuple(row["examples"] or ())
     return LaneLeft(
         tenant=policy.tenant,
         scope=scope,
         cutoff=cutoff,
         on_hold=row["on_hold"],
         deferred=row["deferred"],
-        oldest=period.due_at(row["oldest"]) if row["overdue"] else None,
-        examples=tuple(row["examples"] or ()),
-        **{stopped.excuse(policy, scope): row["overdue"]},
+        oldest=period.due_at(row["oldest"]) if any(headings.values()) else None,
+        # Those that are late come first.
+        examples=examples[: headings.get("overdue") or None],
+        **headings,
     )

@@ -54,7 +54,10 @@ class TableColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """An enabled trigger of a user for UPDATE or DELETE; `columns`: UPDATE OF these alone."""
+    """An enabled trigger of a user for UPDATE or DELETE; `columns`: UPDATE OF these alone.
+
+    `function` is the oid of what it runs.
+    """
 
     name: str
     each_row: bool
@@ -62,6 +65,7 @@ class Trigger:
     on_update: bool
     columns: tuple[str, ...]
     is_ours: bool
+    function: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -254,6 +254,7 @@ def _statements(compiled: CompiledMap) -> Iterator[tuple[str, Composed]]:
     sources: list[tuple[str, Any]] = [
         *parts,
         *((f"credentials[{each.entry.name}]", each) for each in compiled.entries),
+        *((f"credentials[{each.entries[0].entry.name}]", each) for each in compiled.steps),
         *((each.name, each) for each in compiled.parts),
     ]
     for subject, source in sources:

@@ -10,13 +10,14 @@ from psycopg.sql import SQL
 from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.store.connection.keys import Key, key_parameters, parse_id
 from retention_worker.store.connection.session import Session
+from retention_worker.store.mapped.credentials import erased
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.verify import Looks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What came of one entry's statement: how many rows it took, or why it was refused.
+    """What came of an entry's statement: how many rows it took, or why it was refused.
 
     Neither: no account has rows of it, or all were in use.
     """
@@ -53,15 +54,14 @@ def try_account(
     parameters = {"tenant": tenant_id, "batch": 0, "now": now, "shared_from": now}
     parameters |= key_parameters([key], len(compiled.accounts.id_columns))
     tried = []
-    for each in compiled.entries:
+    for step in compiled.steps:
+        names = [each.entry.name for each in step.entries]
         try:
             with session.conn.transaction():
                 # A check that waits for the end of the transaction is asked now.
                 session.conn.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE"))
-                answer = session.send(each.erase, parameters)
-                row = answer.row() if each.entry.objects else None
-                rows = row["erased"] if row else answer.count()
-            tried.append(Tried(entry=each.entry.name, rows=rows))
+                rows, _ = erased(step, session.send(step.erase, parameters))
+            tried += [Tried(entry=name, rows=rows[name]) for name in names]
         except RetentionWorkerError as exc:
-            tried.append(Tried(entry=each.entry.name, error=str(exc)))
+            tried += [Tried(entry=name, error=str(exc)) for name in names]
     return tried

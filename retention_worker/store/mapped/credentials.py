@@ -14,7 +14,7 @@ from retention_worker.store.connection.answers import StatementAnswer
 from retention_worker.store.connection.keys import Key, Part, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.mapsql.entries import EntrySql
+from retention_worker.store.mapsql.entries import StepSql
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class Counts:
 
 
 class Erasing:
-    """Statements that were sent, an entry each."""
+    """Statements that were sent, a step each."""
 
-    def __init__(self, sent: Sequence[tuple[EntrySql, StatementAnswer]]) -> None:
+    def __init__(self, sent: Sequence[tuple[StepSql, StatementAnswer]]) -> None:
         self._sent = sent
         self._counts: Counts | None = None
 
@@ -44,13 +44,23 @@ class Erasing:
     def _read(self) -> Counts:
         rows: dict[str, int] = {}
         objects = 0
-        for entry, answer in self._sent:
-            found = answer.row() if entry.entry.objects else None
-            erased = found["erased"] if found else answer.count()
-            if erased:
-                rows[entry.entry.name] = erased
-                objects += found["queued"] if found else 0
+        for step, answer in self._sent:
+            counts, queued = erased(step, answer)
+            for name, number in counts.items():
+                if number:
+                    rows[name] = number
+            objects += queued
         return Counts(rows=rows, objects=objects)
+
+
+def erased(step: StepSql, answer: StatementAnswer) -> tuple[dict[str, int], int]:
+    """What a statement of a step erased, by the names of its entries, and queued."""
+    if not step.returns_row:
+        return {step.entries[0].entry.name: answer.count()}, 0
+    row = answer.row()
+    assert row is not None  # it counts, whatever there was
+    counts = {each.entry.name: row[f"erased{index}"] for index, each in enumerate(step.entries)}
+    return counts, row["queued"]
 
 
 def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
@@ -66,7 +76,7 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     part: Part | None = None,
     transaction: Key | None = None,
 ) -> Erasing:
-    """Erase the scope's credentials of locked accounts, children first, a statement an entry.
+    """Erase the scope's credentials of locked accounts, children first, a statement a step.
 
     Objects are queued at `now`; those that rows share are not touched before `shared_from`.
 
@@ -88,23 +98,23 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
         }
     if transaction is not None:
         parameters["transaction"] = list(transaction)
-    sent: list[tuple[EntrySql, StatementAnswer]] = []
-    for entry in compiled.of_scope(scope):
-        statement = _statement(entry, part, transaction)
+    sent: list[tuple[StepSql, StatementAnswer]] = []
+    for step in compiled.steps_of(scope):
+        statement = _statement(step, part, transaction)
         if statement is not None:
             # The plan of a part depends on whether it has a beginning.
-            sent.append((entry, session.send(statement, parameters, replan=part is not None)))
+            sent.append((step, session.send(statement, parameters, replan=part is not None)))
     return Erasing(sent)
 
 
-def _statement(entry: EntrySql, part: Part | None, transaction: Key | None) -> Composed | None:
+def _statement(step: StepSql, part: Part | None, transaction: Key | None) -> Composed | None:
     if transaction is not None:
-        return entry.of_transaction.erase if entry.of_transaction is not None else None
+        return step.of_transaction
     if part is None:
-        return entry.erase
-    if entry.top_name != part.name:
-        return None
-    return entry.erase_part
+        return step.erase
+    if step.top_name == part.name:
+        return step.erase_part
+    return step.erase_rest if part.name is None else None
 
 
 def count(

@@ -12,7 +12,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
-from retention_worker.store.mapsql.entries import EntrySql, entry_sql
+from retention_worker.store.mapsql.entries import EntrySql, StepSql, step_sql
 from retention_worker.store.mapsql.fragments import (
     all_of,
     column,
@@ -42,13 +42,14 @@ class PartSql:
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledMap:
-    """The statements of a data map; `entries` has children before their parents."""
+    """The statements of a data map; `steps`, and `entries`, have children before their parents."""
 
     datamap: DataMap
     catalog: Catalog
     schema_name: str
     accounts: AccountSql
     entries: tuple[EntrySql, ...]
+    steps: tuple[StepSql, ...]
     parts: tuple[PartSql, ...]
     transactions: TransactionSql | None
     live: tuple[LiveSql, ...]
@@ -58,6 +59,10 @@ class CompiledMap:
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
         return tuple(each for each in self.entries if scope.covers(each.entry.class_))
+
+    def steps_of(self, scope: Scope) -> tuple[StepSql, ...]:
+        """The same, by the statements that erase them; the entries of a step are of one class."""
+        return tuple(each for each in self.steps if scope.covers(each.entries[0].entry.class_))
 
     def blanks_accounts(self, scope: Scope) -> bool:
         """Whether an erasure of the scope may write to the accounts table.
@@ -85,10 +90,11 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
     Raises:
         DriftError: as `compile_map`.
     """
-    ordered = children_first(datamap, catalog)
+    steps: list[StepSql] = []
     made: list[EntrySql] = []
-    for entry in ordered:
-        made.append(entry_sql(datamap, catalog, entry, schema_name, made))
+    for step in children_first(datamap, catalog):
+        steps.append(step_sql(datamap, catalog, step, schema_name, made))
+        made += steps[-1].entries
     entries = tuple(made)
     holds = hold_sql(datamap, catalog, entries, schema_name)
     return CompiledMap(
@@ -97,6 +103,7 @@ def compile_on(catalog: Catalog, datamap: DataMap, schema_name: str) -> Compiled
         schema_name=schema_name,
         accounts=account_sql(datamap, catalog, entries, schema_name, holds.held),
         entries=entries,
+        steps=tuple(steps),
         parts=tuple(_part(datamap, catalog, name) for name in tops(entries)),
         transactions=transaction_sql(datamap, catalog, entries, schema_name),
         live=live_sql(datamap, catalog),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed
@@ -24,7 +24,15 @@ from retention_worker.store.mapsql.fragments import (
     listed,
     table,
 )
-from retention_worker.store.mapsql.paths import Path, account_keys, key_parameters, path_to
+from retention_worker.store.mapsql.paths import (
+    Hop,
+    Path,
+    account_keys,
+    as_link,
+    key_parameters,
+    path_to,
+    top_name,
+)
 from retention_worker.store.mapsql.uris import uri_of
 
 # Types whose text is no name of one object.
@@ -32,28 +40,15 @@ _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfTransaction:
-    """An entry's statements for one transaction of a locked account, named by `transaction`."""
-
-    erase: Composed
-    count: Composed
-
-
-@dataclass(frozen=True, kw_only=True)
 class EntrySql:
     """Compiled statements of an entry.
 
-    `count` returns one row: `erased` rows, `queued` objects; so do `erase` and `erase_part` where
-    the entry has objects, and elsewhere they touch the rows that they erase and return nothing.
-    Several rows may name one object, which counts once; `erase` leaves out those that an earlier
-    statement of the batch has queued. `uris` are those of `count`; None where it has no objects.
-    `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows
-    directly under the account; without such rows it is for the end of the walk. It leaves out the
-    objects that the account's earlier parts have queued.
+    `count` returns one row: `erased` rows, `queued` objects. Several rows may name one object,
+    which counts once. `uris` are those of `count`; None where it has no objects.
     `changed` are the conditions on rows that an erasure would still change; `exists` is an
     expression over `k`; `top_name` is what hangs directly under the account on the
-    way (transaction or a link), None for the account itself. `of_transaction` is there where that
-    is a transaction.
+    way (transaction or a link), None for the account itself. `of_transaction` is `count` for one
+    transaction, named by `transaction`; there where `top_name` is that.
     """
 
     entry: Credential
@@ -61,44 +56,105 @@ class EntrySql:
     top_name: str | None
     changed: tuple[Composable, ...]
     exists: Composable
-    erase: Composed
-    erase_part: Composed
     count: Composed
     uris: Composed | None
-    of_transaction: OfTransaction | None
+    of_transaction: Composed | None
 
 
-def entry_sql(
+@dataclass(frozen=True, kw_only=True)
+class StepSql:
+    """What erases an entry, or several that refer to each other, in one statement.
+
+    `returns_row`: each returns `erased0`, `erased1`, ... rows of its `entries`, and `queued`
+    objects; elsewhere they touch the rows that they erase and return nothing. `erase` leaves out
+    the objects that an earlier statement of the batch has queued.
+    `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows called
+    `top_name`; None: it is for the end of the walk. It leaves out the objects that the
+    account's earlier parts have queued. `erase_rest` takes at that end what has no such key, and
+    what came meanwhile; None where nothing can. `of_transaction` erases that of one transaction,
+    named by `transaction`.
+    """
+
+    entries: tuple[EntrySql, ...]
+    top_name: str | None
+    erase: Composed
+    erase_part: Composed
+    erase_rest: Composed | None
+    of_transaction: Composed | None
+
+    @property
+    def returns_row(self) -> bool:
+        """Whether the counts are in a row."""
+        return len(self.entries) > 1 or bool(self.entries[0].entry.objects)
+
+
+def step_sql(
     datamap: DataMap,
     catalog: Catalog,
-    entry: Credential,
+    step: Sequence[Credential],
     schema_name: str,
     before: Sequence[EntrySql] = (),
-) -> EntrySql:
-    """Compile an entry for a catalog; `before` are those that are erased first.
+) -> StepSql:
+    """Compile a step for a catalog; `before` are the entries that are erased first.
 
     Raises:
-        DriftError: the entry does not fit.
+        DriftError: an entry does not fit.
     """
-    path = path_to(datamap, catalog, entry)
-    top_name = next(reversed(list(datamap.ancestors(entry.of))), None)
-    builder = _EntryBuilder(datamap, catalog, entry, path, schema_name)
-    changed = builder.differs()
-    to_count = [*changed, *builder.not_gone(before)]
-    return EntrySql(
-        entry=entry,
-        path=path,
-        top_name=top_name,
-        changed=tuple(changed),
-        exists=path.exists(*changed),
-        erase=builder.erase(changed),
-        erase_part=builder.erase(
-            [*changed, of_this_part(catalog, path)] if path.top else changed, in_parts=True
+    top = next((name for entry in step if (name := top_name(datamap, entry))), None)
+    builders = [
+        _EntryBuilder(datamap, catalog, entry, schema_name, step=step, top=top) for entry in step
+    ]
+    entries: list[EntrySql] = []
+    for builder in builders:
+        entries.append(builder.build([*before, *entries]))
+    whole = [builder.differs() for builder in builders]
+    return StepSql(
+        entries=tuple(entries),
+        top_name=top,
+        erase=_erase(builders, whole),
+        erase_part=_erase(builders, [each.of_part() for each in builders], in_parts=True),
+        erase_rest=(
+            _erase(builders, whole, in_parts=True)
+            if top is not None and any(each.top_name is None for each in entries)
+            else None
         ),
-        count=builder.count(to_count),
-        uris=builder.uris(to_count) if entry.objects else None,
-        of_transaction=builder.of_transaction(changed) if top_name == TRANSACTION else None,
+        of_transaction=(
+            _erase(builders, [each.of_transaction() for each in builders])
+            if top == TRANSACTION
+            else None
+        ),
     )
+
+
+def _erase(
+    builders: Sequence[_EntryBuilder],
+    conditions: Sequence[Sequence[Composable]],
+    *,
+    in_parts: bool = False,
+) -> Composed:
+    """Erase and queue in one statement, so that no object's name is lost between the two.
+
+    Each part of it sees what was there before; foreign keys are asked when all of it is done.
+    """
+    first = builders[0]
+    if len(builders) == 1 and not first.entry.objects:
+        return first.erase(conditions[0])
+    parts: list[Composable] = []
+    counts: list[Composable] = []
+    queued: list[Composable] = []
+    for index, (builder, those) in enumerate(zip(builders, conditions, strict=True)):
+        gone = SQL(f"gone{index}")
+        parts.append(builder.gone(those, gone, SQL(f"old{index}")))
+        counts.append(SQL("(SELECT count(*) FROM {}) AS {}").format(gone, SQL(f"erased{index}")))
+        if builder.entry.objects:
+            parts.append(SQL("{} AS ({})").format(SQL(f"queued{index}"), builder.queue(gone)))
+            queued.append(SQL("SELECT uri FROM {}").format(SQL(f"queued{index}")))
+    objects: Composable = SQL("0")
+    if queued:
+        objects = SQL("(SELECT count(DISTINCT uri) FROM ({}) AS o{})").format(
+            listed(queued, " UNION ALL "), first.new(in_parts)
+        )
+    return SQL("WITH {} SELECT {}, {} AS queued").format(listed(parts), listed(counts), objects)
 
 
 def of_this_transaction(catalog: Catalog, path: Path) -> Composable:
@@ -124,18 +180,70 @@ def of_this_part(catalog: Catalog, path: Path) -> Composable:
 
 
 class _EntryBuilder:
+    """Statements of an entry of a `step`, of which a large account is walked by its `top`s."""
+
     def __init__(
-        self, datamap: DataMap, catalog: Catalog, entry: Credential, path: Path, schema_name: str
+        self,
+        datamap: DataMap,
+        catalog: Catalog,
+        entry: Credential,
+        schema_name: str,
+        *,
+        step: Sequence[Credential],
+        top: str | None,
     ) -> None:
         self.entry = entry
-        self.path = path
+        self.path = path_to(datamap, catalog, entry)
+        self.top_name = top_name(datamap, entry)
         self.catalog = catalog
         self.info = catalog.table(entry.table)
         self.schema = identifier(schema_name)
         accounts = datamap.accounts
         self.keys = account_keys(catalog.table(accounts.table), accounts.id)
         self.blanks = self._blanks()
-        self.others_queue = any(each.objects for each in datamap.credentials if each is not entry)
+        self.others_queue = any(each.objects for each in datamap.credentials if each not in step)
+        self.alone = len(step) == 1
+        self.walked = self.path
+        if top is not None and self.top_name is None:
+            # Its rows are those that are walked, though it does not come by them.
+            link = as_link(datamap, top)
+            self.walked = replace(self.path, top=Hop(alias="c", name=link.table, id=link.id))
+
+    def build(self, before: Sequence[EntrySql]) -> EntrySql:
+        """What tells of the entry; `before` are those that are erased first."""
+        changed = self.differs()
+        to_count = [*changed, *self._not_gone(before)]
+        return EntrySql(
+            entry=self.entry,
+            path=self.path,
+            top_name=self.top_name,
+            changed=tuple(changed),
+            exists=self.path.exists(*changed),
+            count=self._count(to_count),
+            uris=self._all_uris(to_count) if self.entry.objects else None,
+            of_transaction=(
+                self._count(self.of_transaction()) if self.top_name == TRANSACTION else None
+            ),
+        )
+
+    def of_transaction(self) -> list[Composable]:
+        """Which rows go with one transaction."""
+        return [*self.differs(), *self._within(of_this_transaction(self.catalog, self.walked))]
+
+    def of_part(self) -> list[Composable]:
+        """Which rows go with one part of a large account."""
+        if self.walked.top is None:
+            return self.differs()
+        return [*self.differs(), *self._within(of_this_part(self.catalog, self.walked))]
+
+    def _within(self, stretch: Composable) -> list[Composable]:
+        """Rows under a stretch; those to which other rows refer, too, go with the last of them."""
+        if self.alone or self.walked.top is None or self.walked.top.alias == "c":
+            return [stretch]
+        elsewhere = SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND ({}) IS NOT TRUE)").format(
+            listed(self.path.others()), all_of(self.path.conditions), stretch
+        )
+        return [stretch, SQL("NOT {}").format(elsewhere)]
 
     def _blanks(self) -> Blanks | None:
         erase = self.entry.erase
@@ -159,7 +267,7 @@ class _EntryBuilder:
                 f"{self.info.name}.{name} has type {kind}: name a column with one object's name"
             )
 
-    def not_gone(self, before: Sequence[EntrySql]) -> list[Composable]:
+    def _not_gone(self, before: Sequence[EntrySql]) -> list[Composable]:
         """Rows that an earlier entry of the same class takes are counted there, and once."""
         return [
             SQL("NOT EXISTS (SELECT 1 {} WHERE {})").format(
@@ -174,24 +282,20 @@ class _EntryBuilder:
             and not isinstance(each.entry.erase, SetAndRemove)
         ]
 
-    def of_transaction(self, changed: Sequence[Composable]) -> OfTransaction:
-        """The same rows, of one transaction alone."""
-        mine = of_this_transaction(self.catalog, self.path)
-        return OfTransaction(
-            erase=self.erase([*changed, mine]),
-            count=self.count([*changed, mine]),
-        )
-
-    def count(self, changed: Sequence[Composable]) -> Composed:
+    def _count(self, changed: Sequence[Composable]) -> Composed:
         """Rows and objects that `erase` would erase and queue."""
         if not self.entry.objects:
-            return SQL("SELECT count(*) AS erased, 0 AS queued FROM {}").format(self._rows(changed))
+            return SQL("SELECT {} AS erased, 0 AS queued FROM {}").format(
+                self.path.counted(), self._rows(changed)
+            )
         return SQL(
-            "SELECT count(*) FILTER (WHERE o.is_row) AS erased, count(DISTINCT o.uri) AS queued "
-            "FROM {}"
-        ).format(self._rows(changed, [SQL("(TRUE, NULL)"), *self._uris("(FALSE, {})")]))
+            "SELECT {} FILTER (WHERE o.is_row) AS erased, count(DISTINCT o.uri) AS queued FROM {}"
+        ).format(
+            self.path.counted(),
+            self._rows(changed, [SQL("(TRUE, NULL)"), *self._uris("(FALSE, {})")]),
+        )
 
-    def uris(self, changed: Sequence[Composable]) -> Composed:
+    def _all_uris(self, changed: Sequence[Composable]) -> Composed:
         """The objects that `erase` would queue, in a column `uri`."""
         return SQL("SELECT o.uri FROM {}").format(self._rows(changed, self._uris("(FALSE, {})")))
 
@@ -212,18 +316,25 @@ class _EntryBuilder:
             all_of([*self.path.conditions, *changed]),
         )
 
-    def erase(self, changed: Sequence[Composable], *, in_parts: bool = False) -> Composed:
-        """Erase and queue in one statement, so that no object's name is lost between the two."""
-        gone = self._blanked(self.blanks, changed) if self.blanks else self._deleted(changed)
-        if not self.entry.objects:
-            return gone
-        return SQL(
-            "WITH {gone}, queued AS ({queue}) "
-            "SELECT (SELECT count(*) FROM gone) AS erased, (SELECT count(*) FROM "
-            "(SELECT DISTINCT uri FROM queued{new}) AS o) AS queued"
-        ).format(gone=gone, queue=self._queue(), new=self._new(in_parts))
+    def erase(self, changed: Sequence[Composable]) -> Composed:
+        """Erase, and return nothing."""
+        target = table(self.entry.table)
+        sources = listed([*self.path.others(), self.keys])
+        where = all_of([*self.path.conditions, *changed])
+        if self.blanks is None:
+            return SQL("DELETE FROM {} AS c USING {} WHERE {}").format(target, sources, where)
+        return SQL("UPDATE {} AS c SET {} FROM {} WHERE {}").format(
+            target, self.blanks.assignments(), sources, where
+        )
 
-    def _new(self, in_parts: bool) -> Composable:
+    def gone(self, changed: Sequence[Composable], name: Composable, old: Composable) -> Composed:
+        """The same as a part called `name` of a larger statement, with a row for each."""
+        if self.blanks is not None and self.entry.objects:
+            return self._blanked_with_objects(self.blanks, changed, name, old)
+        returned = self._names() if self.entry.objects else SQL("1")
+        return SQL("{} AS ({} RETURNING {})").format(name, self.erase(changed), returned)
+
+    def new(self, in_parts: bool) -> Composable:
         """What no earlier statement of the batch, or part of the account, has queued."""
         if in_parts:
             before = SQL("tenant_id = %(tenant)s AND account_id = ANY (%(ids)s::text[])")
@@ -235,30 +346,8 @@ class _EntryBuilder:
             self.schema, before
         )
 
-    def _deleted(self, changed: Sequence[Composable]) -> Composed:
-        gone = SQL("DELETE FROM {target} AS c USING {using} WHERE {where}").format(
-            target=table(self.entry.table),
-            using=listed([*self.path.others(), self.keys]),
-            where=all_of([*self.path.conditions, *changed]),
-        )
-        if not self.entry.objects:
-            return gone
-        return SQL("gone AS ({} RETURNING {})").format(gone, self._names())
-
-    def _blanked(self, blanks: Blanks, changed: Sequence[Composable]) -> Composed:
-        sources = [*self.path.others(), self.keys]
-        where = all_of([*self.path.conditions, *changed])
-        if not self.entry.objects:
-            return SQL("UPDATE {target} AS c SET {sets} FROM {sources} WHERE {where}").format(
-                target=table(self.entry.table),
-                sets=blanks.assignments(),
-                sources=listed(sources),
-                where=where,
-            )
-        return self._blanked_with_objects(blanks, sources, where)
-
     def _blanked_with_objects(
-        self, blanks: Blanks, sources: list[Composable], where: Composable
+        self, blanks: Blanks, changed: Sequence[Composable], name: Composable, old: Composable
     ) -> Composed:
         """RETURNING would return the blank, so the names are read, under a lock, before."""
         key = self.info.primary_key
@@ -269,18 +358,23 @@ class _EntryBuilder:
             )
         aliases = [f"p{index}" for index in range(len(key))]
         picked = [
-            SQL("{} AS {}").format(column("c", name), identifier(alias))
-            for name, alias in zip(key, aliases, strict=True)
+            SQL("{} AS {}").format(column("c", each), identifier(alias))
+            for each, alias in zip(key, aliases, strict=True)
         ]
         return SQL(
-            "old AS MATERIALIZED (SELECT {picked}, {names} FROM {sources} WHERE {where} "
+            "{old} AS MATERIALIZED (SELECT {picked}, {names} FROM {sources} WHERE {where} "
             "FOR UPDATE OF c), "
-            "gone AS (UPDATE {target} AS c SET {sets} FROM old WHERE {same} RETURNING old.*)"
+            "{name} AS (UPDATE {target} AS c SET {sets} FROM {old} AS old WHERE {same} "
+            "RETURNING old.*)"
         ).format(
+            old=old,
+            name=name,
             picked=listed(picked),
             names=self._names(),
-            sources=listed([SQL("{} AS c").format(table(self.entry.table)), *sources]),
-            where=where,
+            sources=listed(
+                [SQL("{} AS c").format(table(self.entry.table)), *self.path.others(), self.keys]
+            ),
+            where=all_of([*self.path.conditions, *changed]),
             target=table(self.entry.table),
             sets=blanks.assignments(),
             same=all_of(
@@ -296,7 +390,8 @@ class _EntryBuilder:
             names.append(SQL("{} AS {}").format(uri_of(source), alias))
         return listed(names)
 
-    def _queue(self) -> Composable:
+    def queue(self, gone: Composable) -> Composable:
+        """Note the objects of rows that are gone."""
         rows = [
             SQL("(gone.{}, {})").format(identifier(f"o{index}"), constant(source.shared))
             for index, source in enumerate(self.entry.objects)
@@ -306,6 +401,6 @@ class _EntryBuilder:
             "(tenant_id, account_id, batch_id, entry, uri, shared, queued_at, retry_at) "
             "SELECT %(tenant)s, gone.account_id, %(batch)s, {}, o.uri, o.shared, %(now)s, "
             "CASE WHEN o.shared THEN %(shared_from)s ELSE %(now)s END "
-            "FROM gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
+            "FROM {} AS gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
             "WHERE o.uri IS NOT NULL RETURNING uri"
-        ).format(self.schema, constant(self.entry.name), listed(rows))
+        ).format(self.schema, constant(self.entry.name), gone, listed(rows))

@@ -51,7 +51,8 @@ class Path:
     `top` is the hop directly under the accounts, by whose key a large account is taken in parts;
     None where the entry hangs on the account itself. `astray`, of a path by keys alone: that a
     table on the way says another tenant than the account's, or none; one condition a table.
-    `shared`: that `c` is a row of another account, too; None where it cannot be.
+    `shared`: that `c` is a row of another account, too; None where it cannot be. `own_key` is
+    the rows' primary key where there may be several ways to one.
     """
 
     hops: tuple[Hop, ...]
@@ -60,6 +61,7 @@ class Path:
     top: Hop | None
     astray: tuple[Composable, ...] = ()
     shared: Composable | None = None
+    own_key: tuple[str, ...] = ()
 
     def others(self) -> list[Composable]:
         """The FROM or USING items beside `c` and `k`."""
@@ -68,6 +70,14 @@ class Path:
             for hop in self.hops
             if hop.alias != "c"
         ]
+
+    def counted(self) -> Composable:
+        """How many rows there are, each counted once."""
+        if not self.own_key:
+            return SQL("count(*)")
+        return SQL("count(DISTINCT ({}))").format(
+            listed([column("c", name) for name in self.own_key])
+        )
 
     def exists(self, *extra: Composable) -> Composed:
         """Whether a row is there for the `k` of the query around it."""
@@ -129,6 +139,8 @@ def path_to(
     row is the target, so that it is the row that the statement locks.
     """
     found = _path_of(datamap, catalog, entry, by_keys=by_keys)
+    if not _leads_to_one(datamap, catalog, entry):
+        found = replace(found, own_key=catalog.table(entry.table).primary_key or ())
     shared = _of_another(datamap, catalog, entry)
     if shared is None:
         return found
@@ -280,6 +292,11 @@ def as_link(datamap: DataMap, name: str) -> Link:
             where=found.where,
         )
     return datamap.links[name]
+
+
+def top_name(datamap: DataMap, entry: Credential) -> str | None:
+    """What hangs directly under the account on the way to the entry; None: the entry itself."""
+    return next(reversed(list(datamap.ancestors(entry.of))), None)
 
 
 def is_parent_row(datamap: DataMap, entry: Credential) -> bool:

@@ -108,11 +108,12 @@ def _left_of(
         conditions.append(of_this_transaction(catalog, path))
     lost = SQL("({})").format(listed(path.astray, " OR ")) if path.astray else SQL("FALSE")
     return SQL(
-        "SELECT k.id, {name} AS entry, count(*) AS rows, "
-        "count(*) FILTER (WHERE {lost} OR {shared}) AS unreachable, "
-        "count(*) FILTER (WHERE {shared}) AS shared FROM {sources} WHERE {where} GROUP BY k.id"
+        "SELECT k.id, {name} AS entry, {counted} AS rows, "
+        "{counted} FILTER (WHERE {lost} OR {shared}) AS unreachable, "
+        "{counted} FILTER (WHERE {shared}) AS shared FROM {sources} WHERE {where} GROUP BY k.id"
     ).format(
         name=constant(each.entry.name),
+        counted=path.counted(),
         lost=lost,
         shared=path.shared or SQL("FALSE"),
         sources=listed([*path.others(), SQL("{} AS c").format(table(path.target)), keys]),

@@ -93,7 +93,7 @@ def _counts(entries: Sequence[EntrySql]) -> Composed | None:
     """All entries in one statement: a read is answered in as few round trips as can be."""
     found = [
         SQL("SELECT {} AS name, n.erased, n.queued FROM ({}) AS n").format(
-            constant(each.entry.name), each.of_transaction.count
+            constant(each.entry.name), each.of_transaction
         )
         for each in entries
         if each.of_transaction is not None

@@ -47,13 +47,16 @@ def _in_force(row: Mapping[str, Any] | None, now: datetime) -> Pause | None:
 
 
 def pause(session: Session, actor: str, reason: str, now: datetime, until: datetime | None) -> None:
-    """Stop every sweep before its next batch."""
-    session.run("control.pause", {"actor": actor, "reason": reason, "now": now, "until": until})
+    """Stop every sweep before its next batch; another pause that is in force ends with it."""
+    pause = {"actor": actor, "reason": reason, "now": now, "until": until}
+    for name in ("pause", "end_pauses", "note_pause"):
+        session.run(f"control.{name}", pause)
 
 
 def resume(session: Session, now: datetime) -> None:
     """Let sweeps go again."""
-    session.run("control.resume", {"now": now})
+    for name in ("resume", "end_pauses"):
+        session.run(f"control.{name}", {"now": now})
 
 
 def total_allowance(session: Session) -> tuple[Allowance | None, bool]:

@@ -235,6 +235,12 @@ def counts(session: Session, tenant_id: str | None = None) -> dict[ObjectState, 
     return {ObjectState(row["state"]): row["objects"] for row in rows}
 
 
+def late(session: Session, tenant_id: str | None, before: datetime, now: datetime) -> int:
+    """Objects that are queued since before a time, but for those that a hold keeps."""
+    parameters = {"tenant": tenant_id, "before": before, "now": now}
+    return int(session.value("objects.late", parameters))
+
+
 def in_hand(session: Session, now: datetime) -> datetime | None:
     """Until when drains have objects in hand, at the latest; None: none has."""
     found = session.value("objects.in_hand", {"now": now})

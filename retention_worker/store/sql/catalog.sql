@@ -56,7 +56,10 @@ SELECT i.indrelid::bigint AS oid, i.indisprimary AS is_primary,
 
 -- name: foreign_keys
 -- References among the mapped tables: children are erased first.
-SELECT conrelid::bigint AS child, confrelid::bigint AS parent
+SELECT conrelid::bigint AS child, confrelid::bigint AS parent,
+       confdeltype IN ('c', 'n', 'd') AS acts,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey)) AS columns
   FROM pg_catalog.pg_constraint
  WHERE contype = 'f' AND conparentid = 0 AND conrelid <> confrelid
    AND conrelid = ANY (%(oids)s::bigint[]::oid[]) AND confrelid = ANY (%(oids)s::bigint[]::oid[]);

@@ -26,8 +26,18 @@ UPDATE {schema}.control
    SET paused_at = %(now)s, paused_by = %(actor)s, pause_reason = %(reason)s,
        paused_until = %(until)s;
 
+-- name: end_pauses
+-- The pause that is in force ends, or the end that was given to it comes sooner.
+UPDATE {schema}.pause SET ended_at = GREATEST(paused_at, %(now)s)
+ WHERE ended_at IS NULL OR ended_at > %(now)s;
+
+-- name: note_pause
+-- A pause begins: what is due meanwhile is not late before a while after its end.
+INSERT INTO {schema}.pause (paused_at, ended_at, actor, reason)
+VALUES (%(now)s, %(until)s, %(actor)s, %(reason)s);
+
 -- name: resume
--- Let sweeps go again. When the pause ended is kept: what was due meanwhile is not late yet.
+-- Let sweeps go again.
 UPDATE {schema}.control SET paused_until = LEAST(paused_until, %(now)s::timestamptz)
  WHERE paused_at IS NOT NULL;
 

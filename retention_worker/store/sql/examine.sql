@@ -157,7 +157,8 @@ SELECT t.tgrelid::bigint AS oid, t.tgname AS name,
               WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])) AS columns,
        fn.nspname = %(own_schema)s
            OR COALESCE(starts_with(pg_catalog.obj_description(f.oid, 'pg_proc'),
-                                   'retention-worker: no recreation of '), FALSE) AS is_ours
+                                   'retention-worker: no recreation of '), FALSE) AS is_ours,
+       f.oid::bigint AS function
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
@@ -274,3 +275,67 @@ SELECT c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
   FROM pg_catalog.pg_constraint c
  WHERE c.contype = 'c' AND c.conrelid = ANY (%(oids)s::bigint[]::oid[])
  ORDER BY c.conrelid, c.conname;
+
+-- name: function
+-- A function: as whom it runs, under which search_path, and its body.
+SELECT f.oid::bigint AS oid, n.nspname AS schema_name, f.proname AS name,
+       l.lanname AS language, f.prosecdef AS definer,
+       pg_catalog.pg_get_userbyid(f.proowner)::text AS owner,
+       COALESCE(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) AS source,
+       (SELECT substr(line, length('search_path=') + 1) FROM unnest(f.proconfig) AS line
+         WHERE line LIKE 'search_path=%%') AS search_path
+  FROM pg_catalog.pg_proc f
+  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = f.prolang
+ WHERE f.oid = %(oid)s::bigint::oid;
+
+-- name: search_path
+-- Where names are looked for now.
+SELECT current_setting('search_path') AS path;
+
+-- name: set_search_path
+-- Where names are looked for until the transaction ends.
+SELECT set_config('search_path', %(path)s, true);
+
+-- name: called
+-- Functions of users with one of these names; where no schema is named, those that search_path finds.
+SELECT DISTINCT f.oid::bigint AS oid
+  FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w (schema_name, name)
+  JOIN pg_catalog.pg_proc f ON f.proname = w.name AND f.prokind IN ('f', 'p')
+  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND (n.nspname = w.schema_name
+        OR (w.schema_name IS NULL AND pg_catalog.pg_function_is_visible(f.oid)))
+ ORDER BY oid;
+
+-- name: touched
+-- Which of these names are relations, and whether a role may do what is done there. A right on one
+-- column is taken for enough. Sequences: those of defaults, which an INSERT draws from.
+SELECT w.position::int AS position, n.nspname AS schema_name, c.relname AS table_name, w.privilege,
+       pg_catalog.has_schema_privilege(%(role)s::name, n.oid, 'USAGE') AS schema_usage,
+       CASE WHEN w.privilege IN ('SELECT', 'INSERT', 'UPDATE')
+            THEN pg_catalog.has_any_column_privilege(%(role)s::name, c.oid, w.privilege)
+            ELSE pg_catalog.has_table_privilege(%(role)s::name, c.oid, w.privilege)
+       END AS granted,
+       drawn.schemas AS sequence_schemas, drawn.names AS sequence_names
+  FROM unnest(%(schemas)s::text[], %(names)s::text[], %(privileges)s::text[])
+       WITH ORDINALITY AS w (schema_name, name, privilege, position)
+  JOIN pg_catalog.pg_class c ON c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT COALESCE(array_agg(sn.nspname::text ORDER BY s.oid), ARRAY[]::text[]) AS schemas,
+              COALESCE(array_agg(s.relname::text ORDER BY s.oid), ARRAY[]::text[]) AS names
+         FROM pg_catalog.pg_attrdef a
+         JOIN pg_catalog.pg_depend d
+           ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+              AND d.refclassid = 'pg_class'::regclass
+         JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+         JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+        WHERE w.privilege = 'INSERT' AND a.adrelid = c.oid
+          AND CASE WHEN s.relkind = 'S'  -- the server may ask in any order, and refuses for a table
+                   THEN NOT pg_catalog.has_sequence_privilege(%(role)s::name, s.oid, 'USAGE, UPDATE')
+                   ELSE FALSE END) AS drawn
+ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND (n.nspname = w.schema_name
+        OR (w.schema_name IS NULL AND pg_catalog.pg_table_is_visible(c.oid)))
+ ORDER BY w.position;

@@ -40,8 +40,22 @@ SELECT b.tenant_id, b.scope, b.source, b.policy_digest, count(*) AS number
 -- later than allowed. The due date is computed here and not by the sweep's code: months are
 -- added first, what would be after the month's end is the end of its last day, then days are.
 -- Late counts from the later of the due date and the end of what kept the account back with a
--- person's knowledge: a hold, or its lane's wait for an approval.
-WITH rule AS (
+-- person's knowledge: a hold, its lane's wait for an approval, and then the pause under which it
+-- became free, or that began before it was late. Pauses with less than that between them are one.
+WITH spell AS (
+    SELECT paused_at, COALESCE(ended_at, 'infinity') AS ended_at,
+           max(COALESCE(ended_at, 'infinity')) OVER (ORDER BY paused_at, id
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ended_before, id
+      FROM {schema}.pause WHERE paused_at < %(end)s
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE ended_before IS NULL OR paused_at
+                  > ended_before + %(allowed)s * interval '1 microsecond')
+                OVER (ORDER BY paused_at, id) AS number
+      FROM spell
+), pauses AS (
+    SELECT min(paused_at) AT TIME ZONE 'UTC' AS began, max(ended_at) AT TIME ZONE 'UTC' AS ended
+      FROM numbered GROUP BY number
+), rule AS (
     SELECT * FROM unnest(%(digests)s::text[], %(scopes)s::text[], %(months)s::int[], %(days)s::int[])
         AS r (digest, scope, months, days)
 ), due AS (
@@ -69,8 +83,12 @@ WITH rule AS (
        AND (%(tenant)s::text IS NULL OR b.tenant_id = %(tenant)s)
 ), margin AS (
     SELECT *, (extract(epoch FROM erased_at - due_at) * 1000000)::bigint AS after_due,
-           (extract(epoch FROM erased_at - GREATEST(due_at, free_at)) * 1000000)::bigint AS after_free
+           (extract(epoch FROM erased_at - GREATEST(due_at, free_at,
+                CASE WHEN p.ended IS NOT NULL THEN LEAST(p.ended, erased_at) END)) * 1000000)::bigint
+           AS after_free
       FROM due
+      LEFT JOIN pauses p ON p.ended > GREATEST(due_at, free_at) AND p.began
+                <= GREATEST(due_at, free_at) + %(allowed)s * interval '1 microsecond'
 )
 SELECT tenant_id, scope, source, policy_digest, min(after_due) AS earliest, max(after_due) AS latest,
        count(*) FILTER (WHERE after_due < 0) AS early,

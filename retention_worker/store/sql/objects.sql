@@ -126,6 +126,18 @@ SELECT state, count(*) AS objects
          WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s) AS o
  GROUP BY state;
 
+-- name: late
+-- Objects that are queued since before a time; those that a hold keeps are not late.
+SELECT count(DISTINCT o.uri) AS objects FROM {schema}.object_deletion o
+ WHERE o.state = 'queued' AND o.queued_at < %(before)s
+   AND (%(tenant)s::text IS NULL OR o.tenant_id = %(tenant)s)
+   AND NOT EXISTS (SELECT 1 FROM {schema}.hold h
+                    WHERE ((h.tenant_id = o.tenant_id AND h.account_id = o.account_id)
+                           OR EXISTS (SELECT 1 FROM {schema}.hold_subject s
+                                       WHERE s.hold_id = h.id AND s.kind = 'account'
+                                         AND s.subject_id = o.account_id))
+                      AND h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s));
+
 -- name: in_hand
 -- Until when drains have objects in hand.
 SELECT max(claimed_until) AS until FROM {schema}.object_deletion

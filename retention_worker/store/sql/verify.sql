@@ -26,11 +26,22 @@ UNION
 SELECT tenant_id, scope FROM {schema}.approval
  WHERE approved_at > %(since)s AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s);
 
--- name: pause
--- Whether everything is paused, or was after an instant.
-SELECT EXISTS (SELECT 1 FROM {schema}.control
-                WHERE paused_at IS NOT NULL
-                  AND (paused_until IS NULL OR paused_until > %(since)s)) AS paused;
+-- name: pauses
+-- The pauses that are in force, or ended less than what is allowed ago, with those before them after
+-- whose end nothing was late yet when the next began: since when, and whether one is in force.
+WITH spell AS (
+    SELECT id, paused_at, COALESCE(ended_at, 'infinity') AS ended_at,
+           max(COALESCE(ended_at, 'infinity')) OVER earlier AS ended_before
+      FROM {schema}.pause WHERE paused_at <= %(now)s
+    WINDOW earlier AS (ORDER BY paused_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE ended_before IS NULL OR paused_at > ended_before + %(allowed)s::interval)
+                OVER (ORDER BY paused_at, id) AS number
+      FROM spell
+)
+SELECT min(paused_at) AS began, max(ended_at) > %(now)s AS in_force
+  FROM numbered GROUP BY number
+HAVING max(ended_at) > %(now)s::timestamptz - %(allowed)s::interval;
 
 -- name: erased_batches
 -- The next batches with erasure rows of accounts: the latest activity that was erased, and when.

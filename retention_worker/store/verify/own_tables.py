@@ -83,9 +83,10 @@ def waiting_lanes(
     return {(row["tenant_id"], Scope(row["scope"])) for row in rows}
 
 
-def paused(session: Session, since: datetime) -> bool:
-    """Whether everything is paused, or was after an instant."""
-    return bool(session.value("verify.pause", {"since": since}))
+def pauses(session: Session, now: datetime, allowed: timedelta) -> tuple[datetime | None, bool]:
+    """Since when everything is paused, or was until less than `allowed` ago; whether it is now."""
+    row = session.row("verify.pauses", {"now": now, "allowed": allowed})
+    return (row["began"], row["in_force"]) if row else (None, False)
 
 
 def erased_batches(

@@ -202,25 +202,30 @@ class Looks:
 
         One row a tenant. `newer`: activity elsewhere or a newer credential, as its rows say now or
         as they said before they were erased. `on_hold`: by a hold that is active, or ended after
-        `since`: who was kept back until then is not late yet. Further parameter: scope.
+        `since`: who was kept back until then is not late yet. `paused`: with activity after the
+        tenant's one of `excused` (NULL: none), so that they became due under a pause, or were not
+        late when it began. Further parameter: scope.
         """
         past = self._rows.past
         there = (self._rows.there(entry, past) for entry in self._datamap.entries(scope))
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[], "
-            "%(cutoffs)s::timestamptz[]) AS p (tenant_id, value, cutoff)), "
+            "%(cutoffs)s::timestamptz[], %(excused)s::timestamptz[]) "
+            "AS p (tenant_id, value, cutoff, excused)), "
             "left_over AS (SELECT DISTINCT tenant_id, account, active_at FROM ({found}) AS f), "
             "later AS (SELECT tenant_id, account FROM ({evidence}) AS e "
             "GROUP BY tenant_id, account), "
-            "judged AS (SELECT l.*, later.account IS NOT NULL AS newer, EXISTS (SELECT 1 FROM "
+            "judged AS (SELECT l.*, later.account IS NOT NULL AS newer, "
+            "l.active_at > p.excused IS TRUE AS excused, EXISTS (SELECT 1 FROM "
             "{own}.hold h WHERE {whose} h.account_id = l.account "
             "AND COALESCE(LEAST(h.released_at, h.until), 'infinity') > %(since)s) AS held "
-            "FROM left_over l LEFT JOIN later USING (tenant_id, account)) "
+            "FROM left_over l JOIN p USING (tenant_id) LEFT JOIN later USING (tenant_id, account)) "
             "SELECT tenant_id, count(*) FILTER (WHERE held) AS on_hold, "
             "count(*) FILTER (WHERE newer AND NOT held) AS deferred, "
-            "count(*) FILTER (WHERE NOT newer AND NOT held) AS overdue, "
+            "count(*) FILTER (WHERE NOT newer AND NOT held AND excused) AS paused, "
+            "count(*) FILTER (WHERE NOT newer AND NOT held AND NOT excused) AS overdue, "
             "GREATEST(min(active_at) FILTER (WHERE NOT newer AND NOT held), '0001-01-02') "
-            "AS oldest, (array_agg(account ORDER BY active_at, account) "
+            "AS oldest, (array_agg(account ORDER BY excused, active_at, account) "
             "FILTER (WHERE NOT newer AND NOT held))[1:5] AS examples "
             "FROM judged GROUP BY tenant_id ORDER BY tenant_id"
         ).format(

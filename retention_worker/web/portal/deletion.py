@@ -11,8 +11,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from retention_worker.domain.datamap.datamap import TRANSACTION
-from retention_worker.domain.errors import OnHold
+from retention_worker.domain.errors import OnHold, UnknownSubject
+from retention_worker.domain.request.deletion import DeletionRecord, DeletionState
 from retention_worker.domain.scope import Scope
+from retention_worker.service.explain.details import describe
+from retention_worker.service.explain.explain import explain
 from retention_worker.service.request import deletions
 from retention_worker.service.request.background import Errands
 from retention_worker.service.request.consequences import Consequences, consequences
@@ -105,4 +108,18 @@ def result(request: Request, visitor: Viewer, deletion: UUID) -> Response:
     found, receipt = deletions.with_receipt(visitor.context, visitor.tenant, deletion)
     alone = request.headers.get("HX-Request") == "true"
     name = "deletion_state" if alone else "deletion"
-    return render(request, name, found=found, has_receipt=receipt is not None)
+    again = _there_again(visitor, found) if found.state is DeletionState.COMPLETE else 0
+    return render(request, name, found=found, has_receipt=receipt is not None, again=again)
+
+
+def _there_again(visitor: Visitor, found: DeletionRecord) -> int:
+    """How many rows of what was deleted are there by now; none where the subject itself is gone."""
+    try:
+        if found.kind == TRANSACTION:
+            shown = describe(visitor.context, found.subject, tenant=visitor.tenant)
+            return shown.rows(found.scope)
+        whole = explain(visitor.context, found.subject, tenant=visitor.tenant)
+    except UnknownSubject:
+        return 0
+    rows = (each.entry for each in whole.entries)
+    return sum(each.rows for each in rows if found.scope.covers(each.class_))

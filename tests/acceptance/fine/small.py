@@ -60,6 +60,9 @@ credentials:
 WITH_TENANTS = DATAMAP.replace(
     "  account: account_id\n", "  account: account_id\n  tenant: tenant_id\n"
 )
+WITH_OBJECTS = DATAMAP.replace(
+    "    table: public.images\n", "    table: public.images\n    objects: {column: object_uri}\n"
+)
 NAMES = """
   - name: names
     table: public.transactions

@@ -154,31 +154,6 @@ def test_entries_that_cannot_do_what_they_say(world: Small, entry: str, words: s
         assert words in done.err
 
 
-def test_a_link_that_refers_to_the_rows_it_leads_to(world: Small) -> None:
-    """Neither can go before the other: refused before anything is tried."""
-    world.execute(
-        "CREATE TABLE photo (id bigserial PRIMARY KEY, content text); "
-        "CREATE TABLE attached (id bigserial PRIMARY KEY, account_id text, "
-        "photo_id bigint REFERENCES photo); "
-        "CREATE INDEX ON attached (account_id); CREATE INDEX ON attached (photo_id); "
-        "GRANT SELECT, DELETE ON photo, attached TO retention_worker"
-    )
-    head, credentials = DATAMAP.split("credentials:\n")
-    links = "{table: public.attached, id: photo_id, of: account, key: account_id}"
-    photos = "{name: photos, table: public.photo, class: other, of: attached, key: id, erase: rows}"
-    rows = (
-        "{name: links, table: public.attached, class: other, of: account, key: account_id, "
-        "erase: rows}"
-    )
-    world.datamap(
-        f"{head}links:\n  attached: {links}\ncredentials:\n{credentials}  - {photos}\n  - {rows}\n"
-    )
-    for command in ("doctor", "sweep"):
-        done = world.run(command)
-        assert done.code == 2, command
-        assert "found by way of public.attached" in done.out + done.err
-
-
 def test_a_distributed_table_is_refused_by_name(world: Small) -> None:
     """By every command that would write or promise anything: a stand-in for Citus' own catalog."""
     world.execute(

@@ -7,13 +7,16 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.fine.small import DATAMAP, NAMES, WITH_TENANTS, Small
+from tests.acceptance.fine.small import DATAMAP, NAMES, WITH_OBJECTS, WITH_TENANTS, Small
 
 Told = dict[tuple[str, ...], str]
 SWEEP = ("sweep",)
 PLAN = ("plan",)
 DOCTOR = ("doctor",)
 VERIFY = ("verify",)
+FORECAST = ("forecast",)
+OBJECTS = ("objects", "list")
+OF_NOBODY = ("--tenant", "nobody")
 
 
 def explain(name: str) -> tuple[str, ...]:
@@ -191,13 +194,57 @@ def hold(name: str) -> tuple[str, ...]:
 
 
 def everywhere(words: str, verify: str) -> Told:
-    """Said by doctor, plan and sweep, and by verify in its own words."""
-    return {DOCTOR: words, PLAN: words, SWEEP: words, VERIFY: verify}
+    """Said by doctor, plan, forecast and sweep, and by verify in its own words."""
+    return {DOCTOR: words, PLAN: words, FORECAST: words, SWEEP: words, VERIFY: verify}
+
+
+def an_object(state: str, *, days: int = 0) -> Callable[[Small], None]:
+    """The row is gone, and its object is in that state for so many days."""
+
+    def plant(world: Small) -> None:
+        world.datamap(WITH_OBJECTS)
+        world.execute("GRANT SELECT (object_uri) ON images TO retention_worker")
+        world.person("ann")
+        world.execute("UPDATE images SET object_uri = 's3://nowhere/x'")
+        assert world.run("sweep").code == 0
+        world.execute(
+            "UPDATE retention.object_deletion SET state = %s, "
+            "queued_at = queued_at - %s * interval '1 day'",
+            state,
+            days,
+        )
+
+    return plant
+
+
+def stores_that_nobody_can_ask(world: Small) -> None:
+    """A kind of URI that no store is for, and a folder that no setting names."""
+    world.datamap(WITH_OBJECTS)
+    world.execute("GRANT SELECT (object_uri) ON images TO retention_worker")
+    for name, uri in (("ann", "ftp://old/x"), ("bob", "file:///nowhere/x")):
+        world.person(name)
+        world.execute("UPDATE images SET object_uri = %s WHERE transaction_id = %s", uri, name)
+    world.program.environment["RETENTION_OBJECT_DRAIN"] = "true"
+
+
+def a_request_that_is_late(world: Small) -> None:
+    """It was to be finished a week ago."""
+    another_tenant("oldco")(world)
+    assert world.run(*erase("ann")).code == 1
+    world.execute("UPDATE accounts SET last_activity_at = now()")
+    world.execute("UPDATE retention.request SET due_by = now() - interval '7 days'")
+
+
+def a_tenant_that_nobody_knows(world: Small) -> None:
+    """All is well with the others."""
+    world.person("ann")
+    assert world.run("sweep").code == 0
 
 
 FUTURE: Told = {
     DOCTOR: "last activity",
     PLAN: "in the future",
+    FORECAST: "in the future",
     SWEEP: "in the future",
     VERIFY: "future",
 }
@@ -208,6 +255,13 @@ UNREACHABLE: Told = {
     explain("ann"): "filed under another tenant",
     erase("ann"): "cannot be reached",
     VERIFY: "another tenant",
+}
+STUCK: Told = {
+    OBJECTS: "1 object not deleted",
+    (*OBJECTS, "--tenant", "acme"): "1 object not deleted",
+    (*OBJECTS, "--state", "kept"): "1 object not deleted",
+    explain("ann"): "0 of 1 object gone",
+    VERIFY: "not deleted: the",
 }
 STATES = {
     "a transaction of another tenant": State(plant=another_tenant("oldco"), told=UNREACHABLE),
@@ -237,7 +291,9 @@ STATES = {
         plant=a_unit_that_is_wrong, told=FUTURE | {DOCTOR: "write the column's unit"}
     ),
     "no policy at all": State(
-        plant=no_policy, told=everywhere("there is no policy file", "no policy")
+        plant=no_policy,
+        told=everywhere("there is no policy file", "no policy")
+        | {("policy", "check"): "there is no policy file"},
     ),
     "a policy that is gone": State(
         plant=a_policy_that_is_gone,
@@ -259,7 +315,12 @@ STATES = {
     ),
     "two files for one tenant": State(
         plant=two_files_for_one_tenant,
-        told={DOCTOR: "one and the same tenant", PLAN: "same tenant", SWEEP: "same tenant"},
+        told={
+            DOCTOR: "one and the same tenant",
+            PLAN: "same tenant",
+            FORECAST: "same tenant",
+            SWEEP: "same tenant",
+        },
     ),
     "a credential from the future": State(
         plant=a_credential_from_the_future,
@@ -282,12 +343,47 @@ STATES = {
     ),
     "a hold that lost its account": State(
         plant=a_hold_that_lost_its_account,
-        told=everywhere("lost its account", "lost their account")
-        | {
+        told={
+            DOCTOR: "lost its account",
+            PLAN: "lost its account",
+            SWEEP: "lost its account",
+            VERIFY: "lost their account",
             ("hold", "list"): "ann",
             ("hold", "list", "--tenant", "birch"): "ann",
             ("hold", "list", "--tenant", "acme"): "ann",
             ("verify", "--tenant", "birch"): "lost their account",
+        },
+    ),
+    "an object that failed": State(plant=an_object("failed"), told=STUCK),
+    "an object that its store denies": State(plant=an_object("denied"), told=STUCK),
+    "an object that is queued for too long": State(
+        plant=an_object("queued", days=3),
+        told={OBJECTS: "1 object queued for too long", VERIFY: "queued, not deleted"},
+    ),
+    "stores that nobody can ask": State(
+        plant=stores_that_nobody_can_ask,
+        told={
+            SWEEP: "could not be asked: RETENTION_OBJECT_FILES_ROOT is not set",
+            OBJECTS: "no store for such a URI",
+            explain("ann"): "1 failed",
+            VERIFY: "not deleted: they failed",
+        },
+    ),
+    "a request that is late": State(
+        plant=a_request_that_is_late,
+        told={explain("ann"): "is not finished", VERIFY: "open past the day"},
+    ),
+    "a tenant that nobody knows": State(
+        plant=a_tenant_that_nobody_knows,
+        told={
+            (*PLAN, *OF_NOBODY): "has no policy file",
+            (*FORECAST, *OF_NOBODY): "has no policy file",
+            (*SWEEP, *OF_NOBODY): "has no policy file",
+            (*VERIFY, *OF_NOBODY): "has no policy file",
+            (*OBJECTS, *OF_NOBODY): "there is no tenant",
+            ("objects", "retry", "--all", *OF_NOBODY): "there is no tenant",
+            ("hold", "list", *OF_NOBODY): "there is no tenant",
+            ("ledger", "verify", *OF_NOBODY): "nothing is known of a tenant",
         },
     ),
     "a blank that the database refuses": State(
@@ -328,9 +424,20 @@ def test_it_says_fine_where_all_is_well(world: Small) -> None:
     """The same commands on the same product, without anything that is wrong."""
     for name, idle in (("ann", 500), ("ben", 5)):
         world.person(name, idle=idle)
-    for command in (DOCTOR, PLAN, SWEEP, explain("ann"), erase("ben"), VERIFY):
+    for command in (DOCTOR, FORECAST, PLAN, SWEEP, explain("ann"), erase("ben"), VERIFY):
         assert world.run(*command).code == 0, command
     assert world.rows() == (0, 0)
+    for command in (OBJECTS, ("ledger", "verify"), ("policy", "check"), ("hold", "list")):
+        assert world.run(*command).code == 0, command
+
+
+def test_an_object_that_a_live_row_names_is_not_called_gone(world: Small) -> None:
+    """It stays, as it should: nobody has to do anything, and it is said."""
+    an_object("kept")(world)
+    assert world.run("verify").code == 0
+    done = world.run(*OBJECTS)
+    assert (done.code, "1 object not deleted (1 kept)" in done.out) == (0, True)
+    assert "0 of 1 object gone, 1 kept" in " ".join(world.run(*explain("ann")).out.split())
 
 
 def test_what_is_put_right_goes(world: Small) -> None:

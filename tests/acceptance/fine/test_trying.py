@@ -63,7 +63,9 @@ def test_what_would_be_refused_is_found(world: Small, name: str) -> None:
     for person in ("ann", "ben"):
         world.person(person, idle=5)
     plant(world)
-    assert world.run("doctor").code == int(name == "a check")
+    looked = world.run("doctor")
+    assert looked.code == int(name == "a check")
+    assert ("lacks INSERT on public.audit" in looked.out) == (name == "a trigger without rights")
     before = everything(world)
     done = world.run(*TRY)
     assert done.code == 1

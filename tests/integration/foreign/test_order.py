@@ -29,6 +29,7 @@ def datamap(*entries: Entry) -> DataMap:
             "links": {
                 "document": {"table": "app.document", "id": "id", "of": "account", "key": "owner"},
                 "page": {"table": "app.page", "id": "id", "of": "document", "key": "document"},
+                "pass": {"table": "app.pass", "id": "id", "of": "account", "key": "owner"},
             },
             "credentials": [
                 {"class": "other", "erase": "rows", "name": entry["table"], **entry}
@@ -38,18 +39,21 @@ def datamap(*entries: Entry) -> DataMap:
     )
 
 
-def catalog(*keys: str) -> Catalog:
-    """A catalog of foreign keys alone: `child parent`."""
+def catalog(*keys: str, acts: bool = False) -> Catalog:
+    """A catalog of foreign keys alone: `child parent`, by a column named like the parent."""
     found = [[TableName.model_validate(f"app.{name}") for name in key.split()] for key in keys]
     return Catalog(
         tables={},
-        foreign_keys=tuple(ForeignKey(child=child, parent=parent) for child, parent in found),
+        foreign_keys=tuple(
+            ForeignKey(child=child, parent=parent, columns=(parent.name,), acts=acts)
+            for child, parent in found
+        ),
     )
 
 
 def order(chosen: DataMap, known: Catalog) -> list[str]:
     """The names in the order of erasure."""
-    return [entry.name for entry in children_first(chosen, known)]
+    return [entry.name for step in children_first(chosen, known) for entry in step]
 
 
 DOCUMENTS: Entry = {"table": "app.document", "of": "account", "key": "owner"}
@@ -102,6 +106,53 @@ def test_joins_win_over_foreign_keys() -> None:
     """A key against the direction of the join refuses loudly; a lost way would be silent."""
     chosen = datamap(DOCUMENTS, PAGES)
     assert order(chosen, catalog("document page")) == ["app.page", "app.document"]
+
+
+def steps(chosen: DataMap, known: Catalog) -> list[list[str]]:
+    """The names, those of a step together."""
+    return [[entry.name for entry in step] for step in children_first(chosen, known)]
+
+
+LINKS: Entry = {**DOCUMENTS, "name": "links"}
+PARTS: Entry = {"table": "app.page", "of": "document", "key": "id", "parent_key": "page"}
+
+
+def test_what_refers_to_what_it_leads_to() -> None:
+    """One step by a key that does not act; two by one that does, or where nothing is given up."""
+    chosen = datamap(LINKS, MARKS, {**PARTS, "name": "parts"})
+    assert steps(chosen, catalog("document page")) == [["parts", "links"], ["app.mark"]]
+    acting = catalog("document page", acts=True)
+    assert steps(chosen, acting) == [["app.mark"], ["parts"], ["links"]]
+    blank = {**LINKS, "erase": {"set": {"page": None}}}
+    assert steps(datamap(blank, PARTS), catalog("document page")) == [["app.page", "links"]]
+    other = {**LINKS, "erase": {"set": {"note": None}}}
+    assert steps(datamap(other, PARTS), catalog("document page")) == [["links"], ["app.page"]]
+
+
+def test_all_of_a_step_is_one_statement() -> None:
+    """What has to go between two of a step belongs to it, too."""
+    between = {**PARTS, "name": "words", "table": "app.word"}
+    known = catalog("document page", "page word")
+    chosen = datamap(LINKS, PARTS, between)
+    assert steps(chosen, known) == [["app.page", "words", "links"]]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        # Of another class, by another way than what is walked, and two changes of one row.
+        [{**LINKS, "class": "other"}, {**PARTS, "class": "biometric"}],
+        [{**LINKS, "of": "pass", "key": "pass"}, PARTS],
+        [
+            {**LINKS, "name": "one", "erase": {"set": {"page": None}}},
+            {**LINKS, "name": "two", "erase": {"set": {"page": None, "b": None}}},
+            PARTS,
+        ],
+    ],
+)
+def test_what_no_statement_can_do_together(others: list[Entry]) -> None:
+    """Each is a step of its own, and doctor refuses them."""
+    assert all(len(step) == 1 for step in steps(datamap(*others), catalog("document page")))
 
 
 def test_two_that_take_away_each_other() -> None:

@@ -54,7 +54,11 @@ def test_an_accepted_trigger(patient: Patient, form: str) -> None:
     (found,) = patient.refusals()
     assert '"public.extracted_data.looks"' in found.message
     patient.map["accepted_triggers"] = [form]
-    assert patient.examine() == ()
+    (told,) = patient.examine()
+    assert (told.severity, told.check) == ("note", "trigger-function")
+    assert (
+        "runs public.nothing() as retention_worker (invoker); it touches no table" in told.message
+    )
 
 
 def test_a_trigger_of_a_namesake_is_not_accepted(patient: Patient) -> None:

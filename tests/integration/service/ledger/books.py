@@ -1,11 +1,13 @@
 """A ledger with something in every chain, and how a test changes it behind the worker's back."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from psycopg.sql import SQL, Identifier
 
 from retention_worker.domain.ledger.finding import LedgerFinding
 from retention_worker.domain.scope import Scope
+from retention_worker.service.guard import pause
 from retention_worker.service.ledger import Verified, verify
 from retention_worker.service.request.erase import RequestedErasure, erase
 from tests.factories import AccountIds
@@ -54,3 +56,16 @@ def ids(stage: Stage, table: str) -> list[int]:
     statement = SQL("SELECT id FROM retention.{} ORDER BY id").format(Identifier(table))
     rows = stage.conn.execute(statement).fetchall()
     return [number for (number,) in rows]
+
+
+def pauses_until_an_hour_ago(stage: Stage) -> None:
+    """Everything was paused twenty days ago, for ten, and two hours later again, to a given end."""
+    now = stage.clock.now
+    stage.clock.forward(days=-20)
+    pause.pause(stage.worker, reason="storage", actor="ann", until=None)
+    stage.clock.forward(days=10)
+    pause.resume(stage.worker)
+    stage.clock.forward(hours=2)
+    pause.pause(stage.worker, reason="more", actor="ann", until=now - timedelta(hours=1))
+    stage.clock.forward(days=10, hours=-2)
+    assert stage.clock.now == now

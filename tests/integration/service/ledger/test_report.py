@@ -15,7 +15,7 @@ from retention_worker.domain.ledger.chain import BatchRecord
 from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
 from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
-from retention_worker.service.guard import holds
+from retention_worker.service.guard import holds, pause
 from retention_worker.service.ledger.report import report
 from retention_worker.service.plan import approve
 from retention_worker.service.plan.plan import plan
@@ -23,7 +23,7 @@ from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.own import lanes
-from tests.integration.service.ledger.books import request
+from tests.integration.service.ledger.books import pauses_until_an_hour_ago, request
 from tests.stage import Stage, lane
 
 
@@ -90,6 +90,30 @@ def test_what_was_kept_back_is_not_late(stage: Stage) -> None:
         3,
         1,
     )
+
+
+def test_what_became_due_under_pauses_is_not_late(stage: Stage) -> None:
+    """Late counts from the end of the last of them, and only for who was not late before."""
+    pauses_until_an_hour_ago(stage)
+    for idle in (115, 110.5, 105, 95):
+        stage.account(idle_days=idle)
+    stage.sweep()
+    found = group(made(stage), "biometrics")
+    assert (found.accounts, found.late, found.early) == (4, 1, 0)
+
+
+def test_a_pause_that_ended_long_ago_is_no_excuse(stage: Stage) -> None:
+    """Ten days after it the accounts that became due under it are late."""
+    now = stage.clock.now
+    stage.account(idle_days=105)
+    stage.clock.forward(days=-20)
+    pause.pause(stage.worker, reason="r", actor="a", until=None)
+    stage.clock.forward(days=10)
+    pause.resume(stage.worker)
+    stage.clock.forward(days=10)
+    assert stage.clock.now == now
+    stage.sweep()
+    assert group(made(stage), "biometrics").late == 1
 
 
 def test_what_waited_for_an_approval_is_not_late(stage: Stage) -> None:

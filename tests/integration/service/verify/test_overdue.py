@@ -10,6 +10,7 @@ from retention_worker.service.guard import holds, pause
 from retention_worker.service.plan import approve
 from retention_worker.service.plan.plan import plan
 from tests.factories import add_face_template, set_last_activity
+from tests.integration.service.ledger.books import pauses_until_an_hour_ago
 from tests.integration.service.verify.proof import left, noted, only, proof, wrong
 from tests.snapshot import diff, snapshot
 from tests.stage import Stage
@@ -140,12 +141,38 @@ def test_paused(stage: Stage) -> None:
     assert found.wrong == ()
     assert left(found, Scope.BIOMETRICS).paused == 1
     pause.resume(stage.worker)
-    assert wrong(stage) == []
-    stage.clock.forward(days=1)
-    assert wrong(stage) == ["overdue"]
+    assert wrong(stage) == ["overdue"]  # it was late already when the pause began
     stage.config.write_policy("acme", biometrics="90 days", paused=True)
     assert left(proof(stage), Scope.BIOMETRICS).paused == 1
     assert wrong(stage) == []
+
+
+def test_what_became_due_under_pauses(stage: Stage) -> None:
+    """Late counts from the end of the last of them, and only for who was not late before."""
+    pauses_until_an_hour_ago(stage)
+    for idle in (115, 110.5, 105, 95):
+        stage.account(idle_days=idle)
+    lane = left(proof(stage), Scope.BIOMETRICS)
+    assert (lane.overdue, lane.paused, len(lane.examples)) == (1, 3, 1)
+    assert lane.oldest == stage.clock.now - timedelta(days=25)
+    stage.clock.forward(hours=23, microseconds=-1)
+    assert left(proof(stage), Scope.BIOMETRICS).overdue == 1
+    stage.clock.forward(microseconds=1)
+    lane = left(proof(stage), Scope.BIOMETRICS)
+    assert (lane.overdue, lane.paused) == (4, 0)
+
+
+def test_a_pause_long_after_another(stage: Stage) -> None:
+    """What was late between two pauses is late, whatever the second one was for."""
+    now = stage.clock.now
+    stage.account(idle_days=105)
+    stage.clock.forward(days=-20)
+    pause.pause(stage.worker, reason="r", actor="a", until=now - timedelta(days=10))
+    stage.clock.forward(days=20, minutes=-1)
+    pause.pause(stage.worker, reason="r", actor="a", until=None)
+    stage.clock.forward(minutes=1)
+    pause.resume(stage.worker)
+    assert left(proof(stage), Scope.BIOMETRICS).overdue == 1
 
 
 def test_waiting(stage: Stage) -> None:
