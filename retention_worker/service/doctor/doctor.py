@@ -19,7 +19,7 @@ from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
-from retention_worker.store.examine.trial import Tried
+from retention_worker.store.mapped.trial import Tried
 from retention_worker.store.mapsql.compiled import compile_on
 from retention_worker.store.own.objects import stores_named
 

@@ -18,9 +18,8 @@ from retention_worker.service.context import Context
 from retention_worker.store.connection.keys import Key
 from retention_worker.store.connection.pool import Connection, reading, trying
 from retention_worker.store.connection.session import Deadline, Session
-from retention_worker.store.examine import trial
-from retention_worker.store.examine.trial import Tried
-from retention_worker.store.mapped import accounts, remains
+from retention_worker.store.mapped import accounts, remains, trial
+from retention_worker.store.mapped.trial import Tried
 from retention_worker.store.mapsql import CompiledMap, compile_map
 from retention_worker.store.verify import Looks
 

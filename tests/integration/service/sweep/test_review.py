@@ -14,7 +14,7 @@ from retention_worker.service.guard import holds, pause
 from retention_worker.service.plan.approve import approve, waiting
 from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.service.request.request import DoneRequest, RequestRun
-from retention_worker.service.sweep import sweep as sweep_module
+from retention_worker.service.sweep import begin
 from retention_worker.service.sweep.erasing import LaneErasing
 from retention_worker.service.sweep.lane import LaneRun
 from retention_worker.store.mapped import credentials
@@ -85,7 +85,7 @@ def test_a_policy_whose_transaction_was_lost_is_not_stale(
         raise StatementFailed("once")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweep_module, "find_work", fail)
+        patch.setattr(begin, "find_work", fail)
         with pytest.raises(StatementFailed):
             stage.sweep()
     stage.clock.forward(minutes=15)

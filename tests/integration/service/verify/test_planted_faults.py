@@ -15,7 +15,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.due import lanes_with_work
 from retention_worker.service.due.eligibility import block
 from retention_worker.service.guard import holds
-from retention_worker.service.sweep import erasing, sweep, triage
+from retention_worker.service.sweep import begin, erasing, sweep, triage
 from retention_worker.store.mapped import accounts, credentials
 from retention_worker.store.mapsql import CompiledMap, paths
 from retention_worker.store.mapsql import accounts as account_sql
@@ -158,7 +158,7 @@ def test_a_page_that_loses_accounts(population: Stage, monkeypatch: pytest.Monke
 
 def test_lanes_that_are_not_found(population: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that is not found is not done."""
-    monkeypatch.setattr(sweep, "find_work", lambda *_, **__: {})
+    monkeypatch.setattr(begin, "find_work", lambda *_, **__: {})
     population.sweep()
     assert wrong(population) == ["overdue"]
 
