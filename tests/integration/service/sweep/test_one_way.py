@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ MOST_FRAMES = 13
 
 @pytest.fixture
 def ways(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """For each DELETE that is sent, the functions of the product on its way, the outermost first."""
+    """For each DELETE that is sent, the product's functions on its way, the outermost first."""
     found: list[list[str]] = []
     send = Session.send
 
@@ -76,7 +77,7 @@ def test_lanes_and_requests_erase_by_one_procedure(stage: Stage, ways: list[list
 def _own_frames() -> list[str]:
     """The functions of the product on the stack, the outermost first."""
     found = []
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename.startswith(PACKAGE):
             found.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}")
