@@ -11,6 +11,7 @@ from retention_worker.domain.explain.explanation import Obstacle
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
+from retention_worker.service.guard import halts
 from retention_worker.service.tenants import Tenant
 from retention_worker.store.connection.keys import id_text
 from retention_worker.store.connection.session import Session
@@ -50,12 +51,15 @@ def obstacles_of(case: AccountScope) -> list[Obstacle]:
     """What is in the way, the weightiest first; some of it only once the account is due."""
     return [
         *_holds(case),
-        *_pauses(case),
+        *(
+            halt.obstacle
+            for halt in halts.of_people(control.paused(case.session, case.now), case.tenant.file)
+        ),
         *([obstacle.refused(case.refusal)] if case.refusal is not None else []),
         *_stopped(case),
         *([obstacle.out_of_reach(case.lost)] if case.lost is not None else []),
         *_deferred(case),
-        *_window(case),
+        *(halt.obstacle for halt in halts.of_operator(case.context.settings, case.now)),
     ]
 
 
@@ -69,15 +73,6 @@ def _holds(case: AccountScope) -> Iterator[Obstacle]:
             reason=hold.reason,
             until=hold.until,
         )
-
-
-def _pauses(case: AccountScope) -> Iterator[Obstacle]:
-    pause = control.paused(case.session, case.now)
-    if pause is not None:
-        yield obstacle.paused(at=pause.at, by=pause.actor, reason=pause.reason, until=pause.until)
-    file = case.tenant.file
-    if file is not None and file.policy.paused:
-        yield obstacle.paused_in_file(str(file.path))
 
 
 def _stopped(case: AccountScope) -> Iterator[Obstacle]:
@@ -131,9 +126,3 @@ def _is_behind(case: AccountScope) -> bool:
     return store.passed(
         case.session, case.compiled, case.sql, tenant_id, case.account.key, lane.watermark
     )
-
-
-def _window(case: AccountScope) -> Iterator[Obstacle]:
-    window = case.context.settings.window
-    if window is not None and not window.contains(case.now):
-        yield obstacle.window_closed(window)

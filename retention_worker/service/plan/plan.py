@@ -21,7 +21,7 @@ from retention_worker.service.context import Context
 from retention_worker.service.due import reconcile
 from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of, days_of, find_work
 from retention_worker.service.due.survey import LaneView, count_up_to, eligible
-from retention_worker.service.guard import guard, holds
+from retention_worker.service.guard import guard, halts, holds
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import due_sooner
 from retention_worker.store.connection.keys import Key, id_text
@@ -248,14 +248,11 @@ class _Tenant:
     def _stop(self, session: Session, survey: LaneView) -> tuple[StopReason | None, str | None]:
         """Why a sweep would leave the lane alone."""
         policy, lane = self.file.policy, survey.lane
-        if policy.paused:
-            return StopReason.PAUSED, f"paused in {self.file.path}"
-        pause = control.paused(session, self.now)
-        if pause is not None:
-            return StopReason.PAUSED, f"paused by {pause.actor}: {pause.reason}"
-        window = self.context.settings.window
-        if window is not None and not window.contains(self.now):
-            return StopReason.WINDOW_CLOSED, f"outside {window}"
+        for halt in (
+            *halts.of_people(control.paused(session, self.now), self.file),
+            *halts.of_operator(self.context.settings, self.now),
+        ):
+            return halt.stop, halt.reason
         gone = 0
         approval = approvals.current(session, lane.tenant_id, lane.scope, policy.digest, self.now)
         if approval is not None and not self.judge.is_off:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from retention_worker.domain.lane.lane import LaneState, StopReason
 from retention_worker.domain.ledger.chain import SWEEP
+from retention_worker.service.guard import halts
 from retention_worker.service.guard.guard import OTHERS
 from retention_worker.service.pace.pace import Pacing
 from retention_worker.service.sweep.erasing import LaneErasing
@@ -134,10 +135,8 @@ class Batch:
         return self._triage.done(key) if self._triage is not None else None
 
     def _refused(self, lane: LaneState, pause: Pause | None) -> BatchOutcome | None:
-        if pause is not None:
-            return BatchOutcome(
-                stop=StopReason.PAUSED, reason=f"paused by {pause.actor}: {pause.reason}"
-            )
+        for halt in halts.of_people(pause, None):  # a sweep has asked the file before
+            return BatchOutcome(stop=halt.stop, reason=halt.reason)
         if self.task.rules.source == SWEEP and lane.policy_digest != self.task.rules.policy_digest:
             return BatchOutcome(
                 stop=StopReason.POLICY_CHANGED, reason="another replica applied another policy"

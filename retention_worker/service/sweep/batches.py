@@ -14,6 +14,7 @@ from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
 from retention_worker.service.due.eligibility import retry_time
+from retention_worker.service.guard import halts
 from retention_worker.service.pace.pace import Pace, Pacing
 from retention_worker.service.sweep.batch import Batch
 from retention_worker.service.sweep.lane_rules import (
@@ -138,11 +139,11 @@ class Batches:
 
     def _interrupted(self) -> Ending | None:
         """What ends a lane between two batches."""
-        settings, context = self.context.settings, self.context
+        context = self.context
         if context.stop.is_set():
             return STOPPED
-        if settings.window is not None and not settings.window.contains(context.clock()):
-            return Ending(stop=StopReason.WINDOW_CLOSED, reason=f"outside {settings.window}")
+        for halt in halts.of_operator(context.settings, context.clock()):
+            return Ending(stop=halt.stop, reason=halt.reason)
         if self.until is not None and context.monotonic() >= self.until:
             return Ending(stop=StopReason.TIME_BUDGET, reason="the sweep's time is used up")
         if content_hash(self.file.path) != self.file.content_hash:

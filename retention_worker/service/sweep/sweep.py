@@ -15,7 +15,7 @@ from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
 from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of
-from retention_worker.service.guard import holds
+from retention_worker.service.guard import halts, holds
 from retention_worker.service.sweep import reports
 from retention_worker.service.sweep.batches import Ending, Progress
 from retention_worker.service.sweep.begin import BegunSweep, Lane, begin
@@ -92,9 +92,10 @@ def _tenant(
             look_back = work.get(scope)
             if look_back is None:
                 ending = Ending(stop=StopReason.EXHAUSTED)
-            elif policy.paused:
-                reason = f"paused in {file.path}; accounts are due: see `plan`"
-                ending = Ending(stop=StopReason.PAUSED, reason=reason)
+            elif halt := next(halts.of_people(None, file), None):  # batches ask for the pause
+                ending = Ending(
+                    stop=halt.stop, reason=f"{halt.reason}; accounts are due: see `plan`"
+                )
             else:
                 ending = _lane(
                     context, begun, file, scope, look_back=look_back, progress=progress
