@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import ConfigurationError, NeedsPerson, StoreDown
-from retention_worker.objects.address import S3, address_of
+from retention_worker.objects.address import StoreKind, address_of
 from retention_worker.objects.s3 import client, code_of
 
 # Asked twice at the most: sweeps of `run` wait for an export, and a stop has 25 seconds.
@@ -28,7 +28,7 @@ class ExportBucket:
 
     def __init__(self, location: str) -> None:
         address = address_of(f"{location.rstrip('/')}/")
-        if address is None or address.kind != S3:
+        if address is None or address.kind is not StoreKind.S3:
             raise ConfigurationError(f"{location}: write s3://bucket/prefix")
         self.location = location.rstrip("/")
         self._bucket = address.place

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.objects.object import GONE, Result, StoreAnswer
 from retention_worker.objects.address import address_of
-from retention_worker.objects.object_store import Deleted
+from retention_worker.objects.object_store import Deleted, StoreInspection
 
 _NAME = "RETENTION_OBJECT_FILES_ROOT"
 _ELSEWHERE = StoreAnswer(
@@ -77,13 +77,18 @@ class FileStore:
             except OSError as exc:
                 raise StoreDown(f"{_NAME}: {exc.strerror}") from exc
 
-    def inspect(self) -> str | None:
-        """What is wrong with the root, or None."""
+    def inspect(self, name: str) -> StoreInspection:
+        """Whether the root is there and can be written; files have no versions and no locks."""
+        error: str | None = None
         try:
             with self._opened() as root:
-                return None if os.access(root, os.W_OK | os.X_OK) else "cannot be written"
+                if not os.access(root, os.W_OK | os.X_OK):
+                    error = "cannot be written"
         except StoreDown as exc:
-            return str(exc)
+            error = str(exc)
+        return StoreInspection(
+            store=name or "files", error=error, versions="never", object_lock="off"
+        )
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import assert_never
 
-from retention_worker.objects.address import S3, kind_of
+from retention_worker.objects.address import StoreKind, kind_of
 from retention_worker.objects.files import FileStore
 from retention_worker.objects.object_store import ObjectStore
 from retention_worker.objects.throttle import Throttle
@@ -38,15 +39,19 @@ class ObjectStores:
             self._open[name] = self._opened(*known)
         return self._open[name]
 
-    def _opened(self, kind: str, place: str) -> ObjectStore:
-        if kind != S3:
-            return FileStore(self._files_root)
-        # Its SDK takes a third of a second to load, and not everybody has objects in S3.
-        from retention_worker.objects.s3 import Bucket  # noqa: PLC0415
+    def _opened(self, kind: StoreKind, place: str) -> ObjectStore:
+        match kind:
+            case StoreKind.FILES:
+                return FileStore(self._files_root)
+            case StoreKind.S3:
+                # Its SDK takes a third of a second to load, and not everybody has objects in S3.
+                from retention_worker.objects.s3 import Bucket  # noqa: PLC0415
 
-        return Bucket(
-            place,
-            timeout=self._timeout,
-            connections=self._connections,
-            throttle=self._throttle,
-        )
+                return Bucket(
+                    place,
+                    timeout=self._timeout,
+                    connections=self._connections,
+                    throttle=self._throttle,
+                )
+            case _:
+                assert_never(kind)

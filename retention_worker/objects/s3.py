@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import StoreDown
 from retention_worker.domain.objects.object import GONE, Result, StoreAnswer
-from retention_worker.objects.object_store import Deleted
+from retention_worker.objects.object_store import Deleted, StoreInspection
 from retention_worker.objects.throttle import Throttle
 
 # What one DeleteObjects takes (Amazon S3 API Reference, DeleteObjects).
@@ -156,6 +156,12 @@ class Bucket:
         if self._versioned is None:
             with _translated():
                 self._versioned = self._keeps_versions()
+
+    def inspect(self, name: str) -> StoreInspection:
+        """Ask the bucket what it is, and what we may do."""
+        from retention_worker.objects.s3_inspection import inspect_bucket  # noqa: PLC0415
+
+        return inspect_bucket(name, self._name, timeout=self._timeout)
 
     def _keeps_versions(self) -> bool:
         try:

@@ -12,7 +12,7 @@ from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
-    from retention_worker.objects.inspection import StoreInspection
+    from retention_worker.objects.object_store import StoreInspection
     from retention_worker.service.doctor.doctor import Diagnosis
 
 _WORDS = {

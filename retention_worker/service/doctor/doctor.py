@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.datamap.datamap import DataMap
-from retention_worker.objects.inspection import StoreInspection
+from retention_worker.objects.object_store import StoreInspection
 from retention_worker.service.checks import Finding, Severity, examine
 from retention_worker.service.checks.finding import wrong
 from retention_worker.service.context import Context

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from threading import Event
 
+from retention_worker.clock import monotonic
 from retention_worker.domain.objects.uri import shown
-from retention_worker.objects import FileStore
-from retention_worker.objects.address import FILES, kind_of
-from retention_worker.objects.inspection import StoreInspection, inspect_bucket
+from retention_worker.objects import ObjectStores
+from retention_worker.objects.object_store import StoreInspection
+from retention_worker.objects.throttle import Throttle
 from retention_worker.service.checks.finding import Finding, warn
 from retention_worker.settings import WorkerSettings
 
 
 def inspect(stores: Sequence[str], settings: WorkerSettings) -> list[StoreInspection]:
     """Look at each store; a name that is none of ours says so."""
-    return [_inspected(name, settings) for name in stores]
-
-
-def _inspected(name: str, settings: WorkerSettings) -> StoreInspection:
-    known = kind_of(name)
-    if known is None:
-        return StoreInspection(store=shown(name), error="no store for such URIs")
-    kind, place = known
-    if kind == FILES:
-        wrong = FileStore(settings.object_files_root).inspect()
-        return StoreInspection(
-            store=name or "files", error=wrong, versions="never", object_lock="off"
-        )
-    # A person waits for the answer.
-    timeout = min(settings.object_timeout_seconds, 5)
-    return inspect_bucket(name, place, timeout=timeout)
+    opened = ObjectStores(
+        timeout=min(settings.object_timeout_seconds, 5),  # a person waits for the answer
+        connections=1,
+        files_root=settings.object_files_root,
+        throttle=Throttle(settings.object_rate, monotonic, Event().wait),
+    )
+    return [
+        StoreInspection(store=shown(name), error="no store for such URIs")
+        if (store := opened.get(name)) is None
+        else store.inspect(name)
+        for name in stores
+    ]
 
 
 def warnings_of(found: Sequence[StoreInspection]) -> Iterator[Finding]:

@@ -1,14 +1,14 @@
-"""Looks at a store without changing anything in it: what `doctor` says of each."""
+"""Asks a bucket, without changing anything in it, what it is and what we may do."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retention_worker.domain.errors import StoreDown
+from retention_worker.objects.object_store import StoreInspection
 from retention_worker.objects.s3 import client, code_of
 
 # What says that a bucket has no such configuration, and no error.
@@ -20,34 +20,6 @@ _NONE = frozenset(
         "NoSuchObjectLockConfiguration",
     }
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreInspection:
-    """What is known of a store; a text that is no yes or no is the error of asking.
-
-    `error` None: it can be reached. The rights were tried on a key that does not exist, so that
-    nothing changed: `may_delete`, `may_list_versions`, `may_delete_versions` are `yes` or the
-    store's code.
-    """
-
-    store: str
-    error: str | None = None
-    versions: str = "unknown"
-    object_lock: str = "unknown"
-    lifecycle: str = "unknown"
-    may_delete: str = "unknown"
-    may_list_versions: str = "unknown"
-    may_delete_versions: str = "unknown"
-
-    def to_json(self) -> dict[str, Any]:
-        """As `doctor --json` prints it."""
-        return asdict(self)
-
-    @property
-    def is_versioned(self) -> bool:
-        """Whether the bucket keeps, or may keep, versions."""
-        return self.versions != "never"
 
 
 def inspect_bucket(store: str, bucket: str, *, timeout: int) -> StoreInspection:
