@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.lane.lane import LaneState
 from retention_worker.domain.policy.policy import PolicyBounds
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.own import deferred
@@ -21,35 +22,12 @@ _SLICES = 2
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LookBack:
-    """How far behind the watermark a lane looks: not at all, a slice, or everything."""
+class LookBack(Enum):
+    """How far behind the watermark a lane looks in this sweep."""
 
-    slice: bool = False
-    full: bool = False
-
-
-def cutoff_of(
-    file: PolicyFile, scope: Scope, now: datetime, bounds: PolicyBounds
-) -> datetime | None:
-    """The latest activity that is due, under a policy that is within the operator's bounds.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    bounds.require(file.policy)
-    period = file.policy.period(scope)
-    return period.cutoff(now) if period else None
-
-
-def days_of(files: Iterable[PolicyFile]) -> dict[tuple[str, Scope], int]:
-    """The longest length of each lane's period; a lane without one is not in it."""
-    return {
-        (file.policy.tenant_id, scope): period.longest_days
-        for file in files
-        for scope in Scope
-        if (period := file.policy.period(scope)) is not None
-    }
+    NOTHING = auto()
+    SLICE = auto()
+    EVERYTHING = auto()
 
 
 def find_work(
@@ -92,8 +70,12 @@ def find_work(
         full = state.watermark is not None and (
             reconcile or state.map_digest != prepared.map_digest(state.scope)
         )
-        if index in due or full or key in slices:
-            found[key] = LookBack(full=full, slice=key in slices)
+        if full:
+            found[key] = LookBack.EVERYTHING
+        elif key in slices:
+            found[key] = LookBack.SLICE
+        elif index in due:
+            found[key] = LookBack.NOTHING
     return found
 
 

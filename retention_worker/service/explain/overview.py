@@ -11,7 +11,7 @@ from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.guard import holds as hold_service
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.pool import reading

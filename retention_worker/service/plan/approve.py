@@ -16,7 +16,7 @@ from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.pool import reading, writing

@@ -15,7 +15,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.store.connection.pool import Connection, reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import forecast as store

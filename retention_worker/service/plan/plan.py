@@ -19,7 +19,8 @@ from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Context
 from retention_worker.service.due import reconcile
-from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of, days_of, find_work
+from retention_worker.service.due.cutoff import cutoff_of, days_of
+from retention_worker.service.due.lanes_with_work import LookBack, find_work
 from retention_worker.service.due.survey import LaneView, count_up_to, eligible
 from retention_worker.service.guard import guard, halts, holds
 from retention_worker.service.guard.holdfile import require_holds
@@ -164,7 +165,7 @@ class _Tenant:
 
     def _lane(self, scope: Scope) -> LanePlan:
         policy = self.file.policy
-        reach = self.work.get((policy.tenant_id, scope))
+        look_back = self.work.get((policy.tenant_id, scope))
         cutoff = cutoff_of(self.file, scope, self.now, self.context.settings.bounds)
         empty = LanePlan(
             tenant=policy.tenant,
@@ -173,11 +174,11 @@ class _Tenant:
             policy_digest=policy.digest,
             place=self.states[policy.tenant_id, scope].place,
         )
-        if reach is None or cutoff is None:
+        if look_back is None or cutoff is None:
             with reading(self.conn):
                 session = Session(self.conn, self.context.settings.schema_name)
                 return self._kept_back(session, empty, scope, {})
-        survey = self._survey(scope, cutoff, reach)
+        survey = self._survey(scope, cutoff, look_back)
         with reading(self.conn):
             session = Session(self.conn, self.context.settings.schema_name)
             stop, reason = self._stop(session, self._as_applied(session, survey))
@@ -216,18 +217,18 @@ class _Tenant:
             reason=next(iter(lost.values()), noted.detail),
         )
 
-    def _survey(self, scope: Scope, cutoff: datetime, reach: LookBack) -> LaneView:
+    def _survey(self, scope: Scope, cutoff: datetime, look_back: LookBack) -> LaneView:
         """The lane, with what a sweep would find behind the watermark."""
         state = self.states[self.file.policy.tenant_id, scope]
         keys: tuple[Key, ...] = ()
-        if reach != LookBack() and state.watermark is not None:
+        if look_back is not LookBack.NOTHING and state.watermark is not None:
             keys, _ = reconcile.scan(
                 self.conn,
                 self.context.settings.schema_name,
                 self.prepared.compiled,
                 state,
                 now=self.now,
-                full=reach.full,
+                full=look_back is LookBack.EVERYTHING,
                 map_digest=self.prepared.map_digest(scope),
             )
         return LaneView(

@@ -18,7 +18,8 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import LookBack, days_of, find_work
+from retention_worker.service.due.cutoff import days_of
+from retention_worker.service.due.lanes_with_work import LookBack, find_work
 from retention_worker.service.guard import guard, holds
 from retention_worker.service.guard.guard import AllowanceGuard
 from retention_worker.service.guard.holdfile import require_holds

@@ -241,7 +241,7 @@ class LaneRun:
     def _look_behind(
         self, conn: Connection, lane: LaneState, rules: LaneRules
     ) -> tuple[tuple[Key, ...], Position | None, bool]:
-        if lane.watermark is None or self.look_back == LookBack():
+        if lane.watermark is None or self.look_back is LookBack.NOTHING:
             return (), None, False
         keys, end = reconcile.scan(
             conn,
@@ -249,7 +249,7 @@ class LaneRun:
             self.compiled,
             lane,
             now=rules.now,
-            full=self.look_back.full,
+            full=self.look_back is LookBack.EVERYTHING,
             map_digest=rules.map_digest,
         )
         return keys, end, True

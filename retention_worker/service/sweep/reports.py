@@ -13,7 +13,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.sweep.batches import Ending
 from retention_worker.service.sweep.begin import BegunSweep, Lane
 from retention_worker.store.connection.pool import writing

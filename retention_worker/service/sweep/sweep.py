@@ -14,7 +14,8 @@ from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
-from retention_worker.service.due.lanes_with_work import LookBack, cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
+from retention_worker.service.due.lanes_with_work import LookBack
 from retention_worker.service.guard import halts, holds
 from retention_worker.service.sweep import reports
 from retention_worker.service.sweep.batches import Ending, Progress
