@@ -112,6 +112,10 @@ class BatchTimeout(StatementFailed):
     """A lock, a deadlock or the batch's deadline: a smaller batch may do it."""
 
 
+class CameMeanwhile(StatementFailed):
+    """A credential was committed between the look and its erasure: whoever looks again sees it."""
+
+
 class IncompleteErasure(RetentionWorkerError):
     """What was erased is still there when looked at again, so the batch was rolled back."""
 

@@ -33,6 +33,7 @@ class Eraser:
         batch: the number that the ledger gives it.
         at: the time of the erasure, for the ledger and the outbox.
         object_grace: how long nobody touches an object that rows share.
+        cutoff: rows that are newer were not there when the caller looked; None: they may have been.
     """
 
     session: Session
@@ -42,6 +43,7 @@ class Eraser:
     batch: int
     at: datetime
     object_grace: timedelta
+    cutoff: datetime | None = None
 
     def remember(
         self,
@@ -85,6 +87,7 @@ class Eraser:
             batch=self.batch,
             now=self.at,
             shared_from=self.at + self.object_grace,
+            cutoff=self.cutoff,
             part=part,
             transaction=transaction,
         )

@@ -9,7 +9,7 @@ import structlog
 
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.configfiles.text import content_hash
-from retention_worker.domain.errors import BatchTimeout, StatementFailed
+from retention_worker.domain.errors import BatchTimeout, CameMeanwhile, StatementFailed
 from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
@@ -279,6 +279,9 @@ class Batches:
         """Halve; a single account goes in smaller parts, and at last is deferred."""
         _log.info("batch_rolled_back", size=self._pace.size, error=str(failure))
         self._last_failure = str(failure)
+        if isinstance(failure, CameMeanwhile):  # the next look defers its account
+            self._failures += 1
+            return
         if self._pace.halve():
             return
         key = batch.in_hand

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from retention_worker.domain.errors import IncompleteErasure
+from retention_worker.domain.errors import CameMeanwhile, IncompleteErasure
 from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.ledger.chain import BatchRecord
 from retention_worker.domain.ledger.erasure import later_of
@@ -85,6 +85,7 @@ class LaneErasing:
             batch=self.triage.batch,
             at=task.at,
             object_grace=task.object_grace,
+            cutoff=None if self.triage.has_recreated else task.rules.cutoff,
         )
 
     def _erase_part(self, result: Sorted, large: Candidate) -> tuple[int, Counts]:
@@ -100,6 +101,7 @@ class LaneErasing:
         # The parts that come after this one go by what it takes along, too.
         self._remember([large.key], self._rules.scope)
         counts = self._eraser.erase([large.key], part=part).counts()
+        self._refuse_newer(counts)
         self._check_activity([large.key])
         ended = part.name is None
         complete = ended and not self._eraser.left([large.key])
@@ -149,12 +151,22 @@ class LaneErasing:
             raise IncompleteErasure(still_there(left))
 
     def _check_evidence(self, keys: Sequence[Key], counts: Counts) -> None:
-        """A batch that erased nothing of what the look had seen is not committed."""
+        """A batch is not committed that erased nothing of what the look had seen, or too much."""
+        self._refuse_newer(counts)
         looked, scope = self.triage.looked, self._rules.scope
         if not counts.rows and any(has_credentials(looked[id_text(key)], scope) for key in keys):
             raise IncompleteErasure(
                 "nothing went of what was there: a trigger or a rule keeps it: run doctor"
             )
+
+    @staticmethod
+    def _refuse_newer(counts: Counts) -> None:
+        """An upload that is committed after the look is erased by statements that begin later.
+
+        It locks its transaction, not the account. The look of the next batch finds it.
+        """
+        if counts.newer:
+            raise CameMeanwhile("a credential came after the look: the batch is taken back")
 
     def _check_activity(self, keys: Sequence[Key]) -> None:
         if self._task.compiled.blanks_accounts(self._rules.scope):

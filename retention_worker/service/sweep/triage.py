@@ -43,6 +43,9 @@ class Triage:
         task: the batch's.
         waiting: what is remembered of those that were deferred, by account.
         permit: how many accounts may still be erased, as the batch has found it.
+
+    `has_recreated`: newer credentials are there that are no activity, because they were erased
+    before and are back.
     """
 
     task: BatchTask
@@ -51,6 +54,7 @@ class Triage:
     locked: Mapping[str, Locked] = field(default_factory=dict)
     looked: dict[str, Found] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
+    has_recreated: bool = False
     _number: Pending[int] | None = None
 
     @property
@@ -104,12 +108,11 @@ class Triage:
         looking = self.ask(keys)
         self._number = ledger.ask_batch(session)
         self.locked = asked.get()
-        self.looked = accounts.living(
-            session,
-            compiled,
-            rules.tenant_id,
-            looking.get(),
-            cutoff=rules.cutoff,
+        seen = looking.get()
+        self.looked = accounts.living(session, compiled, rules.tenant_id, seen, cutoff=rules.cutoff)
+        self.has_recreated = any(
+            each.credential_is_newer and not self.looked[name].credential_is_newer
+            for name, each in seen.items()
         )
         self.looked |= {
             name: replace(self.looked[name], hold=rules.held[name])

@@ -21,11 +21,13 @@ from retention_worker.store.mapsql.entries import StepSql
 class Counts:
     """Rows an entry by the entry's name (only where there were any), and objects.
 
-    However many rows name an object, it counts once.
+    However many rows name an object, it counts once. `newer` rows say that they were made after
+    the cutoff: where nobody had seen those before, they were committed after the look.
     """
 
     rows: Mapping[str, int]
     objects: int
+    newer: int = 0
 
 
 class Erasing:
@@ -42,25 +44,22 @@ class Erasing:
         return self._counts
 
     def _read(self) -> Counts:
-        rows: dict[str, int] = {}
-        objects = 0
-        for step, answer in self._sent:
-            counts, queued = erased(step, answer)
-            for name, number in counts.items():
-                if number:
-                    rows[name] = number
-            objects += queued
-        return Counts(rows=rows, objects=objects)
+        each = [erased(step, answer) for step, answer in self._sent]
+        return Counts(
+            rows={name: number for one in each for name, number in one.rows.items() if number},
+            objects=sum(one.objects for one in each),
+            newer=sum(one.newer for one in each),
+        )
 
 
-def erased(step: StepSql, answer: StatementAnswer) -> tuple[dict[str, int], int]:
-    """What a statement of a step erased, by the names of its entries, and queued."""
+def erased(step: StepSql, answer: StatementAnswer) -> Counts:
+    """What a statement of a step erased, of each of its entries, and queued."""
     if not step.returns_row:
-        return {step.entries[0].entry.name: answer.count()}, 0
+        return Counts(rows={step.entries[0].entry.name: answer.count()}, objects=0)
     row = answer.row()
     assert row is not None  # it counts, whatever there was
-    counts = {each.entry.name: row[f"erased{index}"] for index, each in enumerate(step.entries)}
-    return counts, row["queued"]
+    rows = {each.entry.name: row[f"erased{index}"] for index, each in enumerate(step.entries)}
+    return Counts(rows=rows, objects=row["queued"], newer=row["newer"])
 
 
 def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
@@ -73,12 +72,14 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
     batch: int,
     now: datetime,
     shared_from: datetime,
+    cutoff: datetime | None = None,
     part: Part | None = None,
     transaction: Key | None = None,
 ) -> Erasing:
     """Erase the scope's credentials of locked accounts, children first, a statement a step.
 
-    Objects are queued at `now`; those that rows share are not touched before `shared_from`.
+    `cutoff`: count the rows that are newer. Objects are queued at `now`; those that rows share are
+    not touched before `shared_from`.
 
     With a `part`, only those in its stretch, of the entries that are reached through its rows; at
     the end of the walk, only those that hang on the account itself. With a `transaction`, only
@@ -89,6 +90,7 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
         "batch": batch,
         "now": now,
         "shared_from": shared_from,
+        "cutoff": cutoff,
     }
     parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
     if part is not None:

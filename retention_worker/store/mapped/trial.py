@@ -51,7 +51,7 @@ def try_account(
 
     The caller has the account locked, and takes everything back.
     """
-    parameters = {"tenant": tenant_id, "batch": 0, "now": now, "shared_from": now}
+    parameters = {"tenant": tenant_id, "batch": 0, "now": now, "shared_from": now, "cutoff": None}
     parameters |= key_parameters([key], len(compiled.accounts.id_columns))
     tried = []
     for step in compiled.steps:
@@ -60,7 +60,7 @@ def try_account(
             with session.conn.transaction():
                 # A check that waits for the end of the transaction is asked now.
                 session.conn.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE"))
-                rows, _ = erased(step, session.send(step.erase, parameters))
+                rows = erased(step, session.send(step.erase, parameters)).rows
             tried += [Tried(entry=name, rows=rows[name]) for name in names]
         except RetentionWorkerError as exc:
             tried += [Tried(entry=name, error=str(exc)) for name in names]

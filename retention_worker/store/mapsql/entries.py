@@ -33,6 +33,7 @@ from retention_worker.store.mapsql.paths import (
     path_to,
     top_name,
 )
+from retention_worker.store.mapsql.timecolumn import time_sql
 from retention_worker.store.mapsql.uris import uri_of
 
 # Types whose text is no name of one object.
@@ -65,9 +66,10 @@ class EntrySql:
 class StepSql:
     """What erases an entry, or several that refer to each other, in one statement.
 
-    `returns_row`: each returns `erased0`, `erased1`, ... rows of its `entries`, and `queued`
-    objects; elsewhere they touch the rows that they erase and return nothing. `erase` leaves out
-    the objects that an earlier statement of the batch has queued.
+    `returns_row`: each returns `erased0`, `erased1`, ... rows of its `entries`, `queued` objects,
+    and how many rows were `newer` than `cutoff` (NULL: none is); elsewhere they touch the rows
+    that they erase and return nothing. `erase` leaves out the objects that an earlier statement of
+    the batch has queued.
     `erase_part` also takes `part_after` and `part_upto` (text arrays): the keys of the rows called
     `top_name`; None: it is for the end of the walk. It leaves out the objects that the
     account's earlier parts have queued. `erase_rest` takes at that end what has no such key, and
@@ -85,7 +87,7 @@ class StepSql:
     @property
     def returns_row(self) -> bool:
         """Whether the counts are in a row."""
-        return len(self.entries) > 1 or bool(self.entries[0].entry.objects)
+        return len(self.entries) > 1 or _says_more(self.entries[0].entry)
 
 
 def step_sql(
@@ -137,15 +139,18 @@ def _erase(
     Each part of it sees what was there before; foreign keys are asked when all of it is done.
     """
     first = builders[0]
-    if len(builders) == 1 and not first.entry.objects:
+    if len(builders) == 1 and not _says_more(first.entry):
         return first.erase(conditions[0])
     parts: list[Composable] = []
     counts: list[Composable] = []
     queued: list[Composable] = []
+    newer: list[Composable] = [SQL("0")]
     for index, (builder, those) in enumerate(zip(builders, conditions, strict=True)):
         gone = SQL(f"gone{index}")
         parts.append(builder.gone(those, gone, SQL(f"old{index}")))
         counts.append(SQL("(SELECT count(*) FROM {}) AS {}").format(gone, SQL(f"erased{index}")))
+        if builder.entry.created_at is not None:
+            newer.append(SQL("(SELECT count(*) FROM {} WHERE newer)").format(gone))
         if builder.entry.objects:
             parts.append(SQL("{} AS ({})").format(SQL(f"queued{index}"), builder.queue(gone)))
             queued.append(SQL("SELECT uri FROM {}").format(SQL(f"queued{index}")))
@@ -154,7 +159,14 @@ def _erase(
         objects = SQL("(SELECT count(DISTINCT uri) FROM ({}) AS o{})").format(
             listed(queued, " UNION ALL "), first.new(in_parts)
         )
-    return SQL("WITH {} SELECT {}, {} AS queued").format(listed(parts), listed(counts), objects)
+    return SQL("WITH {} SELECT {}, {} AS queued, {} AS newer").format(
+        listed(parts), listed(counts), objects, listed(newer, " + ")
+    )
+
+
+def _says_more(entry: Credential) -> bool:
+    """Whether an erasure of the entry is asked for more than how many rows there were."""
+    return bool(entry.objects) or entry.created_at is not None
 
 
 def of_this_transaction(catalog: Catalog, path: Path) -> Composable:
@@ -331,7 +343,7 @@ class _EntryBuilder:
         """The same as a part called `name` of a larger statement, with a row for each."""
         if self.blanks is not None and self.entry.objects:
             return self._blanked_with_objects(self.blanks, changed, name, old)
-        returned = self._names() if self.entry.objects else SQL("1")
+        returned = self._names() if _says_more(self.entry) else SQL("1")
         return SQL("{} AS ({} RETURNING {})").format(name, self.erase(changed), returned)
 
     def new(self, in_parts: bool) -> Composable:
@@ -383,8 +395,12 @@ class _EntryBuilder:
         )
 
     def _names(self) -> Composable:
-        """The account, and the objects' names."""
+        """The account, the objects' names, and whether the row is newer than the cutoff."""
         names: list[Composable] = [SQL("k.id AS account_id")]
+        if self.entry.created_at is not None:
+            key = f"credentials[{self.entry.name}].created_at"
+            at = time_sql(self.info, (self.entry.created_at,), key)
+            names.append(SQL("{} > %(cutoff)s::timestamptz AS newer").format(at.instant("c")))
         for index, source in enumerate(self.entry.objects):
             alias = identifier(f"o{index}")
             names.append(SQL("{} AS {}").format(uri_of(source), alias))

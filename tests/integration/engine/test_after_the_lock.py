@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from retention_worker.domain.lane.lane import DeferReason
+from retention_worker.domain.lane.lane import DeferReason, StopReason
 from retention_worker.domain.scope import Scope
 from retention_worker.service.guard import holds
 from retention_worker.store.mapped import accounts
@@ -185,3 +185,33 @@ def test_a_merge_takes_its_transactions_along(
         len(each.removed) for table, each in changes.items() if table != "public.transactions"
     )
     assert removed == sum(sum(each.rows.values()) for each in report.lanes)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_an_upload_after_the_look(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, scope: Scope
+) -> None:
+    """An upload that commits between the look and the erasure is kept, with all of its account.
+
+    Without the trigger against recreation it touches the transaction alone, which nobody has
+    locked. The others of the batch go by the next one.
+    """
+    stage.conn.execute("ALTER TABLE public.face_templates DISABLE TRIGGER ALL")
+    back, away = stage.account(idle_days=400), stage.account(idle_days=399)
+    kept = stage.biometrics(back), stage.others(back)
+    if scope is Scope.ALL:
+        stage.config.write_policy("acme", all_credentials="90 days")
+
+    point = right_after(
+        monkeypatch,
+        accounts,
+        "living",
+        lambda: add_face_template(stage.conn, back.transactions[0], stage.clock.now),
+    )
+    report = stage.sweep()
+
+    assert point.happened
+    assert (stage.biometrics(back), stage.others(back)) == (kept[0] + 1, kept[1])
+    assert stage.biometrics(away) == 0
+    assert lane(report, scope).stop_reason is StopReason.EXHAUSTED
+    assert reason_of(stage, back, scope) == DeferReason.NEWER_CREDENTIAL
