@@ -245,3 +245,22 @@ def test_readme_and_contributing_lead_to_both() -> None:
         text = (ROOT / name).read_text("utf-8")
         assert "(docs/architecture.md)" in text, name
         assert "(docs/glossary.md)" in text, name
+
+
+def test_contributing_has_the_tests_of_every_room() -> None:
+    """Each room stands in the table with folders that are there, and each mirror of one too."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = text.split("| room | its tests |", 1)[1].split("\n\n", 1)[0]
+    rows = re.findall(r"^\| ([\w, ]+) \| (.+) \|$", table, re.MULTILINE)
+    assert sorted(room for row, _ in rows for room in row.split(", ")) == sorted(
+        {room for layer in LAYERS for room in rooms(layer)}
+    )
+    listed = {folder for _, cell in rows for folder in re.findall(r"`(.+?)`", cell)}
+    assert [folder for folder in listed if not (ROOT / folder).is_dir()] == []
+    mirrors = {
+        f"tests/{suite}/{layer}/{room}"
+        for suite, layer in product(("unit", "integration"), LAYERS)
+        for room in rooms(layer)
+        if (ROOT / "tests" / suite / layer / room).is_dir()
+    }
+    assert mirrors <= listed
