@@ -150,7 +150,7 @@ class _Service:
         }
 
     def _job(self, *, reconcile: bool) -> None:
-        """One sweep; the database's absence is waited out, everything else is the next one's."""
+        """Sweep; the database's absence is waited out, everything else is the next sweep's."""
         self._idle.clear()
         try:
             for wait in _waits():

@@ -1,4 +1,4 @@
-"""One tenant's policy file: `<tenant>.yaml`, from its bytes to a policy or its problems."""
+"""The policy file of a tenant: `<tenant>.yaml`, from its bytes to a policy or its problems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REMEMBERED = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyFile:
-    """One file that is right; `content_hash` is the SHA-256 (hex) of its bytes."""
+    """A policy file that is right; `content_hash` is the SHA-256 (hex) of its bytes."""
 
     path: Path
     text: str

@@ -25,7 +25,7 @@ class FileText:
 
 
 def problem(path: Path, line: int, column: int, message: str, key: str = "") -> FileProblem:
-    """One fault; the path stays as it was given, and whatever is quoted from a file one line.
+    """A fault in the file; its path stays as it was given, and what is quoted of it is one line.
 
     Line and column count from 1.
     """

@@ -1,4 +1,4 @@
-"""One YAML file as plain values, each with the line and column where it stands.
+"""A YAML file as plain values, each with the line and column where it stands.
 
 YAML 1.2 with its core schema (`no` is a text, 2026-01-01 is a text), and without what lets a file
 mean something else than it seems to: duplicate keys, anchors, tags, directives, several documents.

@@ -39,7 +39,7 @@ class Play:
         self.pictures = Pictures(self.scene)
 
     def sweep(self) -> SweepReport:
-        """One sweep and its drain by the worker; afterwards the book compares what is gone."""
+        """Have the worker sweep and drain once; afterwards the book compares what is gone."""
         self.pictures.store_new()
         report = sweep(self.scene.context)
         drain(self.scene.context)

@@ -37,7 +37,7 @@ class UnknownSubject(ConfigurationError):
 
 
 class FileProblem:
-    """One fault at one place of one file: `path:line:column: key: what is wrong, what to write`."""
+    """A fault at a place of a file: `path:line:column: key: what is wrong, what to write`."""
 
     __slots__ = ("column", "key", "line", "message", "path")
 

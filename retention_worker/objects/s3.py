@@ -103,7 +103,7 @@ def code_of(exc: ClientError) -> str:
 
 
 class Bucket:
-    """One bucket. Whether it keeps versions is asked once, when it is first used."""
+    """A bucket. Whether it keeps versions is asked once, when it is first used."""
 
     def __init__(self, name: str, *, timeout: int, connections: int, throttle: Throttle) -> None:
         self._name = name
@@ -257,7 +257,7 @@ class Bucket:
                 return
 
     def _delete_bulk(self, objects: Sequence[Mapping[str, str]]) -> dict[str, StoreAnswer]:
-        """One request for up to a thousand; the worst answer where a key has several versions."""
+        """Ask for up to a thousand at once; the worst answer where a key has several versions."""
         if not objects:
             return {}
         odd = [each for each in objects if _NOT_IN_XML.search(each["Key"])]

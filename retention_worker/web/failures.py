@@ -33,7 +33,7 @@ class Failures:
             return int(left) + 1 if left > 0 else None
 
     def note(self, name: tuple[str, str]) -> None:
-        """One more."""
+        """Count a failed attempt."""
         with self._lock:
             times = self._times.setdefault(name, deque(maxlen=_MOST))
             self._times.move_to_end(name)

@@ -1,1 +1,1 @@
-"""One command a file."""
+"""The commands of the program, each in a file of its own."""

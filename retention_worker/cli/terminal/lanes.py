@@ -120,7 +120,7 @@ def _stop(stop: StopReason) -> Text:
 
 
 def _reasons(out: Console, lanes: Sequence[LaneReport | LanePlan]) -> None:
-    """One line a lane, below the table: sentences do not fit into columns."""
+    """The reason of each lane, a line each below the table: sentences do not fit into columns."""
     for lane in lanes:
         if lane.reason is None:
             continue

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """One right."""
+    """A right that a client of the API may have."""
 
     RETRIEVE = "retrieve"
     DELETE = "delete"

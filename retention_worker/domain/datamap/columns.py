@@ -44,7 +44,7 @@ def listed(value: Any) -> Any:
 
 
 def one_or_many(value: Any) -> Any:
-    """One value as a tuple of one; a list as a tuple."""
+    """A list as a tuple, and a single value as a tuple of one."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 

@@ -1,4 +1,4 @@
-"""One entry of the data map: a table with personal data, and how it is erased."""
+"""An entry of the data map: a table with personal data, and how it is erased."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ Erase = Annotated[
 
 
 class Credential(MapPart):
-    """One entry: a table (or a part of one) with personal data, and how it is erased."""
+    """An entry: a table (or a part of one) with personal data, and how it is erased."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     table: TableName

@@ -18,7 +18,7 @@ class TooManyReadings(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One way in which a template may have made a URI; None: the field is not in it."""
+    """A way in which a template may have made a URI; None: the field is not in it."""
 
     tenant: str | None
     id: str | None

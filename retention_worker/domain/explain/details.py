@@ -1,4 +1,4 @@
-"""One transaction as it may be shown: what is kept, what is there, what was erased and when."""
+"""A transaction as it may be shown: what is kept, what is there, what was erased and when."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TransactionShown:
         return self.pending(Scope.ALL)
 
     def pending(self, scope: Scope) -> int:
-        """Those of the entries that an erasure of the scope takes."""
+        """Objects not deleted yet, of the entries that an erasure of the scope takes."""
         covered = (each for each in self.entries if scope.covers(each.class_))
         return sum(number for each in covered for number in each.pending.values())
 
@@ -70,7 +70,7 @@ class TransactionShown:
         return min(times, default=None)
 
     def complete_at(self, scope: Scope) -> datetime | None:
-        """The same, but None while objects are pending or credentials have come back."""
+        """When the scope's erasure was complete; None while objects or rows are still there."""
         if self.rows(scope) or self.pending(scope):
             return None
         return self.erased_at(scope)

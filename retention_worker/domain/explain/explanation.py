@@ -80,7 +80,7 @@ class Obstacle:
 
 @dataclass(frozen=True, kw_only=True)
 class LaneExplained:
-    """One scope: the activity that decides, the due date, the state and its obstacles.
+    """An account in a scope: the activity that decides, the due date, the state, the obstacles.
 
     `rows` are those of all entries that the scope erases. `due` is what a sweep at that instant
     would find due, whatever is in its way; `overdue`: for too long, and nothing is in its way.
@@ -162,7 +162,7 @@ def _state(
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedEntry:
-    """One entry of the data map: what is there of the account, and what went.
+    """An entry of the data map: what is there of the account, and what went.
 
     `objects` are named by rows that are there; `outbox` are those of erased rows.
     `erased_at`: when rows of it last went together with the account.

@@ -39,7 +39,7 @@ def sentences(found: Explanation) -> list[str]:
 
 
 def in_short(found: EntryExplained, at: datetime) -> str:
-    """One entry's state in a few words, for a table."""
+    """The state of an entry in a few words, for a table."""
     entry, lane = found.entry, found.lane
     if found.state is State.ERASED:
         objects = "" if entry.outbox.is_complete else f", {entry.outbox.in_words()}"

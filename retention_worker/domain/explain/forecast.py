@@ -22,7 +22,7 @@ def day_ends(now: datetime, days: int) -> list[datetime]:
 
 @dataclass(frozen=True, kw_only=True)
 class LaneForecast:
-    """One lane: due now, and by the day (UTC) on which accounts become due; days of none left out.
+    """A lane: due now, and by the day (UTC) on which accounts become due; days of none left out.
 
     `on_hold`: due before, kept by a hold without an end, and not among the others.
     """

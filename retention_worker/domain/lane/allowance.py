@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """So many accounts at an instant."""
+    """A number of accounts that may go, as it was at an instant."""
 
     accounts: float
     at: datetime

@@ -42,7 +42,7 @@ class ReportWarning:
 
 @dataclass(frozen=True, kw_only=True)
 class LaneReport:
-    """One lane of a sweep; `pace` is what slowed or stopped it last, None where nothing did.
+    """A lane of a sweep; `pace` is what slowed or stopped it last, None where nothing did.
 
     `errors` of the deferred accounts could not be erased: they stay until somebody has looked.
     """
@@ -127,7 +127,7 @@ class SweepReport:
 
 @dataclass(frozen=True, kw_only=True)
 class LanePlan:
-    """One lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
+    """A lane of a plan; `stop_reason` and `reason` where a sweep would not erase what is due.
 
     `errors` of the deferred accounts a sweep could not erase. `place`: where the lane stood,
     so that an approval is of what was shown; None: not known. `shown`: which accounts are due, of a

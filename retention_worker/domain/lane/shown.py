@@ -58,7 +58,7 @@ class ShownAccounts:
         return b"".join(mark.to_bytes(_BYTES) for mark in self._marks)
 
     def to_text(self) -> str:
-        """The same in base64, for a saved plan."""
+        """The marks as `to_bytes` gives them, in base64, for a saved plan."""
         return base64.b64encode(self.to_bytes()).decode()
 
     @property

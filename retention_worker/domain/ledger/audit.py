@@ -285,5 +285,5 @@ def _chain(columns: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """One text for each value: 1, 1.0 and true are three."""
+    """A text for each value, different for different ones: 1, 1.0 and true are three."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""One erasure row: the line that is hashed, made from its columns as texts.
+"""An erasure row: the line that is hashed, made from its columns as texts.
 
 The database makes the same line when a batch is written; this is the other implementation, which
 the ledger is checked with.

@@ -18,7 +18,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerFinding:
-    """One row that is not as it was written.
+    """A row that is not as it was written.
 
     `row` is its id in `table` (for `lane`: tenant and scope; for a file: the line), None for a row
     that is gone and whose id nothing tells; `column` None where the whole row is meant.

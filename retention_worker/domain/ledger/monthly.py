@@ -91,7 +91,7 @@ class RequestGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantMonth:
-    """One tenant; `approvals` as they are in the database."""
+    """A tenant's part of the report; `approvals` as they are in the database."""
 
     tenant_id: str
     tenant: str

@@ -36,7 +36,7 @@ _PROOF = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """One erasure row with what binds it to its batch.
+    """An erasure row with what binds it to its batch.
 
     `rows` are the hashes of all rows of the batch, in order; `place` is this row's in it.
     `objects` was true when the receipt was issued, and no hash

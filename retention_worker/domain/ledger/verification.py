@@ -12,7 +12,7 @@ from retention_worker.domain.scope import Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One thing that was found.
+    """Something that a check of `verify` found.
 
     `check` is a stable slug, `wrong` False where it is only worth knowing. `tenant` is the name of
     the policy's file where there is one, else the tenant column's value; None: of no tenant.

@@ -43,7 +43,7 @@ _SLIPS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """So many calendar months and then so many days; years are 12 months, weeks 7 days.
+    """A number of calendar months and then of days; years are 12 months, weeks 7 days.
 
     Raises:
         ValueError: nothing, less than nothing, or more than 100 years.

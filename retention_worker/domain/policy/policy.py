@@ -54,7 +54,7 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyProblem:
-    """One rule that a policy breaks: the key in its file, and what to write there."""
+    """A rule that a policy breaks: the key in its file, and what to write there."""
 
     key: str
     message: str

@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 class TooBusy(GuardRefused):
-    """So many people sign in at once that this one has to try again."""
+    """Too many people sign in at this moment: the person has to try again."""
 
 
 def hashed(name: str, password: str) -> str:

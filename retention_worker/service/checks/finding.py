@@ -1,4 +1,4 @@
-"""One thing that is wrong, how bad it is, and what mends it."""
+"""A finding: what is wrong with map or server, how bad it is, and what mends it."""
 
 from __future__ import annotations
 

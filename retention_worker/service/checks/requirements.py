@@ -111,7 +111,7 @@ def names_row(value: object) -> bool:
 
 
 def privileges(found: Iterable[TableNeeds]) -> Iterator[Need]:
-    """One by one, as the database is asked for them."""
+    """Each privilege that the tables need, one by one, as the database is asked for them."""
     for each in found:
         yield Need(table=each.table, privilege=Privilege.USAGE)
         for column in each.read:

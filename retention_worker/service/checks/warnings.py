@@ -34,7 +34,7 @@ def of_files(
     files: Sequence[PolicyFile],
     latest: datetime,
 ) -> tuple[ReportWarning, ...]:
-    """The same as `told`, by a look for tenants without an account."""
+    """The warnings of `told`, after a look for the tenants without an account."""
     ids = [file.policy.tenant_id for file in files]
     empty = accounts.without_accounts(session, compiled, ids)
     return told(session, compiled, policies, files, empty=empty, latest=latest)

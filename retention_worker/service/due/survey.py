@@ -141,7 +141,7 @@ _READY_LIMIT = 1_000_000
 def eligible_keys(
     session: Session, survey: LaneView, keys: Sequence[Key]
 ) -> list[tuple[Key, Found]]:
-    """Those of the keys whose credentials are there and which nothing blocks."""
+    """Accounts among the keys whose credentials are there and which nothing blocks."""
     if not keys:
         return []
     looked = accounts.look(

@@ -29,7 +29,7 @@ _FAILURES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class AccountScope:
-    """One account and scope; `refusal`: why no sweep would start at all.
+    """An account and a scope; `refusal`: why no sweep would start at all.
 
     `lost`: which rows of the account no erasing statement reaches, None where it reaches all.
     """

@@ -28,7 +28,7 @@ MOST_COUNTED = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class LaneAtAGlance:
-    """One scope.
+    """A scope of the tenant, as the first page of the portal shows it.
 
     `due` and `overdue` are accounts ahead of the watermark, at most `MOST_COUNTED`: an upper bound,
     as in a forecast. `deferred` are due ones that are looked at again later, by reason.
@@ -49,7 +49,7 @@ class LaneAtAGlance:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """One tenant now; `objects` of erased rows that are not deleted, by state.
+    """A tenant now; `objects` of erased rows that are not deleted, by state.
 
     `holds_astray`: holds of the tenant that lost what they hold.
     """

@@ -124,7 +124,7 @@ class AllowanceGuard:
 
     @staticmethod
     def _approved(session: Session, survey: LaneView, approval: OpenApproval) -> Ruling:
-        """Those that were shown may go; where others are due, too, a person looks again."""
+        """Let go those that were shown; where others are due, too, a person looks again."""
         if not any_other(session, survey):
             return Ruling(permit=approval.remaining)
         return Ruling(permit=0, reason=OTHERS)

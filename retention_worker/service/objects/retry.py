@@ -18,7 +18,7 @@ _KEPT_AGAIN = timedelta(hours=1)
 
 
 def kept(each: Claimed, why: str, now: datetime) -> PutBack:
-    """One that nobody asked its store for, because it is still needed."""
+    """An object that nobody asked its store for, because it is still needed."""
     return PutBack(
         id=each.id,
         state=ObjectState.KEPT,
@@ -29,7 +29,7 @@ def kept(each: Claimed, why: str, now: datetime) -> PutBack:
 
 
 def put_back(each: Claimed, verdict: StoreAnswer | None, now: datetime) -> PutBack:
-    """One that its store did not delete; None: the store gave no answer."""
+    """An object that its store did not delete; None: the store gave no answer."""
     if verdict is None:
         # The store is at fault and not the object: asked again soon, and that was no attempt.
         return PutBack(

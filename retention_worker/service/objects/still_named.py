@@ -28,7 +28,7 @@ def spelled(
 def unnamed(
     context: Context, datamap: DataMap, store: ObjectStore, found: Sequence[Sampled]
 ) -> list[Sampled]:
-    """Those that no row names: where rows share objects, one may have been written for another."""
+    """Objects that no row names; where rows share them, one may be named anew for another."""
     if not found:
         return []
     schema = context.settings.schema_name

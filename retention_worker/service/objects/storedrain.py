@@ -51,7 +51,7 @@ def in_hand(context: Context) -> timedelta:
 
 @dataclass(kw_only=True)
 class StoreDrain:
-    """One pass over one store.
+    """A pass over one store.
 
     Args:
         context: the parts.
@@ -206,7 +206,7 @@ class StoreDrain:
             )
 
     def _settle(self, answers: Sequence[tuple[Claimed, StoreAnswer | None]]) -> None:
-        """One transaction: what is gone goes into the ledger, the rest back into the outbox."""
+        """Note, in one transaction, what is gone in the ledger and the rest in the outbox."""
         if not answers:
             return
         now = self.context.clock()

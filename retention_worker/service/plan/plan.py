@@ -146,7 +146,7 @@ def _in_order(chosen: Sequence[PolicyFile], states: dict[_LaneKey, LaneState]) -
 
 @dataclass
 class _Tenant:
-    """One tenant's lanes, in the sweep's order, because the second finds what the first left."""
+    """A tenant's lanes, in the sweep's order, because the second finds what the first left."""
 
     context: Context
     conn: Connection

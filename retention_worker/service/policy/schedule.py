@@ -21,7 +21,7 @@ _ORDER = (Scope.ALL, Scope.BIOMETRICS)
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleLine:
-    """One tenant and one scope.
+    """A tenant and a scope, and how long its credentials are kept.
 
     `period` is None where retention never erases it. `since` is when the first of the policies
     with this period was applied, without another period in between; None where the policy was not

@@ -30,7 +30,7 @@ _MOST_UNITS = 1_000_000_000
 
 @dataclass
 class LaneReplay:
-    """One batch of the export that the ledger has not."""
+    """Replays a batch of a lane that the export has and the ledger has not."""
 
     context: Context
     conn: Connection
@@ -63,7 +63,7 @@ class LaneReplay:
         self.result.add(self._tenant, self._scope, erased, self._shown)
 
     def _eligible(self, rows: Mapping[Key, Erasure]) -> list[Key]:
-        """Those that are there and no more active than when they were erased."""
+        """Accounts that are there and no more active than when they were erased."""
         compiled, found = self.prepared.compiled, []
         if not rows:
             return []

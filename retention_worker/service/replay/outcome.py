@@ -91,12 +91,12 @@ class Replay:
         return _key(row) in self._going
 
     def go(self, row: Erasure) -> None:
-        """One goes; also where an older erasure of it alone would have kept it."""
+        """Note a subject that goes; also where an older erasure alone would have kept it."""
         self._going.add(_key(row))
         self._kept.pop(_key(row), None)
 
     def add(self, tenant: str, scope: Scope, number: int, shown: EarlierLane | None = None) -> None:
-        """So many go."""
+        """Count accounts of a lane that went, or would."""
         if not number:
             return
         self.accounts[tenant, scope] = self.accounts.get((tenant, scope), 0) + number
@@ -106,7 +106,7 @@ class Replay:
                 self.shown[tenant, scope] = shown
 
     def keep(self, row: Erasure, reason: str) -> None:
-        """One stays."""
+        """Note a subject that stays, and why."""
         self._kept[_key(row)] = Kept(
             tenant=row.tenant,
             kind=row.kind,

@@ -34,7 +34,7 @@ class _Subject:
 
 @dataclass
 class RequestReplay:
-    """One ad-hoc batch of the export that the ledger has not.
+    """Replays an ad-hoc batch that the export has and the ledger has not.
 
     An account that was active after the erasure may have rows that are younger than it: then
     nothing of it goes, and a person decides.

@@ -175,7 +175,7 @@ def _note(
 def _refuse_in_progress(
     session: Session, compiled: CompiledMap, tenant_id: str, key: Key, owned: Owned | None
 ) -> None:
-    """One rule for every way in which somebody asks: what has not ended is not erased unasked."""
+    """Refuse what has not ended, unless that was asked for: the same rule whoever asks."""
     if owned is not None:
         if owned.in_progress:
             raise InProgress([owned.id], more=False)

@@ -147,7 +147,7 @@ class RequestRun:
         )
 
     def _batch(self) -> bool:
-        """One transaction; True where the request is done. Refused by a hold: that is kept."""
+        """A transaction; True where the request is done. Refused by a hold: that is kept."""
         request, now = self.request, self.context.clock()
         deadline = Deadline(self.context.monotonic, self.context.settings.batch_deadline_ms)
         session = Session(self.conn, self.context.settings.schema_name, deadline)

@@ -1,1 +1,1 @@
-"""One pass over every lane: sweep, lane, batches, batch."""
+"""A pass over every lane: sweep, lane, batches, batch."""

@@ -1,4 +1,4 @@
-"""One batch: one database transaction that takes the lease, locks, looks again, erases, proves.
+"""A batch: the database transaction that takes the lease, locks, looks again, erases, proves.
 
 The order of its statements is what makes it safe. Each is a statement of its own, so that it sees
 what was committed after the locks were taken.

@@ -188,7 +188,7 @@ class Batches:
     def _batch(
         self, conn: Connection, rules: LaneRules, source: CandidatesFrom, permit: int
     ) -> BatchOutcome | None:
-        """One batch and the pause after it; None where it failed and is to be tried smaller."""
+        """Run a batch and pause after it; None where it failed and is to be tried smaller."""
         context = self.context
         slow = context.watch.pressure.slow * self._slowed
         started = context.monotonic()

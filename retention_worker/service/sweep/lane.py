@@ -49,7 +49,7 @@ _ENDS_APPROVAL = {
 
 @dataclass(kw_only=True)
 class LaneRun:
-    """One lane in one sweep.
+    """A lane in a sweep.
 
     Args:
         context: the parts.

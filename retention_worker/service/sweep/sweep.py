@@ -1,4 +1,4 @@
-"""One sweep: every lane of every tenant once, and a report of what came of it."""
+"""A sweep: every lane of every tenant once, and a report of what came of it."""
 
 from __future__ import annotations
 

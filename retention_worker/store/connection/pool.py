@@ -126,7 +126,7 @@ def writing(conn: Connection) -> Iterator[None]:
 
 @contextmanager
 def trying(conn: Connection) -> Iterator[None]:
-    """The same for what is only tried: it is taken back, whatever comes of it."""
+    """A transaction that may write and is taken back, whatever comes of it."""
     with translated(), conn.transaction(force_rollback=True):
         conn.execute(_PROLOGUE)
         yield
@@ -134,7 +134,7 @@ def trying(conn: Connection) -> Iterator[None]:
 
 @contextmanager
 def batching(conn: Connection) -> Iterator[None]:
-    """The same for a batch: statements share round trips until an answer is asked for."""
+    """A transaction of a batch: statements share round trips until an answer is asked for."""
     with translated(), conn.pipeline() as pipeline, conn.transaction():
         conn.execute(_PROLOGUE, prepare=keeps_plans(conn))
         yield

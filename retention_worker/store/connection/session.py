@@ -1,4 +1,4 @@
-"""One database transaction in use: runs named and composed statements, each within a deadline."""
+"""A database transaction in use: runs named and composed statements within a deadline."""
 
 from __future__ import annotations
 

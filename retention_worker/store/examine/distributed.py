@@ -11,7 +11,7 @@ from retention_worker.store.connection.session import Session
 
 
 def distributed(session: Session, names: Iterable[TableName]) -> list[TableName]:
-    """Those of the tables that are distributed: as the catalog of Citus says, where there is one.
+    """Tables among the names that are distributed, as the catalog of Citus says, where it is there.
 
     Reference and local tables that Citus manages are on it too; a batch spans nodes with any.
     """

@@ -135,7 +135,7 @@ class Privilege(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """One privilege that the map's statements need; on the whole table without a column."""
+    """A privilege that the map's statements need; on the whole table without a column."""
 
     table: TableName
     privilege: Privilege

@@ -79,7 +79,7 @@ def called(session: Session, names: Collection[_Name]) -> list[int]:
 def touched(
     session: Session, role: str, touches: Sequence[tuple[_Name, str]]
 ) -> dict[tuple[_Name, str], Touched]:
-    """Those of the names that are relations, and what the role may not do there."""
+    """Relations among the names, each with what the role may not do there."""
     rows = session.rows(
         "examine.touched",
         {

@@ -108,7 +108,7 @@ ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """One entry's trigger; `body` is its function's, `comment` tells this definition from others.
+    """An entry's trigger; `body` is its function's, `comment` tells this definition from others.
 
     `sql` creates or renews it.
     """

@@ -66,7 +66,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteErasure:
-    """One complete erasure; what the policy said where one decided, and its log still knows it."""
+    """A complete erasure; what the policy said where one decided, and its log still knows it."""
 
     kind: str
     id: str

@@ -29,7 +29,7 @@ def next_batch(session: Session) -> int:
 
 
 def ask_batch(session: Session) -> Pending[int]:
-    """The same, later."""
+    """Ask for the number of the next batch; the answer comes later."""
     answer = session.send("ledger.next_batch", {"schema_name": session.schema_name})
     return Pending(answer, lambda given: int(given.value()))
 

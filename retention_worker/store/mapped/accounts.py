@@ -169,7 +169,7 @@ def ask_look(  # noqa: PLR0913 - what decides, and how much of it
     max_units: int,
     thorough: bool = False,
 ) -> Pending[dict[str, Found]]:
-    """The same, later: sent behind the lock, it sees what was committed before that was had.
+    """Ask what is there of accounts; sent behind the lock, it sees what was committed before that.
 
     Where it is not `thorough`, other credentials are not looked for where there are biometrics.
     """
@@ -201,7 +201,7 @@ def living(
     *,
     cutoff: datetime | None,
 ) -> dict[str, Found]:
-    """The same, without credentials that were erased and are back: those are no activity.
+    """What was looked at, but credentials that were erased and are back are no activity.
 
     Asked only for accounts that a newer credential keeps, which are few.
     """
@@ -299,7 +299,7 @@ def one_tenant(
 def refused_tenants(
     session: Session, compiled: CompiledMap, tenant_ids: Sequence[str]
 ) -> list[str]:
-    """Those that can be no value of the tenant column, such as a word where it has numbers.
+    """Tenants that can be no value of the tenant column, such as a word where it has numbers.
 
     One of them in a statement for all would fail it for everybody, so they are found by halving.
     """
@@ -339,7 +339,7 @@ def any_without_tenant(session: Session, compiled: CompiledMap) -> bool:
 def ahead(
     session: Session, compiled: CompiledMap, tenant_ids: Sequence[str], after: datetime
 ) -> set[str]:
-    """Those of the tenants with an account whose activity lies after an instant."""
+    """Tenants among these with an account whose activity lies after an instant."""
     parameters = {"tenants": list(tenant_ids), "bound": compiled.accounts.activity.bound(after)}
     return {row["tenant"] for row in session.rows(compiled.accounts.ahead, parameters)}
 
@@ -360,7 +360,7 @@ def same_tenant(
 def without_accounts(
     session: Session, compiled: CompiledMap, tenant_ids: Sequence[str]
 ) -> set[str]:
-    """Those of the tenants that have no account: one statement for all."""
+    """Tenants among these that have no account: one statement for all."""
     rows = session.rows(compiled.accounts.without_accounts, {"tenants": list(tenant_ids)})
     return {row["tenant"] for row in rows}
 

@@ -61,7 +61,7 @@ class CompiledMap:
         return tuple(each for each in self.entries if scope.covers(each.entry.class_))
 
     def steps_of(self, scope: Scope) -> tuple[StepSql, ...]:
-        """The same, by the statements that erase them; the entries of a step are of one class."""
+        """The statements that erase the scope, children first; a step is of one class."""
         return tuple(each for each in self.steps if scope.covers(each.entries[0].entry.class_))
 
     def blanks_accounts(self, scope: Scope) -> bool:

@@ -340,7 +340,7 @@ class _EntryBuilder:
         )
 
     def gone(self, changed: Sequence[Composable], name: Composable, old: Composable) -> Composed:
-        """The same as a part called `name` of a larger statement, with a row for each."""
+        """The erasing statement as a part, called `name`, of a larger one, with a row for each."""
         if self.blanks is not None and self.entry.objects:
             return self._blanked_with_objects(self.blanks, changed, name, old)
         returned = self._names() if _says_more(self.entry) else SQL("1")

@@ -72,7 +72,7 @@ class _ExplainBuilder:
         self.given = given_key(self.info, self.accounts.id)
 
     def account(self, dated: list[EntrySql]) -> Composed:
-        """One row, or none where the tenant has no such account."""
+        """The account's row; none where the tenant has no such account."""
         elsewhere = [
             self._latest(source, self.newer[f"activity{index}"])
             for index, source in enumerate(self.accounts.activity)

@@ -44,7 +44,7 @@ def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
 
 
 def without_accounts(datamap: DataMap, catalog: Catalog) -> Composed:
-    """Those of `tenants` that have no account at all."""
+    """The statement that finds which of `tenants` have no account at all."""
     return SQL(
         "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "
         "WHERE NOT EXISTS (SELECT 1 FROM {} WHERE {})"
@@ -66,7 +66,7 @@ def same_tenant(datamap: DataMap, catalog: Catalog) -> Composed | None:
 
 
 def refused(datamap: DataMap, catalog: Catalog) -> Composed | None:
-    """Those of `tenants` that can be no value of the column; it fails where a cast itself does."""
+    """Which of `tenants` can be no value of the column; it fails where a cast itself does."""
     accounts = datamap.accounts
     if accounts.tenant is None:
         return None
@@ -134,7 +134,7 @@ _TEXTS = {"text", "varchar", "bpchar", "citext"}
 
 
 def ahead(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:
-    """Those of `tenants` with an account whose activity is after `bound`: a descent each."""
+    """Which of `tenants` have an account whose activity is after `bound`: a descent each."""
     later = SQL("{} > {}").format(activity.expression("a"), activity.cast(SQL("%(bound)s")))
     return SQL(
         "SELECT l.tenant FROM unnest(%(tenants)s::text[]) AS l (tenant) "

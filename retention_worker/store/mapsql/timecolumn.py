@@ -33,7 +33,7 @@ _CLOCK_TYPES = {"timestamptz", "timestamp", "date"}
 
 @dataclass(frozen=True, kw_only=True)
 class TimeSql:
-    """One time of a table: a column, or the greatest of several of one type."""
+    """A time of a table: a column, or the greatest of several of one type."""
 
     columns: tuple[str, ...]
     info: Column

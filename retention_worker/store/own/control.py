@@ -29,7 +29,7 @@ def paused(session: Session, now: datetime) -> Pause | None:
 
 
 def ask_paused(session: Session, now: datetime) -> Pending[Pause | None]:
-    """The same, later."""
+    """Ask for the pause that is in force; the answer comes later."""
     return Pending(session.send("control.read"), lambda answer: _in_force(answer.row(), now))
 
 

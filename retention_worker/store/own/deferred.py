@@ -73,7 +73,7 @@ def ready(
     now: datetime,
     limit: int,
 ) -> list[Deferred]:
-    """Those whose time has come; half erased ones first."""
+    """Deferred accounts whose time has come; half erased ones first."""
     rows = session.rows(
         "deferred.ready",
         {"tenant": tenant_id, "scope": scope, "cutoff": cutoff, "now": now, "limit": limit},
@@ -159,7 +159,7 @@ def errors(
 
 
 def kept_beyond(session: Session, tenant_ids: Sequence[str], latest: datetime) -> set[str]:
-    """Those of the tenants with an account that an activity after an instant keeps."""
+    """Tenants among these with an account that an activity after an instant keeps."""
     rows = session.rows("deferred.kept_beyond", {"tenants": list(tenant_ids), "latest": latest})
     return {row["tenant_id"] for row in rows}
 

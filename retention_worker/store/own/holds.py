@@ -48,7 +48,7 @@ def remembered(session: Session, now: datetime) -> list[Remembered]:
 
 
 def missing(session: Session, known: Sequence[Remembered]) -> list[Remembered]:
-    """Those that were never placed in this database."""
+    """Holds among those known that were never placed in this database."""
     if not known:
         return []
     rows = session.rows(
@@ -196,7 +196,7 @@ def whereabouts(
 
 
 def forgotten(session: Session, compiled: CompiledMap, holds: Sequence[int]) -> set[int]:
-    """Those that have seen rows of kinds that the map does not have (any more)."""
+    """Holds that have seen rows of kinds that the map does not have (any more)."""
     parameters = {"holds": list(holds), "kinds": list(compiled.holds.kinds)}
     return {row["hold_id"] for row in session.rows("holds.forgotten", parameters)}
 

@@ -36,7 +36,7 @@ def read(session: Session, tenant_id: str, scope: Scope) -> LaneState:
 
 
 def ask(session: Session, tenant_id: str, scope: Scope) -> Pending[LaneState]:
-    """The same, later: sent behind the lease, in a statement of its own, it sees the same."""
+    """Ask for the lane; sent behind the lease, as a statement of its own, it sees the latest."""
     return Pending(session.send("lanes.read", {"tenant": tenant_id, "scope": scope}), _only)
 
 

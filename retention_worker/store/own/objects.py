@@ -134,7 +134,7 @@ def hold_on(session: Session, ids: Sequence[int], until: datetime) -> None:
 
 
 def spoken_for(session: Session, uris: Collection[str], now: datetime, *, shared: bool) -> set[str]:
-    """Those that another row of the outbox keeps: its account is on hold, or its grace runs.
+    """URIs that another row of the outbox keeps: its account is on hold, or its grace runs.
 
     `shared`: whether rows share objects at all. Most of the time there is nothing to ask.
     """

@@ -51,7 +51,7 @@ class LedgerBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerErasure:
-    """One account or transaction of a batch; not complete: a part of a large account."""
+    """An account or transaction of a batch; not complete: a part of a large account."""
 
     id: int
     kind: str

@@ -35,7 +35,7 @@ Approver = Annotated[Bearer, permitted(Permission.APPROVE)]
 
 
 class ScopeSettings(ResponsePart):
-    """One scope: its period, and how its lane ended in the last sweep."""
+    """The settings of a scope: its period, and how its lane ended in the last sweep."""
 
     scope: Scope
     period: str | None = Field(description="None: retention never erases it.")

@@ -27,7 +27,7 @@ Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 
 
 class CredentialShown(ResponsePart):
-    """One entry of the data map: how much is there, never what."""
+    """An entry of the data map: how much is there, never what."""
 
     name: str
     credential_class: CredentialClass = Field(alias="class")
@@ -42,7 +42,7 @@ class Unavailable(ResponsePart):
 
 
 class WorkflowExecution(ResponsePart):
-    """One transaction."""
+    """A transaction, as the API shows it."""
 
     account: str
     transaction: str

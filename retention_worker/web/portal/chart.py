@@ -17,7 +17,7 @@ _GAP = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One day."""
+    """A day of the chart."""
 
     x: float
     y: float
@@ -37,7 +37,7 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """One scope: `now` is due already, `total` becomes due within the days, `bars` has no zeros."""
+    """A scope: `now` is due already, `total` becomes due within the days, `bars` has no zeros."""
 
     scope: Scope
     now: int
@@ -101,7 +101,7 @@ def _chart(found: Forecast, scope: Scope) -> Chart:
 
 
 def _weeks(calendar: list[date], numbers: list[int]) -> tuple[tuple[date, int], ...]:
-    """The same by weeks, for the table: the first day of each, and the number."""
+    """The numbers by weeks, for the table: the first day of each, and the sum."""
     return tuple(
         (calendar[start], sum(numbers[start : start + 7])) for start in range(0, len(numbers), 7)
     )

@@ -29,7 +29,7 @@ def ledger(request: Request, visitor: Viewer, before: Number | None = None) -> R
 
 @router.get("/ledger/{batch}")
 def batch(request: Request, visitor: Viewer, batch: Number, after: Number = 0) -> Response:
-    """One batch: its accounts and transactions."""
+    """The page of a batch: its accounts and transactions."""
     found = pages.erased(visitor.context, visitor.tenant, batch, after=after)
     return render(request, "batch", found=found, batch=batch)
 
