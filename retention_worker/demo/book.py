@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from retention_worker.demo.tenants import SampleTenant
-from retention_worker.embedded.load import TableRows
+from retention_worker.embedded.tables import TableRows
 
 BIOMETRIC = "biometric"
 OTHER = "other"

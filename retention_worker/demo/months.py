@@ -12,7 +12,7 @@ from retention_worker.demo.tenants import START
 from retention_worker.demo.traffic import Traffic
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
-from retention_worker.embedded.query import insert_rows
+from retention_worker.embedded.tables import insert_rows
 
 MONTHS = 18
 # Who was active so shortly before the start is a regular user.

@@ -14,7 +14,7 @@ from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan
 from retention_worker.domain.policy.policy import Policy
 from retention_worker.domain.scope import Scope
-from retention_worker.embedded.load import copy_rows
+from retention_worker.embedded.tables import copy_rows
 from retention_worker.service.plan.plan import plan
 
 _SAMPLE = "acme"

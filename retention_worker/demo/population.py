@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from retention_worker.demo.rows import COLUMNS, AccountSpec, Row, account_rows
-from retention_worker.embedded.load import TableRows
+from retention_worker.embedded.tables import TableRows
 
 # Accounts that are in memory at once: some 20 MB with the vectors of the default size.
 _CHUNK = 1_000

@@ -20,7 +20,7 @@ from retention_worker import clock
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.demo import reference_schema
 from retention_worker.demo.tenants import START
-from retention_worker.embedded import EmbeddedServer, query
+from retention_worker.embedded import EmbeddedServer, tables
 from retention_worker.service.context import Context
 from retention_worker.service.doctor import grants_sql
 from retention_worker.settings import PREFIX, WorkerSettings
@@ -66,7 +66,7 @@ class DemoScene:
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query of the demo's own."""
-        return query.rows(self.dsn, sql, parameters)
+        return tables.read_rows(self.dsn, sql, parameters)
 
     def number(self, sql: str, *parameters: Any) -> int:
         """The one number that a query gives."""
@@ -106,7 +106,7 @@ def open_scene() -> Iterator[DemoScene]:
     with EmbeddedServer({"jit": "off"}) as server:  # many small statements
         server.create_database(_DATABASE)
         dsn = server.dsn(_DATABASE)
-        # Beside the server's log: the server's keeper removes the folder even after a kill -9.
+        # Beside the server's log: the server's supervisor removes the folder even after a kill -9.
         config, images = (server.log_path.parent / name for name in ("config", "images"))
         images.mkdir()
         with as_file(files("retention_worker.demo") / "config") as samples:
@@ -148,14 +148,14 @@ def _settings(dsn: str, config: Path, images: Path) -> WorkerSettings:
 
 def _prepare(dsn: str, pool: Pool, settings: WorkerSettings) -> None:
     """The reference schema, the role with the grants that `doctor --sql` prints, its own schema."""
-    query.run_script(dsn, reference_schema())
-    query.run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
+    tables.run_script(dsn, reference_schema())
+    tables.run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
     datamap = load_datamap(settings.config_dir).datamap
     owner = Pool(dsn)
     try:
         with owner.connection() as conn:
             found = catalog.read(conn, catalog.mapped_tables(datamap))
-            query.run_script(dsn, grants_sql(datamap, found, settings.schema_name, ROLE))
+            tables.run_script(dsn, grants_sql(datamap, found, settings.schema_name, ROLE))
     finally:
         owner.close()
     with pool.connection() as conn:

@@ -9,8 +9,7 @@ from retention_worker.demo.book import BIOMETRIC
 from retention_worker.demo.play import Play
 from retention_worker.demo.rows import COLUMNS, AccountSpec, account_rows
 from retention_worker.demo.tenants import START, TENANTS, TRIO_AGE
-from retention_worker.embedded.load import TableRows
-from retention_worker.embedded.query import insert_rows
+from retention_worker.embedded.tables import TableRows, insert_rows
 from retention_worker.service.guard import holds
 
 _TENANT_ID = "40017"

@@ -11,7 +11,7 @@ from uuid import UUID
 from retention_worker.demo.book import Book
 from retention_worker.demo.rows import COLUMNS, AccountRows, AccountSpec, Row, account_rows
 from retention_worker.demo.tenants import SampleTenant
-from retention_worker.embedded.load import TableRows
+from retention_worker.embedded.tables import TableRows
 
 # Whoever is active comes in every second half month, in its last days: within 36 days, which is
 # less than the shortest period.

@@ -1,30 +1,32 @@
 """The throwaway PostgreSQL server that the demo and the tests use."""
 
+import contextlib
+import json
 import re
-import tempfile
+import select
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
-from retention_worker.embedded.account import PasswdEntry, can_enter, can_run, choose_account
-from retention_worker.embedded.binaries import PROGRAMS, find_bindir, read_version
-from retention_worker.embedded.errors import EmbeddedServerError
-from retention_worker.embedded.pipe import Pipe
-
-if TYPE_CHECKING:
-    from psycopg.sql import Composed
+from retention_worker.embedded import supervisor
+from retention_worker.embedded.machine import (
+    PORT,
+    PROGRAMS,
+    EmbeddedServerError,
+    can_run,
+    choose_account,
+    choose_temp,
+    find_bindir,
+    read_version,
+)
 
 SUPERUSER = "postgres"
-# Only names the socket's file: each server has a folder of its own.
-PORT = 5432
-# A socket's path may have 107 bytes on Linux and 103 elsewhere.
-LONGEST_SOCKET_PATH = 99
-# What the keeper adds to the folder it is given: /rw-pg-xxxxxxxx/socket/.s.PGSQL.5432
-SOCKET_SUFFIX_LENGTH = len("/rw-pg-xxxxxxxx/socket/.s.PGSQL.") + len(str(PORT))
-
 # Fast, small and the same everywhere. What is committed survives the crash of any process; only a
 # crash of the machine loses data, and then a throwaway server has no more use for it.
 DEFAULTS: Mapping[str, str] = {
@@ -38,16 +40,20 @@ DEFAULTS: Mapping[str, str] = {
     # The default leaves segments in /dev/shm after a kill -9; files go with the data folder.
     "dynamic_shared_memory_type": "mmap",
 }
-NOT_STARTED = "the embedded server was not started yet"
 # The launcher itself depends on these.
 FIXED = frozenset({"data_directory", "port", "unix_socket_directories"})
+NOT_STARTED = "the embedded server was not started yet"
+NOT_RUNNING = "the embedded server is not running"
+# Longer than the sum of what the supervisor itself allows for any command, so that its own, more
+# telling error comes first; only a supervisor that hangs (a dead disk) meets this limit.
+ANSWER_SECONDS = 200
 
 
 class EmbeddedServer:
     """A PostgreSQL of our own: started on entering, gone without a trace on leaving.
 
     Its superuser is `postgres`, without a password; its only door is a Unix socket in a folder
-    that nobody else may enter. Another process (the keeper) makes everything that must not stay
+    that nobody else may enter. Another process (the supervisor) makes everything that must not stay
     behind and removes it as soon as this object is closed or this process ends, however it ends.
 
     Args:
@@ -66,7 +72,7 @@ class EmbeddedServer:
     ) -> None:
         self._configuration = _render({**DEFAULTS, **(settings or {})})
         self._wanted_bindir = bindir
-        self._channel: Pipe | None = None
+        self._pipe: Pipe | None = None
         self._paths: dict[str, Path] = {}
         self._version: tuple[int, int] | None = None
         self._pid: int | None = None
@@ -88,9 +94,15 @@ class EmbeddedServer:
 
         After `stop` or `kill` it starts on the same data, after a crash with its recovery.
         """
-        if self._channel is None:
-            self._create()
-        self._pid = int(self._ask("start")["pid"])
+        try:
+            if self._pipe is None:
+                self._create()
+            self._pid = int(self._ask("start")["pid"])
+        except BaseException:
+            # A server that did not start, or a start that was interrupted, leaves nothing: there
+            # is no __exit__ after an __enter__ that raised.
+            self._hang_up()
+            raise
 
     def stop(self) -> None:
         """Stop the server in order (open transactions are rolled back) and keep its data."""
@@ -104,17 +116,14 @@ class EmbeddedServer:
 
     def close(self) -> None:
         """Stop the server and remove everything; harmless when repeated."""
-        if self._channel is None:
-            return
-        channel, self._channel, self._pid = self._channel, None, None
         try:
-            if channel.open:
-                channel.ask("stop")
+            if self._pipe is not None and self._pipe.open:
+                self._ask("stop")
         finally:
-            channel.close()
+            self._hang_up()
 
     def dsn(self, database: str) -> str:
-        """Return the libpq URL of one database, for the superuser and over the Unix socket."""
+        """The libpq URL of one database, for the superuser and over the Unix socket."""
         host = quote(str(self.socket_dir), safe="")
         return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
@@ -124,12 +133,8 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: PostgreSQL refuses; the message is PostgreSQL's.
         """
-        from psycopg.sql import SQL, Identifier  # noqa: PLC0415 (see _execute)
-
-        statement = SQL("CREATE DATABASE {}").format(Identifier(name))
-        if template is not None:
-            statement += SQL(" TEMPLATE {}").format(Identifier(template))
-        self._execute(statement)
+        copied = f" TEMPLATE {_quoted(template)}" if template is not None else ""
+        self._execute(f"CREATE DATABASE {_quoted(name)}{copied}")
 
     def drop_database(self, name: str) -> None:
         """Drop a database that exists, ending the sessions that still use it.
@@ -137,13 +142,11 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: PostgreSQL refuses; the message is PostgreSQL's.
         """
-        from psycopg.sql import SQL, Identifier  # noqa: PLC0415 (see _execute)
-
-        self._execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+        self._execute(f"DROP DATABASE {_quoted(name)} WITH (FORCE)")
 
     @property
     def version(self) -> tuple[int, int]:
-        """Major and minor version, such as (18, 6)."""
+        """The major and minor version, such as (18, 6)."""
         if self._version is None:
             raise EmbeddedServerError(NOT_STARTED)
         return self._version
@@ -156,7 +159,7 @@ class EmbeddedServer:
             EmbeddedServerError: the server was not started, or was stopped or killed.
         """
         if self._pid is None:
-            raise EmbeddedServerError("the embedded server is not running")
+            raise EmbeddedServerError(NOT_RUNNING)
         return self._pid
 
     @property
@@ -184,10 +187,10 @@ class EmbeddedServer:
         version = read_version(bindir)
         account = choose_account()
         reachable = all(can_run(account, bindir / program) for program in PROGRAMS)
-        self._channel = Pipe()
+        self._pipe = Pipe()
         paths = self._ask(
             "create",
-            temp=str(_choose_temp(account)),
+            temp=str(choose_temp(account)),
             bindir=str(bindir),
             copy=not reachable,
             account=asdict(account) if account else None,
@@ -198,36 +201,143 @@ class EmbeddedServer:
         self._version = version
 
     def _ask(self, command: str, **details: object) -> dict[str, Any]:
-        if self._channel is None:
-            raise EmbeddedServerError("the embedded server is not running")
-        try:
-            return self._channel.ask(command, **details)
-        except BaseException:
-            # A server that did not start, or a start that was interrupted, leaves nothing: there
-            # is no __exit__ after an __enter__ that raised.
-            if command in ("create", "start"):
-                channel, self._channel, self._pid = self._channel, None, None
-                channel.close()
-            raise
+        if self._pipe is None:
+            raise EmbeddedServerError(NOT_RUNNING)
+        return self._pipe.ask(command, **details)
+
+    def _hang_up(self) -> None:
+        pipe, self._pipe, self._pid = self._pipe, None, None
+        if pipe is not None:
+            pipe.close()
 
     def _path(self, name: str) -> Path:
         if name not in self._paths:
             raise EmbeddedServerError(NOT_STARTED)
         return self._paths[name]
 
-    def _execute(self, statement: "Composed") -> None:
+    def _execute(self, statement: str) -> None:
         # Imported when first needed: a Python without the driver can still start a server.
         import psycopg  # noqa: PLC0415
 
         try:
             with psycopg.connect(self.dsn("postgres"), autocommit=True) as conn:
-                conn.execute(statement)
+                conn.execute(statement.encode())
         except psycopg.Error as exc:
             raise EmbeddedServerError(" ".join(str(exc).split())) from exc
 
 
+class Pipe:
+    """A supervisor process, and the pipe whose end tells it that we are gone.
+
+    One JSON line asks, one answers. No wait here reads a clock: `select` counts inside the kernel,
+    so that it ends in time even where a test has frozen Python's clocks.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # A script run without site-packages starts in a few hundredths of a second. A session of
+        # its own keeps Ctrl-C of a terminal away from it, or it could not clean up after us.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(supervisor.__file__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+
+    @property
+    def open(self) -> bool:
+        """Whether the supervisor still listens to us."""
+        return not self._questions.closed
+
+    def ask(self, command: str, **details: object) -> dict[str, Any]:
+        """Have the supervisor do `command`, wait for it, and return what it answers.
+
+        Raises:
+            EmbeddedServerError: it failed, or the supervisor is gone.
+        """
+        with self._lock:
+            if not self.open:
+                raise EmbeddedServerError("the embedded server was closed")
+            try:
+                self._questions.write(json.dumps({"command": command, **details}).encode() + b"\n")
+                self._wait()
+                answer = self._answer()
+            except BaseException as exc:
+                # Interrupted or broken: the next answer would belong to this question. Hanging up
+                # makes the supervisor stop the server and remove everything.
+                self._hang_up()
+                if isinstance(exc, OSError):
+                    raise EmbeddedServerError("the embedded server's supervisor is gone") from exc
+                raise
+        if "error" in answer:
+            raise EmbeddedServerError(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        """Hang up and wait until the supervisor has removed everything; harmless when repeated.
+
+        Raises:
+            EmbeddedServerError: it did not end in time, or said that something was left.
+        """
+        if self._answers.closed:
+            return
+        self._hang_up()
+        try:
+            self._wait()
+            said = self._answers.read()
+        except EmbeddedServerError:
+            self._process.kill()
+            raise
+        finally:
+            self._answers.close()
+            code = self._process.wait()
+        if code != 0:
+            raise EmbeddedServerError(
+                f"the embedded server's supervisor failed ({code}): {_words(said)}"
+            )
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:  # nothing, or a traceback of Python itself, after which it ends
+            said = _words(line + self._answers.read())
+            raise EmbeddedServerError(f"the embedded server's supervisor ended: {said}") from None
+        return answer
+
+    def _hang_up(self) -> None:
+        # Said and not only done: a child that we forked may hold the pipe open for long.
+        with contextlib.suppress(OSError, ValueError):  # it is gone, or we hung up before
+            self._questions.write(b'{"command": "close"}\n')
+        self._questions.close()
+
+    def _wait(self) -> None:
+        """Wait until there is something to read, or the supervisor has ended."""
+        poll = select.poll()  # unlike select(), of any number of open files
+        poll.register(self._answers, select.POLLIN)
+        if not poll.poll(ANSWER_SECONDS * 1000):
+            raise EmbeddedServerError(
+                f"the embedded server's supervisor gave no answer for {ANSWER_SECONDS} s"
+            )
+
+
+def _words(output: bytes) -> str:
+    return " ".join(output.decode(errors="replace").split()) or "it said nothing"
+
+
+def _quoted(name: str) -> str:
+    """A database's name as SQL writes any name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _render(settings: Mapping[str, str | int]) -> list[str]:
-    """Return lines of postgresql.conf; refuses what would not stay one line or break the launcher.
+    """The lines of postgresql.conf, without a setting that is not one line or breaks the launcher.
 
     Raises:
         EmbeddedServerError: naming the setting.
@@ -242,13 +352,3 @@ def _render(settings: Mapping[str, str | int]) -> list[str]:
         lines.append(f"{name} = '{text}'")
     lines.append(f"port = {PORT}")
     return lines
-
-
-def _choose_temp(account: PasswdEntry | None) -> Path:
-    """Return the first temporary folder that the account reaches and a socket's path fits into."""
-    for folder in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108
-        short = len(bytes(folder)) + SOCKET_SUFFIX_LENGTH <= LONGEST_SOCKET_PATH
-        if short and folder.is_dir() and can_enter(account, folder):
-            return folder
-    who = account.name if account else "we"
-    raise EmbeddedServerError(f"no temporary folder that {who} may enter has a short enough path")

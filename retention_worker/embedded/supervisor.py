@@ -1,6 +1,6 @@
-"""The keeper: a child process that owns a throwaway server and removes it when its client is gone.
+"""The supervisor: a child process that owns a server and removes it when its client is gone.
 
-It runs as a script with the standard library alone (`channel` starts it), and makes whatever must
+It runs as a script with the standard library alone (`server` starts it), and makes whatever must
 not stay behind: folders and processes. Its client sends one JSON line a command and gets one back.
 The end of that pipe, which kill -9 of the client brings about as well, means: stop the server,
 remove everything. So there is no moment at which something exists that only the client knows of.
@@ -48,7 +48,7 @@ PR_SET_CHILD_SUBREAPER = 36
 IPC_RMID = 0
 
 
-class KeeperError(Exception):
+class SupervisorError(Exception):
     """A command failed; the message goes to the client."""
 
 
@@ -128,7 +128,7 @@ class Supervisor:
             for pid in _children():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        raise KeeperError(f"processes of the server survived SIGKILL for {KILL_SECONDS} s")
+        raise SupervisorError(f"processes of the server survived SIGKILL for {KILL_SECONDS} s")
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -195,17 +195,17 @@ class Supervisor:
                 self.postmaster = None
                 return
             if code is not None:
-                raise KeeperError(f"initdb failed ({code}): {self._log_tail()}")
-        raise KeeperError(f"initdb did not end within {INITDB_SECONDS} s: {self._log_tail()}")
+                raise SupervisorError(f"initdb failed ({code}): {self._log_tail()}")
+        raise SupervisorError(f"initdb did not end within {INITDB_SECONDS} s: {self._log_tail()}")
 
     def _wait_ready(self, postmaster: subprocess.Popen[bytes]) -> None:
         for _ in self._ticks(START_SECONDS):
             code = postmaster.poll()
             if code is not None:
-                raise KeeperError(f"PostgreSQL did not start ({code}): {self._log_tail()}")
+                raise SupervisorError(f"PostgreSQL did not start ({code}): {self._log_tail()}")
             if self._accepts_connections(postmaster.pid):
                 return
-        raise KeeperError(f"PostgreSQL not ready within {START_SECONDS} s: {self._log_tail()}")
+        raise SupervisorError(f"PostgreSQL not ready within {START_SECONDS} s: {self._log_tail()}")
 
     def _accepts_connections(self, pid: int) -> bool:
         """Read it off the lock file, as pg_ctl does: line 1 is the process, line 8 its state."""
@@ -267,13 +267,13 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def serve(keeper: Supervisor) -> None:
+def serve(supervisor: Supervisor) -> None:
     """Carry out commands until the client hangs up."""
     commands: dict[str, Callable[..., dict[str, Any]]] = {
-        "create": keeper.create,
-        "start": keeper.start,
-        "stop": keeper.stop,
-        "kill": keeper.kill,
+        "create": supervisor.create,
+        "start": supervisor.start,
+        "stop": supervisor.stop,
+        "kill": supervisor.kill,
     }
     for line in sys.stdin.buffer:
         order = json.loads(line)
@@ -281,7 +281,7 @@ def serve(keeper: Supervisor) -> None:
             return
         try:
             answer = commands[order.pop("command")](**order)
-        except (KeeperError, OSError) as exc:
+        except (SupervisorError, OSError) as exc:
             answer = {"error": str(exc)}
         # Not print: nothing may wait in a buffer when the client is gone.
         os.write(1, json.dumps(answer).encode() + b"\n")
@@ -299,14 +299,14 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, terminate)
     adopt_orphans()
-    keeper = Supervisor()
+    supervisor = Supervisor()
     try:
-        serve(keeper)
+        serve(supervisor)
     except (ClientGoneError, BrokenPipeError):
         pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        keeper.clean_up()
+        supervisor.clean_up()
 
 
 def _copy_install(bindir: Path, base: Path) -> Path:
@@ -318,7 +318,9 @@ def _copy_install(bindir: Path, base: Path) -> Path:
     install = bindir.parent
     if not (install / "share").is_dir():
         # Copying whatever lies around an odd bin/ could be somebody's whole home.
-        raise KeeperError(f"{bindir} is closed to the server's account: set PG_BINDIR to another")
+        raise SupervisorError(
+            f"{bindir} is closed to the server's account: set PG_BINDIR to another"
+        )
     target = base / "binaries" / "package" / "install"
     unneeded = shutil.ignore_patterns("*.a", "doc", "man", "pgxs")
     for name in ("bin", "lib", "share"):

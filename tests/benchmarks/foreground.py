@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from retention_worker.embedded.binaries import SYSTEM_ROOT, find_bindir
+from retention_worker.embedded.machine import SYSTEM_ROOT, find_bindir
 from retention_worker.service.context import Context
 from retention_worker.service.sweep.sweep import sweep
 from tests.benchmarks.bare import fair_giant

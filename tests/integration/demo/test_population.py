@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from retention_worker.demo.population import Cohort, population, tenant_rows
 from retention_worker.demo.rows import AccountSpec
-from retention_worker.embedded.load import copy_rows
+from retention_worker.embedded.tables import copy_rows
 from tests.database import Database
 from tests.snapshot import snapshot
 

@@ -19,5 +19,5 @@ def temp_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TMPDIR", str(root))
     monkeypatch.setattr(tempfile, "tempdir", None)
     yield root
-    # A test that failed may have left a keeper at work in it.
+    # A test that failed may have left a supervisor at work in it.
     shutil.rmtree(root, ignore_errors=True)

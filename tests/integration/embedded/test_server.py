@@ -195,7 +195,7 @@ def test_binaries_of_the_system(temp_root: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child only sleeps
-def test_other_children_do_not_hold_the_keeper(temp_root: Path) -> None:
+def test_other_children_do_not_hold_the_supervisor(temp_root: Path) -> None:
     """A process that this one forked and that outlives the with-block does not delay its end."""
     with EmbeddedServer():
         child = os.fork()

@@ -1,4 +1,4 @@
-"""What the keeper promises: however its client ends, nothing stays behind."""
+"""What the supervisor promises: however its client ends, nothing stays behind."""
 
 import os
 import signal
@@ -93,8 +93,8 @@ def test_orphans_of_a_killed_server(temp_root: Path) -> None:
     assert list(temp_root.iterdir()) == []
 
 
-def test_terminated_keeper_cleans_up(temp_root: Path) -> None:
-    """SIGTERM to the keeper stops the server and removes all; the client is told in one line."""
+def test_terminated_supervisor_cleans_up(temp_root: Path) -> None:
+    """SIGTERM to the supervisor removes everything; the client is told in one line."""
     server = EmbeddedServer()
     server.start()
     pid = server.pid
@@ -103,6 +103,6 @@ def test_terminated_keeper_cleans_up(temp_root: Path) -> None:
     os.kill(parent(pid), signal.SIGTERM)
     assert soon(lambda: not alive(processes))
     assert list(temp_root.iterdir()) == []
-    with pytest.raises(EmbeddedServerError, match="keeper"):
+    with pytest.raises(EmbeddedServerError, match="supervisor"):
         server.close()
     server.close()

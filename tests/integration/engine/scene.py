@@ -14,7 +14,7 @@ import psycopg
 from retention_worker.demo.population import Cohort, population, tenant_rows
 from retention_worker.demo.rows import AccountSpec
 from retention_worker.domain.lane.lane import StopReason
-from retention_worker.embedded.load import copy_rows
+from retention_worker.embedded.tables import copy_rows
 from retention_worker.service.sweep.sweep import sweep
 from tests.config_folder import ConfigFolder
 from tests.database import Database

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from retention_worker.embedded import EmbeddedServer
-from retention_worker.embedded.account import choose_account
+from retention_worker.embedded.machine import choose_account
 
 NAME = "one"
 

