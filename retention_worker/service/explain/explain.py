@@ -31,7 +31,7 @@ from retention_worker.service.remembered import refusal_of
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.keys import Key, id_text, parse_id
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain as store
 from retention_worker.store.mapped import remains
@@ -58,8 +58,7 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
         key = parse_id(account, len(compiled.accounts.id_columns))
         now = min(context.clock(), context.database_clock(conn))
         refusal = _refusal(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             case = _ExplainedAccount(
                 context, session, compiled, explain_sql(compiled), who, now, refusal

@@ -19,10 +19,7 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.store.connection.pool import reading
-from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger.ledger_report import Month, ReportGroup
-from retention_worker.store.migrations import check
 
 _MOMENT = timedelta(microseconds=1)
 _NO_HOLDS = {"placed": 0, "released": 0, "in_force": 0}
@@ -45,13 +42,10 @@ def report(context: Context, month: str, *, tenant: str | None = None) -> MonthR
         raise ConfigurationError(f"{month} has not begun")
     files = load_policies(context.settings.config_dir, context.settings.bounds)
     tenant_id = tenant_id_of(files, tenant, single=False) if tenant is not None else None
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            # What was erased in this very microsecond is in it.
-            numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
-            tenants = _Tenants(numbers, context.settings.overdue_after).made()
+    with context.reading() as session:
+        # What was erased in this very microsecond is in it.
+        numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
+        tenants = _Tenants(numbers, context.settings.overdue_after).made()
     if tenant is not None and not tenants and tenant not in files.files.keys() | files.broken:
         raise UnknownSubject(
             f"nothing is known of a tenant {tenant!r}: it has no policy file, and nothing of it is "

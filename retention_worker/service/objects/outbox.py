@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.service.context import Context
-from retention_worker.service.subject import patient
 from retention_worker.service.tenants import tenant_of
-from retention_worker.store.connection.pool import Connection, reading, writing
-from retention_worker.store.connection.session import Session
-from retention_worker.store.migrations import check
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import ListedObject
 
@@ -31,8 +28,7 @@ def listed(
     """The outbox of a tenant, or of all; those that need a person first."""
     with context.pool.connection() as conn:
         tenant_id = _tenant_id(context, conn, tenant)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             counts = outbox.counts(session, tenant_id)
             found = outbox.listed(session, tenant_id=tenant_id, state=state, limit=limit)
     return Outbox(counts=counts, objects=tuple(found))
@@ -52,9 +48,9 @@ def retry(
     """
     with context.pool.connection() as conn:
         tenant_id = _tenant_id(context, conn, tenant)
-        with writing(conn):
+        with context.patient(conn) as session:
             number = outbox.retry(
-                patient(context, conn),
+                session,
                 tenant_id=tenant_id,
                 state=state,
                 ids=ids,
@@ -69,7 +65,5 @@ def retry(
 
 
 def _tenant_id(context: Context, conn: Connection, tenant: str | None) -> str | None:
-    if tenant is None:
-        check(conn, context.settings.schema_name)
-        return None
-    return tenant_of(context, conn, tenant)[1]
+    context.check_schema(conn)
+    return tenant_of(context, conn, tenant)[1] if tenant is not None else None

@@ -13,7 +13,6 @@ from retention_worker.service.context import Context
 from retention_worker.service.verify import erased, objects, overdue, requests, rows
 from retention_worker.service.verify.chains import chains
 from retention_worker.service.verify.moment import Moment, read_scene
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
@@ -65,8 +64,8 @@ class _Examination:
         self._lanes: list[LaneLeft] = []
         self._population = rows.Population()
         self._early = erased.Early()
-        with context.pool.connection() as conn, reading(conn):
-            self._scene = read_scene(context, Session(conn, context.settings.schema_name), tenant)
+        with context.reading() as session:
+            self._scene = read_scene(context, session, tenant)
 
     def run(self) -> Verification:
         """Every check in its turn; one that takes too long does not stop the others."""
@@ -95,8 +94,7 @@ class _Examination:
 
     def _look(self, step: _Step) -> list[Observation]:
         try:
-            with self._context.pool.connection() as conn, reading(conn):
-                session = Session(conn, self._context.settings.schema_name)
+            with self._context.reading() as session:
                 own_tables.unhurried(session)
                 return list(step.look(session, self._scene))
         except BatchTimeout:

@@ -13,7 +13,6 @@ from retention_worker.objects import address_of
 from retention_worker.service.objects.drain import open_stores
 from retention_worker.service.objects.still_named import unnamed
 from retention_worker.service.verify.moment import Moment
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Sampled
@@ -81,8 +80,8 @@ def still_there(scene: Moment, number: int) -> Iterator[Observation]:
     No transaction is open meanwhile.
     """
     context = scene.context
-    with context.pool.connection() as conn, reading(conn):
-        sample = outbox.sample(Session(conn, context.settings.schema_name), number, scene.only)
+    with context.reading() as session:
+        sample = outbox.sample(session, number, scene.only)
     stores = open_stores(context)
     for name in sorted({each.store for each in sample}):
         store = stores.get(name)
