@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -39,10 +39,6 @@ class StoreInspection:
     may_delete: str = "unknown"
     may_list_versions: str = "unknown"
     may_delete_versions: str = "unknown"
-
-    def to_json(self) -> dict[str, Any]:
-        """As `doctor --json` prints it."""
-        return asdict(self)
 
     @property
     def is_versioned(self) -> bool:

@@ -21,7 +21,6 @@ from retention_worker.cli.terminal.output import (
 )
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane.report import LanePlan
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
             at_most=at_most,
         )
     if as_json:
-        print_json({"approvals": [_as_json(each) for each in found]})
+        print_json({"approvals": found})
     else:
         _show(found)
 
@@ -126,14 +125,3 @@ def _ask_reason() -> str:
     if not reason.strip():
         raise ConfigurationError("the reason is empty: nothing was approved")
     return reason.strip()
-
-
-def _as_json(each: NotedApproval) -> dict[str, object]:
-    return {
-        "id": each.id,
-        "tenant": each.tenant,
-        "scope": each.scope,
-        "cutoff": stamp(each.cutoff),
-        "at_most": each.at_most,
-        "expires_at": stamp(each.expires_at),
-    }

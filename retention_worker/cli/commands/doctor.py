@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -121,8 +120,8 @@ def _rights(store: StoreInspection) -> str:
 def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
     document: dict[str, object] = {
         "safe": not found.refused and not found.wrong,
-        "findings": [asdict(finding) for finding in found.findings],
-        "stores": [store.to_json() for store in found.stores],
+        "findings": found.findings,
+        "stores": found.stores,
         "tried": _tried(found),
     }
     return document | ({"sql": found.sql} if sql else {})

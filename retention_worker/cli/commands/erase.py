@@ -9,7 +9,7 @@ import typer
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, actor_of
 from retention_worker.cli.terminal.output import counted, instant, interactive, print_json, say
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:

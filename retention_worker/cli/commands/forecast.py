@@ -52,7 +52,7 @@ def forecast(
     with open_context() as context:
         found = make_forecast(context, tenants=tenant or (), days=days)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show(found)
     raise typer.Exit(found.exit_code)

@@ -8,10 +8,10 @@ import typer
 
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, Until, actor_of
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.document import document
 
 if TYPE_CHECKING:
-    from retention_worker.service.guard.holds import ListedHold, Placed
+    from retention_worker.service.guard.holds import ListedHold
 
 app = typer.Typer(no_args_is_help=True, help="Legal holds: they win over every erasure.")
 
@@ -38,7 +38,7 @@ def place(  # noqa: PLR0917 - typer's way to declare options
             context, account, tenant=tenant, reason=reason, actor=actor_of(actor), until=until
         )
     if as_json:
-        print_json(_placed(placed))
+        print_json(placed)
         return
     say(
         f"Hold {placed.id}: nothing of account {placed.account} is erased until "
@@ -96,7 +96,7 @@ def move(  # noqa: PLR0917 - typer's way to declare options
             actor=actor_of(actor),
         )
     if as_json:
-        print_json({"holds": [_placed(each) for each in moved]})
+        print_json({"holds": moved})
         return
     for each in moved:
         say(
@@ -152,26 +152,6 @@ def _whereabouts(each: ListedHold) -> str:
     return "\n".join(lines)
 
 
-def _placed(placed: Placed) -> dict[str, Any]:
-    return {
-        "id": placed.id,
-        "tenant_id": placed.tenant_id,
-        "account": placed.account,
-        "credentials_left": placed.credentials_left,
-        "until": stamp(placed.until) if placed.until else None,
-    }
-
-
 def _as_json(each: ListedHold) -> dict[str, Any]:
-    hold = each.hold
-    return {
-        "id": hold.id,
-        "tenant_id": hold.tenant_id,
-        "account": hold.account_id,
-        "reason": hold.reason,
-        "placed_by": hold.placed_by,
-        "placed_at": stamp(hold.placed_at),
-        "until": stamp(hold.until) if hold.until else None,
-        "in_place": each.in_place,
-        "elsewhere": [{"tenant": tenant, "account": account} for tenant, account in each.elsewhere],
-    }
+    elsewhere = [{"tenant": tenant, "account": account} for tenant, account in each.elsewhere]
+    return {**document(each.hold), "in_place": each.in_place, "elsewhere": elsewhere}

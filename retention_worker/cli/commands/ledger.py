@@ -75,7 +75,7 @@ def export(to: To = None, as_json: AsJson = False) -> None:
             raise ConfigurationError("name the place: --to PLACE, or set RETENTION_LEDGER_EXPORT")
         done = ledger.export(context, path, progress=progress)
     if as_json:
-        print_json(vars(done))
+        print_json(done)
         return
     say(
         f"{_batches(done.appended)} appended to {done.path}, which has "
@@ -121,7 +121,7 @@ def _verified(found: Verified) -> dict[str, Any]:
             {"chain": chain, "batch": head.batch, "hash": head.hash}
             for chain, head in sorted(found.heads.items())
         ],
-        "findings": [each.to_json() for each in found.findings],
+        "findings": found.findings,
         "more_findings": found.more,
     }
 
@@ -259,7 +259,7 @@ def replay(  # noqa: PLR0917 - typer's way to declare options
     with open_context() as context:
         found = replay(context, file, authority=authority)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show_replay(found)
     raise typer.Exit(found.exit_code)

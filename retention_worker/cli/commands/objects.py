@@ -8,7 +8,6 @@ import typer
 
 from retention_worker.cli.terminal.options import AsJson, Tenant
 from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.objects.uri import shown
 
@@ -36,7 +35,7 @@ def list_(
         print_json(
             {
                 "counts": {each.value: found.counts.get(each, 0) for each in ObjectState},
-                "objects": [_as_json(each) for each in found.objects],
+                "objects": found.objects,
             }
         )
         return
@@ -91,20 +90,3 @@ def _state(each: Any) -> str:
     since = f" since {instant(each.since)}" if each.since else ""
     error = f"\n{each.error}" if each.error else ""
     return f"{each.state}{since}{error}"
-
-
-def _as_json(each: Any) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "tenant_id": each.tenant_id,
-        "account": each.account_id,
-        "batch": each.batch_id,
-        "entry": each.entry,
-        "uri": shown(each.uri),
-        "state": each.state,
-        "error": each.error,
-        "attempts": each.attempts,
-        "queued_at": stamp(each.queued_at),
-        "since": stamp(each.since) if each.since else None,
-        "retry_at": stamp(each.retry_at),
-    }

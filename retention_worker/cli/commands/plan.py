@@ -40,7 +40,7 @@ def plan(
     with open_context() as context:
         report = make_plan(context, tenants=tenant or (), at=at, policy_file=policy)
     if as_json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         _show(report)
     raise typer.Exit(report.exit_code)

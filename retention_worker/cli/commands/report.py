@@ -68,7 +68,7 @@ def report(
     with open_context() as context:
         found = make_report(context, month, tenant=tenant)
     if as_json or form is ReportFormat.JSON:
-        print_json(found.to_json())
+        print_json(found)
     elif form is ReportFormat.CSV:
         _csv(found)
     else:
@@ -139,13 +139,13 @@ def _paragraphs(tenant: TenantMonth) -> Iterator[str]:
             ("approved", "scope", "by", "why", "last active up to", "at most", "erased"),
             [
                 (
-                    instant(each["approved_at"]),
-                    each["scope"],
-                    each["approved_by"],
-                    each["reason"],
-                    instant(each["cutoff"]),
-                    count(each["at_most"]),
-                    count(each["spent"]),
+                    instant(each.approved_at),
+                    each.scope,
+                    each.approved_by,
+                    each.reason,
+                    instant(each.cutoff),
+                    count(each.at_most),
+                    count(each.spent),
                 )
                 for each in tenant.approvals
             ],

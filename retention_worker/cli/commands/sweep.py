@@ -46,7 +46,7 @@ def sweep(
         not_exported = export_after_sweep(context)
     report = replace(report, objects=objects)
     if as_json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         _show(report)
     if not_drained is not None:

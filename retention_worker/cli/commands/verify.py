@@ -64,7 +64,7 @@ def verify(
     with open_context() as context, _progress_bar() as progress:
         found = examine(context, tenant=tenant, sample=objects, progress=progress)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show(found)
     raise typer.Exit(found.exit_code)

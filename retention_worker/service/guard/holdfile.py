@@ -23,7 +23,7 @@ from retention_worker.domain.errors import (
     NeedsPerson,
     StoreDown,
 )
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.instant import stamp
 from retention_worker.objects.address import is_shelf
 from retention_worker.service.context import Context
 from retention_worker.store.connection.pool import Connection

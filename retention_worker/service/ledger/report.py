@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.ledger.monthly import (
+    ApprovalOfMonth,
     ErasedGroup,
     MonthReport,
     RequestGroup,
@@ -92,12 +93,8 @@ class _Tenants:
             ),
             objects_deleted=self._objects.get(tenant_id, 0),
             holds=self._holds.get(tenant_id, _NO_HOLDS),
-            approvals=tuple(row for row in self._approvals if row["tenant_id"] == tenant_id),
-            requests=tuple(
-                RequestGroup(**{key: row[key] for key in row if key != "tenant_id"})
-                for row in self._requests
-                if row["tenant_id"] == tenant_id
-            ),
+            approvals=tuple(ApprovalOfMonth(**row) for row in _of(tenant_id, self._approvals)),
+            requests=tuple(RequestGroup(**row) for row in _of(tenant_id, self._requests)),
         )
 
     def _group(self, group: ReportGroup, row: Mapping[str, Any]) -> ErasedGroup:
@@ -118,6 +115,13 @@ class _Tenants:
             early=margin.get("early", 0),
             late=margin.get("late", 0),
         )
+
+
+def _of(tenant_id: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A tenant's rows, without the column that says whose they are."""
+    for row in rows:
+        if row["tenant_id"] == tenant_id:
+            yield {name: value for name, value in row.items() if name != "tenant_id"}
 
 
 def _rules(policies: list[dict[str, Any]]) -> dict[tuple[str, str], Period]:

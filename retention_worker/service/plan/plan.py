@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from retention_worker.configfiles.policy_file import PolicyFile, load_policy_file
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport, ReportWarning
 from retention_worker.domain.lane.shown import ShownAccounts
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.ledger.erasure import is_later
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.checks import warnings

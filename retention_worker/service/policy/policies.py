@@ -39,13 +39,13 @@ class Checked:
 class Applied:
     """A policy that was applied: its periods as words (None: never) and the file as it was."""
 
+    applied_at: datetime
     tenant: str
-    digest: str
     all_credentials: str | None
     biometrics: str | None
     paused: bool
     revision: str | None
-    applied_at: datetime
+    digest: str
     content: str
 
 
