@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.lanes import plan_table
 from retention_worker.cli.terminal.options import Actor, AsJson, OptionalReason, actor_of, length
 from retention_worker.cli.terminal.output import (
@@ -56,7 +57,6 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let waiting lanes go: of a tenant as they are due now, or of a saved plan as it says."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan import approve as service
 
     if (tenant is None) == (plan is None):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Tenant, actor_of
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
 from retention_worker.domain.access.permission import Permission
@@ -31,7 +32,6 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a client; its secret is shown this once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -44,7 +44,6 @@ def create(
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the clients of a tenant, or of all; revoked ones too."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -73,7 +72,6 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Give a client another secret; the old one and all its tokens end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -84,7 +82,6 @@ def rotate(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) ->
 @app.command("revoke")
 def revoke(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a client and all its tokens count no more, at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:

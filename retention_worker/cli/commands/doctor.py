@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, print_json, say, table
 
@@ -38,7 +39,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check the data map against the database: what is unsafe, what is slow or forgotten."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.doctor.doctor import diagnose
 
     with open_context() as context:

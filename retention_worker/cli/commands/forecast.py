@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson, Tenants
 from retention_worker.cli.terminal.output import (
     console,
@@ -46,7 +47,6 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Show how many accounts become due on which day, if none becomes active."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.forecast import forecast as make_forecast
 
     with open_context() as context:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, Until, actor_of
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
 from retention_worker.domain.document import document
@@ -30,7 +31,6 @@ def place(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Keep everything of an account until the hold ends."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -57,7 +57,6 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """End the account's holds; the next sweep looks at it again."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -82,7 +81,6 @@ def move(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let the account's holds go on under another account, such as after a merge."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -108,7 +106,6 @@ def move(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the active holds of a tenant, or of all; exit code 1 where an account is not there."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:

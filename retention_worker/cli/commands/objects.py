@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson, Tenant
 from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
 from retention_worker.domain.objects.object import ObjectState
@@ -26,7 +27,6 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show what is not deleted yet, and why; what needs a person comes first."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
     with open_context() as context:
@@ -73,7 +73,6 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Have objects asked for again by the next drain, with no regard to earlier attempts."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
     if not ids and state is None and not everything:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.lanes import in_words, plan_table
 from retention_worker.cli.terminal.options import AsJson, Tenants, time
 from retention_worker.cli.terminal.output import complain, counted, instant, print_json, say
@@ -34,7 +35,6 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a sweep would erase; nothing is written."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.plan import plan as make_plan
 
     with open_context() as context:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retention_worker.cli.commands import schedule
+from retention_worker.cli.terminal.context import open_context, read_settings
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
 from retention_worker.domain.policy.policy import Policy
@@ -40,7 +41,6 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the files; needs no database."""
-    from retention_worker.cli.terminal.context import read_settings
     from retention_worker.service.policy import policies
 
     found = policies.check(read_settings(), files or ())
@@ -72,7 +72,6 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the policies that the files say, each with its digest; needs no database."""
-    from retention_worker.cli.terminal.context import read_settings
     from retention_worker.service.policy import policies
 
     found = policies.known(read_settings(), tenant)
@@ -95,7 +94,6 @@ def history(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")], as_json: AsJson = False
 ) -> None:
     """Show every policy that was applied for a tenant, newest first."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.policy import policies
 
     with open_context() as context:

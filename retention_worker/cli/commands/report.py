@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import clean, count, instant, print_json
 from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
@@ -62,7 +63,6 @@ def report(
 
     Exit 1: something went too early, or a request is late.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.ledger.report import report as make_report
 
     with open_context() as context:

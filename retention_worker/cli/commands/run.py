@@ -7,6 +7,8 @@ import sys
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -19,7 +21,6 @@ def run() -> None:
     Settings are environment variables RETENTION_*; /health answers on RETENTION_HEALTH_PORT.
     """
     from retention_worker import scheduler
-    from retention_worker.cli.terminal.context import open_context
 
     with open_context(service=True) as context:
         code = scheduler.run(context)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context, read_settings
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import complain, print_json
 from retention_worker.domain.scope import Scope
@@ -45,7 +46,6 @@ def schedule(
 
     Since when is read from the database; where none is set, it stays empty.
     """
-    from retention_worker.cli.terminal.context import open_context, read_settings
     from retention_worker.service.policy.schedule import schedule as make_schedule
 
     settings = read_settings()

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -26,7 +28,6 @@ def serve(
 ) -> None:
     """Answer the HTTP API and the portal until SIGTERM or Ctrl-C; requests in hand end first."""
     from retention_worker import web
-    from retention_worker.cli.terminal.context import open_context
 
     with open_context(service=True, serving=True) as context:
         settings = context.settings

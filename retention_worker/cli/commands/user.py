@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Tenant, actor_of
 from retention_worker.cli.terminal.output import (
     counted,
@@ -46,7 +47,6 @@ def create(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Make a user; asks for the password on a terminal."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     password = _password(from_stdin)
@@ -63,7 +63,6 @@ def create(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the users of a tenant, or of all; disabled ones too."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     with open_context() as context:
@@ -91,7 +90,6 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("disable")
 def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a user sign in no more; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     with open_context() as context:
@@ -105,7 +103,6 @@ def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
 @app.command("password")
 def password(name: Name, from_stdin: FromStdin = False, actor: Actor = None) -> None:
     """Give a user another password; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     chosen = _password(from_stdin)
