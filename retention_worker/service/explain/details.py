@@ -9,7 +9,6 @@ from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.explain.details import EntryShown, TransactionShown
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
-from retention_worker.service.explain.explain import erasure_of
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.tenants import Tenant, looking
 from retention_worker.store.connection.keys import id_text, parse_id
@@ -80,7 +79,7 @@ def _described(
             _counts(session, compiled, tenant_id, owned),
             transactions.objects(session, tenant_id, owned),
         ),
-        erasures=tuple(erasure_of(each) for each in erased),
+        erasures=tuple(erased),
         requests=tuple(
             each for each in open_ones if each.kind != TRANSACTION or each.id == owned.id
         ),

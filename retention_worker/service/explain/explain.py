@@ -13,14 +13,12 @@ from retention_worker.domain.explain.explanation import (
     Explanation,
     LaneExplained,
     Obstacle,
-    PastErasure,
     PolicyRule,
     State,
     explain_entry,
     explain_lane,
 )
 from retention_worker.domain.objects.object import ObjectCounts
-from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.warnings import latest_known
 from retention_worker.service.config import load, prepare
@@ -114,7 +112,7 @@ class _ExplainedAccount:
             activities=activities,
             lanes=explained,
             entries=tuple(explain_entry(each, explained) for each in entries),
-            erasures=tuple(erasure_of(each) for each in erased),
+            erasures=tuple(erased),
             requests=tuple(store.requests(self.session, self.tenant.tenant_id, self.subject)),
             last_sweep=control.latest_start(self.session),
             ahead=tuple(name for name, at in activities.items() if at and at > latest),
@@ -237,26 +235,3 @@ def _remembered(deferral: store.Deferral | None) -> list[Activity]:
     if deferral is None or deferral.known_at is None:
         return []
     return [Activity(source="seen by an earlier sweep", at=deferral.known_at)]
-
-
-def erasure_of(found: store.CompleteErasure) -> PastErasure:
-    """An erasure with what the policy said then, in words."""
-    effective = found.effective or {}
-    key = "all_credentials" if found.scope is Scope.ALL else "biometrics"
-    return PastErasure(
-        kind=found.kind,
-        id=found.id,
-        scope=found.scope,
-        erased_at=found.erased_at,
-        source=found.source,
-        last_activity=found.last_activity,
-        tenant=found.tenant,
-        period=_in_words(effective.get(key)),
-        policy_digest=found.policy_digest,
-        policy_applied_at=found.applied_at,
-        revision=found.revision,
-    )
-
-
-def _in_words(period: str | None) -> str | None:
-    return str(Period.parse(period)) if period else None

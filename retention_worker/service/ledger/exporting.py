@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from retention_worker.domain.errors import ConfigurationError, NeedsPerson
+import structlog
+
+from retention_worker.domain.errors import ConfigurationError, NeedsPerson, RetentionWorkerError
 from retention_worker.domain.ledger.audit import BatchRow, body_of
 from retention_worker.domain.ledger.chain import chain_of, hash_of
 from retention_worker.domain.ledger.export import HEADER, line_of
@@ -28,6 +30,8 @@ from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
 from retention_worker.store.own import holds
+
+_log = structlog.get_logger()
 
 # Heads that are looked up at once.
 _PAGE = 10_000
@@ -63,6 +67,20 @@ def export(context: Context, location: Path | str, *, progress: Progress | None 
         done = _to_file(context, Path(location), progress)
     _with_holds(context, str(location))
     return done
+
+
+def export_after_sweep(context: Context) -> str | None:
+    """Append what is new to `RETENTION_LEDGER_EXPORT`; what went wrong comes back, or None."""
+    location = context.settings.ledger_export
+    if location is None:
+        return None
+    try:
+        done = export(context, location)
+    except RetentionWorkerError as exc:
+        _log.warning("ledger_not_exported", error=str(exc))
+        return str(exc)
+    _log.info("ledger_exported", batches=done.appended)
+    return None
 
 
 def _with_holds(context: Context, location: str) -> None:

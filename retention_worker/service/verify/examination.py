@@ -9,9 +9,9 @@ from functools import partial
 from retention_worker.domain.errors import BatchTimeout
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
+from retention_worker.service import ledger
 from retention_worker.service.context import Context
-from retention_worker.service.verify import erased, objects, overdue, requests, rows
-from retention_worker.service.verify.chains import chains
+from retention_worker.service.verify import erased, objects, overdue, rows
 from retention_worker.service.verify.moment import Moment, read_scene
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
@@ -78,7 +78,7 @@ class _Examination:
             self._tell("objects that are gone", len(steps), len(steps))
             found += objects.still_there(self._scene, self._sample)
         self._tell("chains of the ledger", len(steps), len(steps))
-        found += chains(self._context, self._tenant)
+        found += _chains(self._context, self._tenant)
         return Verification(
             at=self._scene.now,
             tenants=self._population.tenants,
@@ -127,7 +127,7 @@ class _Examination:
             if entry.objects:
                 look = partial(objects.keeping, entry=entry)
                 yield _Step(f"objects that stay: {entry.name}", look)
-        yield _Step("requests", requests.requests)
+        yield _Step("requests", overdue.requests)
         if scene.only is None:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
@@ -140,3 +140,14 @@ class _Examination:
         lanes = overdue.lanes_left(session, scene, scope)
         self._lanes += lanes
         return overdue.overdue(lanes, scene.context.settings.overdue_after)
+
+
+def _chains(context: Context, tenant: str | None) -> Iterator[Observation]:
+    """Every row of the ledger that is not as it was written."""
+    found = ledger.verify(context, tenant=tenant)
+    for finding in found.findings:
+        yield Observation(check="chain", wrong=True, message=f"ledger: {finding}")
+    if found.more:
+        yield Observation(
+            check="chain", wrong=True, message="ledger: and more: run ledger verify for all of it"
+        )
