@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from retention_worker.service.plan.approve import NotedApproval
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("approve")(approve)
-
-
 def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     tenant: Annotated[str | None, typer.Argument(metavar="TENANT")] = None,
     plan: Annotated[

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _WORDS = {"refuse": ("refused", "red"), "wrong": ("wrong", "red"), "warn": ("warning", "yellow")}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("doctor")(doctor)
-
-
 def doctor(
     sql: Annotated[
         bool,

@@ -23,11 +23,6 @@ _STYLES = {State.DUE: "yellow", State.ERASED: "green", State.NOTHING: "dim"}
 _SHORT_DIGEST = 12
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("explain")(explain)
-
-
 def explain(
     account: Annotated[
         str, typer.Argument(metavar="ACCOUNT", help="Its id; a composite one as a JSON array.")

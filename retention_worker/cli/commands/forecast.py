@@ -34,11 +34,6 @@ _STYLES = {Scope.BIOMETRICS: "cyan", Scope.ALL: "magenta"}
 _HEADINGS = {Scope.BIOMETRICS: "biometrics", Scope.ALL: "all credentials"}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("forecast")(forecast)
-
-
 def forecast(
     days: Annotated[
         int, typer.Option("--days", min=1, max=1_100, help="How many days, from today on.")

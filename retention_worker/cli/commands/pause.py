@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, Reason, Until, actor_of
 from retention_worker.cli.terminal.output import instant, say
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("pause")(pause)
-    app.command("resume")(resume)
 
 
 def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:

@@ -15,11 +15,6 @@ from retention_worker.cli.terminal.output import complain, counted, instant, pri
 from retention_worker.domain.lane.report import PlanReport
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("plan")(plan)
-
-
 def plan(
     tenant: Tenants = None,
     at: Annotated[

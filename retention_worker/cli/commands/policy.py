@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retention_worker.service.policy.policies import Checked
 
 app = typer.Typer(no_args_is_help=True, help="The tenants' policies: check, show, schedule.")
-schedule.add_to(app)
+app.command("schedule")(schedule.schedule)
 
 # Enough to tell two policies apart by eye; JSON has it whole.
 _DIGEST_SHOWN = 12

@@ -44,11 +44,6 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("report")(report)
-
-
 def report(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM, in UTC.")],
     tenant: Annotated[

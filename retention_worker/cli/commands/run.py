@@ -5,14 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
 from retention_worker.cli.terminal.context import open_context
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("run")(run)
 
 
 def run() -> None:

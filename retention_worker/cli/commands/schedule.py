@@ -31,11 +31,6 @@ class ScheduleFormat(StrEnum):
     JSON = "json"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("schedule")(schedule)
-
-
 def schedule(
     form: Annotated[
         ScheduleFormat, typer.Option("--format", help="How it is written.")

@@ -9,11 +9,6 @@ import typer
 from retention_worker.cli.terminal.context import open_context
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("serve")(serve)
-
-
 def serve(
     host: Annotated[
         str | None,

@@ -23,11 +23,6 @@ _WORDS = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("sweep")(sweep)
-
-
 def sweep(
     tenant: Tenants = None,
     reconcile: Annotated[

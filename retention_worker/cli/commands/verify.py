@@ -22,11 +22,6 @@ from retention_worker.domain.ledger.verification import LaneLeft, Observation, V
 _HEADINGS = ("overdue", "paused", "waiting", "on hold", "deferred")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("verify")(verify)
-
-
 def verify(
     tenant: Annotated[
         str | None,

@@ -19,7 +19,7 @@ class Observation:
     """
 
     check: str
-    wrong: bool
+    wrong: bool = True
     tenant: str | None = None
     scope: Scope | None = None
     count: int = 1

@@ -101,7 +101,6 @@ class _Examination:
             return [
                 Observation(
                     check="unfinished",
-                    wrong=True,
                     message=f"{step.name}: took too long and was not verified: verify one tenant "
                     "at a time, with --tenant",
                 )
@@ -146,8 +145,8 @@ def _chains(context: Context, tenant: str | None) -> Iterator[Observation]:
     """Every row of the ledger that is not as it was written."""
     found = ledger.verify(context, tenant=tenant)
     for finding in found.findings:
-        yield Observation(check="chain", wrong=True, message=f"ledger: {finding}")
+        yield Observation(check="chain", message=f"ledger: {finding}")
     if found.more:
         yield Observation(
-            check="chain", wrong=True, message="ledger: and more: run ledger verify for all of it"
+            check="chain", message="ledger: and more: run ledger verify for all of it"
         )

@@ -51,7 +51,6 @@ def keeping(session: Session, scene: Moment, entry: Credential) -> Iterator[Obse
     for row in session.rows(statement, parameters) if statement is not None else ():
         yield Observation(
             check="objects_kept",
-            wrong=True,
             tenant=scene.name(row["tenant_id"]),
             count=row["subjects"],
             examples=tuple(row["examples"]),
@@ -65,7 +64,6 @@ def astray(session: Session, scene: Moment) -> Iterator[Observation]:
     for each in own_tables.objects_astray(session, scene.only):
         yield Observation(
             check="objects_astray",
-            wrong=True,
             tenant=scene.name(each.tenant_id),
             count=each.count,
             examples=each.examples,
@@ -110,7 +108,6 @@ def _key(each: Sampled) -> str:
 def _not_looked(store: str, number: int, exc: StoreDown) -> Observation:
     return Observation(
         check="objects_sampled",
-        wrong=True,
         count=number,
         message=f"{store or 'files'} could not be asked for {number} object(s): {exc}",
     )
@@ -121,7 +118,6 @@ def _back(scene: Moment, found: list[Sampled]) -> Iterator[Observation]:
         mine = [each for each in found if each.tenant_id == tenant]
         yield Observation(
             check="objects_sampled",
-            wrong=True,
             tenant=scene.name(tenant),
             count=len(mine),
             oldest=min(each.gone_at for each in mine),

@@ -53,7 +53,6 @@ def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
     return [
         Observation(
             check="overdue",
-            wrong=True,
             tenant=lane.tenant,
             scope=lane.scope,
             count=lane.overdue,
@@ -72,7 +71,6 @@ def requests(session: Session, scene: Moment) -> Iterator[Observation]:
     for each in own_tables.requests(session, scene.only, scene.now):
         yield Observation(
             check="requests",
-            wrong=True,
             tenant=scene.name(each.tenant_id),
             count=each.count,
             oldest=each.oldest,
