@@ -16,9 +16,9 @@ from apscheduler.triggers.cron import CronTrigger
 
 from retention_worker import __version__, health, metrics, stopping
 from retention_worker.domain.errors import DatabaseUnavailable, GuardRefused, RetentionWorkerError
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport, WarningCode
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import prepare
 from retention_worker.service.context import Context

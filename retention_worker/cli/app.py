@@ -51,22 +51,23 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 a person is needed; 2 wrong use or configuration; "
     "3 a guard or an unreachable database refused. Times are UTC.",
 )
-for module in (
-    run,
-    serve,
-    sweep,
-    plan,
-    forecast,
-    explain,
-    approve,
-    pause,
-    migrate,
-    doctor,
-    demo,
-    verify,
-    report,
+for command in (
+    run.run,
+    serve.serve,
+    sweep.sweep,
+    plan.plan,
+    forecast.forecast,
+    explain.explain,
+    approve.approve,
+    pause.pause,
+    pause.resume,
+    migrate.migrate,
+    doctor.doctor,
+    demo.demo,
+    verify.verify,
+    report.report,
 ):
-    module.add_to(app)
+    app.command(command.__name__)(command)
 app.add_typer(erase.app, name="erase")
 app.add_typer(hold.app, name="hold")
 app.add_typer(client.app, name="client")

@@ -8,6 +8,7 @@ or a password.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class RetentionWorkerError(Exception):
@@ -36,17 +37,15 @@ class UnknownSubject(ConfigurationError):
     """No account, transaction, tenant or hold of that name."""
 
 
+@dataclass(frozen=True, slots=True)
 class FileProblem:
     """A fault at a place of a file: `path:line:column: key: what is wrong, what to write`."""
 
-    __slots__ = ("column", "key", "line", "message", "path")
-
-    def __init__(self, path: str, line: int, column: int, key: str, message: str) -> None:
-        self.path = path
-        self.line = line
-        self.column = column
-        self.key = key
-        self.message = message
+    path: str
+    line: int
+    column: int
+    key: str
+    message: str
 
     def __str__(self) -> str:
         key = f"{self.key}: " if self.key else ""

@@ -147,15 +147,3 @@ def load(context: Context, conn: Connection) -> Loaded:
     if context.memory is not None:
         return context.memory.loaded(conn)
     return read(context.settings, conn)
-
-
-def check_schema(context: Context, conn: Connection) -> None:
-    """Look at the worker's own schema.
-
-    Raises:
-        SchemaError: it is not the one that this version knows.
-    """
-    if context.memory is not None:
-        context.memory.check(conn)
-    else:
-        check(conn, context.settings.schema_name)

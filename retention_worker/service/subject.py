@@ -14,13 +14,11 @@ from retention_worker.store.mapped import accounts
 from retention_worker.store.mapped.accounts import Locked
 from retention_worker.store.mapsql import CompiledMap
 
-# A batch holds an account for a tenth of a second: who waits longer has met something else.
-_PATIENCE_MS = 10_000
 # SQLSTATE class 22: the text is no value of the column's type.
 _NO_SUCH_VALUE = "22"
 
 
-def patient(context: Context, conn: Connection, milliseconds: int = _PATIENCE_MS) -> Session:
+def patient(context: Context, conn: Connection, milliseconds: int) -> Session:
     """A session that waits for a lock, as a person's command does and a batch never."""
     deadline = Deadline(context.monotonic, milliseconds)
     return Session(conn, context.settings.schema_name, deadline, patient=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.tenant import TenantId
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.service.remembered import Loaded
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import known_as
 from retention_worker.store.mapped import accounts
@@ -75,8 +78,7 @@ def as_policies_write(
 ) -> str:
     """The tenant's value as holds and the ledger keep it, however a person wrote it."""
     known = [file.policy.tenant_id for file in policies.files.values()]
-    with reading(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.reading(conn) as session:
         return accounts.same_tenant(session, compiled, tenant_id, known)
 
 
@@ -114,6 +116,20 @@ def find_tenant(
         return Tenant(name=str(name), tenant_id=str(name))
     found = [str(p) for p in policies.problems if Path(p.path).stem == broken]
     return Tenant(name=broken, tenant_id=tenant_id, problems=tuple(found))
+
+
+@contextmanager
+def looking(context: Context, tenant: str | None) -> Iterator[tuple[Session, Loaded, Tenant]]:
+    """A READ ONLY transaction to look at what a tenant has, which a person named.
+
+    Raises:
+        ConfigurationError: none was named where one is needed, or a file is wrong.
+    """
+    with context.pool.connection() as conn:
+        loaded = load(context, conn)
+        with context.reading(conn) as session:
+            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
+            yield session, loaded, who
 
 
 def _only(policies: PolicySet) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.lanes import plan_table
 from retention_worker.cli.terminal.options import Actor, AsJson, OptionalReason, actor_of, length
 from retention_worker.cli.terminal.output import (
@@ -21,17 +22,11 @@ from retention_worker.cli.terminal.output import (
 )
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane.report import LanePlan
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
     from retention_worker.service.context import Context
     from retention_worker.service.plan.approve import NotedApproval
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("approve")(approve)
 
 
 def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
@@ -57,7 +52,6 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let waiting lanes go: of a tenant as they are due now, or of a saved plan as it says."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan import approve as service
 
     if (tenant is None) == (plan is None):
@@ -79,7 +73,7 @@ def approve(  # noqa: PLR0913, PLR0917 - typer's way to declare options
             at_most=at_most,
         )
     if as_json:
-        print_json({"approvals": [_as_json(each) for each in found]})
+        print_json({"approvals": found})
     else:
         _show(found)
 
@@ -126,14 +120,3 @@ def _ask_reason() -> str:
     if not reason.strip():
         raise ConfigurationError("the reason is empty: nothing was approved")
     return reason.strip()
-
-
-def _as_json(each: NotedApproval) -> dict[str, object]:
-    return {
-        "id": each.id,
-        "tenant": each.tenant,
-        "scope": each.scope,
-        "cutoff": stamp(each.cutoff),
-        "at_most": each.at_most,
-        "expires_at": stamp(each.expires_at),
-    }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Tenant, actor_of
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
 from retention_worker.domain.access.permission import Permission
-from retention_worker.domain.ledger.chain import stamp
 
 if TYPE_CHECKING:
     from retention_worker.service.access.clients import Secret
-    from retention_worker.store.own.clients import Client
 
 app = typer.Typer(no_args_is_help=True, help="Clients of the HTTP API, each for one tenant.")
 
@@ -33,7 +32,6 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a client; its secret is shown this once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -46,13 +44,12 @@ def create(
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the clients of a tenant, or of all; revoked ones too."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
         found = clients.listed(context, tenant)
     if as_json:
-        print_json({"clients": [_as_json(each) for each in found]})
+        print_json({"clients": found})
         return
     if found:
         table(
@@ -75,7 +72,6 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Give a client another secret; the old one and all its tokens end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -86,7 +82,6 @@ def rotate(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) ->
 @app.command("revoke")
 def revoke(client_id: ClientId, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a client and all its tokens count no more, at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import clients
 
     with open_context() as context:
@@ -113,15 +108,3 @@ def _show_secret(found: Secret, as_json: bool) -> None:
     say(f"client_id      {client.client_id}")
     say(f"client_secret  {found.secret}")
     say("The secret is shown this once and kept nowhere: put it where secrets are kept.", "yellow")
-
-
-def _as_json(client: Client) -> dict[str, Any]:
-    times = ("created_at", "rotated_at", "revoked_at", "last_token_at")
-    return {
-        "client_id": client.client_id,
-        "tenant_id": client.tenant_id,
-        "name": client.name,
-        "scopes": sorted(client.permissions),
-        "created_by": client.created_by,
-        **{name: stamp(at) if (at := getattr(client, name)) else None for name in times},
-    }

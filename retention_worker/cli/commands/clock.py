@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, Reason, actor_of
 from retention_worker.cli.terminal.output import say
 
@@ -18,7 +19,6 @@ def _group() -> None:
 @app.command("accept")
 def accept(reason: Reason, actor: Actor = None) -> None:
     """Let the times of past sweeps count no more, where one was dated in the future."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard.pause import accept_clock
 
     with open_context() as context:

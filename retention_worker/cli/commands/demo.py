@@ -7,11 +7,6 @@ import typer
 from retention_worker.domain.errors import ConfigurationError
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("demo")(demo)
-
-
 def demo() -> None:
     """Show the whole job on an embedded PostgreSQL; leaves nothing behind."""
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, print_json, say, table
 
@@ -21,11 +21,6 @@ _WORDS = {
     "warn": ("warning", "yellow"),
     "note": ("note", ""),
 }
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("doctor")(doctor)
 
 
 def doctor(
@@ -44,7 +39,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check the data map against the database: what is unsafe, what is slow or forgotten."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.doctor.doctor import diagnose
 
     with open_context() as context:
@@ -126,8 +120,8 @@ def _rights(store: StoreInspection) -> str:
 def _document(found: Diagnosis, *, sql: bool) -> dict[str, object]:
     document: dict[str, object] = {
         "safe": not found.refused and not found.wrong,
-        "findings": [asdict(finding) for finding in found.findings],
-        "stores": [store.to_json() for store in found.stores],
+        "findings": found.findings,
+        "stores": found.stores,
         "tried": _tried(found),
     }
     return document | ({"sql": found.sql} if sql else {})

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, actor_of
 from retention_worker.cli.terminal.output import counted, instant, interactive, print_json, say
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def _erase(  # noqa: PLR0913, PLR0917 - the two commands' options
     actor: str | None,
     as_json: bool,
 ) -> None:
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.request.erase import RequestedErasure, erase
 
     what = "the biometrics" if biometrics_only else "all credentials"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson, Tenant
 from retention_worker.cli.terminal.output import count, instant, print_json, say, table
 from retention_worker.domain.explain.explanation import (
@@ -22,11 +23,6 @@ _STYLES = {State.DUE: "yellow", State.ERASED: "green", State.NOTHING: "dim"}
 _SHORT_DIGEST = 12
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("explain")(explain)
-
-
 def explain(
     account: Annotated[
         str, typer.Argument(metavar="ACCOUNT", help="Its id; a composite one as a JSON array.")
@@ -35,7 +31,6 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why an account's credentials are still there, when they go, and what was erased."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.domain.explain.explanation_json import to_json
     from retention_worker.service.explain.explain import explain as explain_account
 

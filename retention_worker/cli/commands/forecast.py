@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson, Tenants
 from retention_worker.cli.terminal.output import (
     console,
@@ -33,11 +34,6 @@ _STYLES = {Scope.BIOMETRICS: "cyan", Scope.ALL: "magenta"}
 _HEADINGS = {Scope.BIOMETRICS: "biometrics", Scope.ALL: "all credentials"}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("forecast")(forecast)
-
-
 def forecast(
     days: Annotated[
         int, typer.Option("--days", min=1, max=1_100, help="How many days, from today on.")
@@ -46,13 +42,12 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Show how many accounts become due on which day, if none becomes active."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.forecast import forecast as make_forecast
 
     with open_context() as context:
         found = make_forecast(context, tenants=tenant or (), days=days)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show(found)
     raise typer.Exit(found.exit_code)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, Until, actor_of
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.document import document
 
 if TYPE_CHECKING:
-    from retention_worker.service.guard.holds import ListedHold, Placed
+    from retention_worker.service.guard.holds import ListedHold
 
 app = typer.Typer(no_args_is_help=True, help="Legal holds: they win over every erasure.")
 
@@ -30,7 +31,6 @@ def place(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Keep everything of an account until the hold ends."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -38,7 +38,7 @@ def place(  # noqa: PLR0917 - typer's way to declare options
             context, account, tenant=tenant, reason=reason, actor=actor_of(actor), until=until
         )
     if as_json:
-        print_json(_placed(placed))
+        print_json(placed)
         return
     say(
         f"Hold {placed.id}: nothing of account {placed.account} is erased until "
@@ -57,7 +57,6 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """End the account's holds; the next sweep looks at it again."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -82,7 +81,6 @@ def move(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Let the account's holds go on under another account, such as after a merge."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -96,7 +94,7 @@ def move(  # noqa: PLR0917 - typer's way to declare options
             actor=actor_of(actor),
         )
     if as_json:
-        print_json({"holds": [_placed(each) for each in moved]})
+        print_json({"holds": moved})
         return
     for each in moved:
         say(
@@ -108,7 +106,6 @@ def move(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the active holds of a tenant, or of all; exit code 1 where an account is not there."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import holds
 
     with open_context() as context:
@@ -152,26 +149,6 @@ def _whereabouts(each: ListedHold) -> str:
     return "\n".join(lines)
 
 
-def _placed(placed: Placed) -> dict[str, Any]:
-    return {
-        "id": placed.id,
-        "tenant_id": placed.tenant_id,
-        "account": placed.account,
-        "credentials_left": placed.credentials_left,
-        "until": stamp(placed.until) if placed.until else None,
-    }
-
-
 def _as_json(each: ListedHold) -> dict[str, Any]:
-    hold = each.hold
-    return {
-        "id": hold.id,
-        "tenant_id": hold.tenant_id,
-        "account": hold.account_id,
-        "reason": hold.reason,
-        "placed_by": hold.placed_by,
-        "placed_at": stamp(hold.placed_at),
-        "until": stamp(hold.until) if hold.until else None,
-        "in_place": each.in_place,
-        "elsewhere": [{"tenant": tenant, "account": account} for tenant, account in each.elsewhere],
-    }
+    elsewhere = [{"tenant": tenant, "account": account} for tenant, account in each.elsewhere]
+    return {**document(each.hold), "in_place": each.in_place, "elsewhere": elsewhere}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, OptionalReason, Tenant, actor_of
 from retention_worker.cli.terminal.output import (
-    console,
     count,
     counted,
     instant,
@@ -20,12 +18,12 @@ from retention_worker.cli.terminal.output import (
     say,
     table,
 )
+from retention_worker.cli.terminal.progress import ledger_bar
 from retention_worker.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from retention_worker.domain.ledger.receipt import Receipt
     from retention_worker.service.ledger import CheckedReceipt, Verified
-    from retention_worker.service.ledger.verify import Progress
     from retention_worker.service.replay.outcome import Replay
 
 app = typer.Typer(
@@ -66,16 +64,15 @@ def export(to: To = None, as_json: AsJson = False) -> None:
     FILE.state beside it remembers how far it goes; without it the file is read again. Below
     s3://bucket/prefix each run adds a segment; put together in order they are the file.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service import ledger
 
-    with open_context() as context, _bar("exporting") as progress:
+    with open_context() as context, ledger_bar("exporting") as progress:
         path = to or context.settings.ledger_export
         if path is None:
             raise ConfigurationError("name the place: --to PLACE, or set RETENTION_LEDGER_EXPORT")
         done = ledger.export(context, path, progress=progress)
     if as_json:
-        print_json(vars(done))
+        print_json(done)
         return
     say(
         f"{_batches(done.appended)} appended to {done.path}, which has "
@@ -99,10 +96,9 @@ def verify(
             raise ConfigurationError("--tenant and --receipt: a receipt is checked as a whole")
         _verify_receipt(receipt, against, as_json)
         return
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service import ledger
 
-    with open_context() as context, _bar("checking") as progress:
+    with open_context() as context, ledger_bar("checking") as progress:
         found = ledger.verify(context, tenant=tenant, against=against, progress=progress)
     if as_json:
         print_json(_verified(found))
@@ -121,7 +117,7 @@ def _verified(found: Verified) -> dict[str, Any]:
             {"chain": chain, "batch": head.batch, "hash": head.hash}
             for chain, head in sorted(found.heads.items())
         ],
-        "findings": [each.to_json() for each in found.findings],
+        "findings": found.findings,
         "more_findings": found.more,
     }
 
@@ -235,7 +231,6 @@ def receipt(
 
     Give the text away as it is: ledger verify --receipt refuses a copy in which a byte differs.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.domain.ledger.receipt import text_of
     from retention_worker.service import ledger
 
@@ -262,7 +257,6 @@ def replay(  # noqa: PLR0917 - typer's way to declare options
 
     Only what is no more active than it was then; the rest is listed. Exit 1: something is kept.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.replay.outcome import Authority
     from retention_worker.service.replay.replay import replay
 
@@ -274,7 +268,7 @@ def replay(  # noqa: PLR0917 - typer's way to declare options
     with open_context() as context:
         found = replay(context, file, authority=authority)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show_replay(found)
     raise typer.Exit(found.exit_code)
@@ -325,28 +319,3 @@ def _show_replay(found: Replay) -> None:
 def _batches(number: int) -> str:
     """In words: the plural of batch is batches."""
     return f"{count(number)} batch{'' if number == 1 else 'es'}"
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Progress | None]:
-    """A callback that moves a bar on standard error; None where that is no terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=out, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def moved(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=max(total, 1))
-
-        yield moved

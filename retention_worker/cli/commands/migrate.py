@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import print_json, say
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("migrate")(migrate)
-
-
 def migrate(as_json: AsJson = False) -> None:
     """Bring the worker's own schema up to this version; nobody else's tables are touched."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.schema import migrate as apply
 
     with open_context() as context:

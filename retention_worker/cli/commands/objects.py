@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson, Tenant
 from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.objects.uri import shown
 
@@ -30,7 +30,6 @@ def list_(
 
     Exit 1: some do not go by themselves, or should have gone by now.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
     with open_context() as context:
@@ -40,7 +39,7 @@ def list_(
             {
                 "counts": {each.value: found.counts.get(each, 0) for each in ObjectState},
                 "late": found.late,
-                "objects": [_as_json(each) for each in found.objects],
+                "objects": found.objects,
             }
         )
         raise typer.Exit(found.exit_code)
@@ -85,7 +84,6 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Have objects asked for again by the next drain, with no regard to earlier attempts."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.objects import outbox
 
     if not ids and state is None and not everything:
@@ -102,20 +100,3 @@ def _state(each: Any) -> str:
     since = f" since {instant(each.since)}" if each.since else ""
     error = f"\n{each.error}" if each.error else ""
     return f"{each.state}{since}{error}"
-
-
-def _as_json(each: Any) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "tenant_id": each.tenant_id,
-        "account": each.account_id,
-        "batch": each.batch_id,
-        "entry": each.entry,
-        "uri": shown(each.uri),
-        "state": each.state,
-        "error": each.error,
-        "attempts": each.attempts,
-        "queued_at": stamp(each.queued_at),
-        "since": stamp(each.since) if each.since else None,
-        "retry_at": stamp(each.retry_at),
-    }

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, Reason, Until, actor_of
 from retention_worker.cli.terminal.output import instant, say
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("pause")(pause)
-    app.command("resume")(resume)
-
-
 def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:
     """Stop every sweep before its next batch, on all replicas; ad-hoc erasure goes on."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import pause as service
 
     with open_context() as context:
@@ -29,7 +21,6 @@ def pause(reason: Reason, until: Until = None, actor: Actor = None) -> None:
 
 def resume() -> None:
     """Let sweeps go again."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.guard import pause as service
 
     with open_context() as context:

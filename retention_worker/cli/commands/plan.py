@@ -8,15 +8,11 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.lanes import in_words, plan_table
 from retention_worker.cli.terminal.options import AsJson, Tenants, time
 from retention_worker.cli.terminal.output import complain, counted, instant, print_json, say
 from retention_worker.domain.lane.report import PlanReport
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("plan")(plan)
 
 
 def plan(
@@ -34,13 +30,12 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a sweep would erase; nothing is written."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.plan.plan import plan as make_plan
 
     with open_context() as context:
         report = make_plan(context, tenants=tenant or (), at=at, policy_file=policy)
     if as_json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         _show(report)
     raise typer.Exit(report.exit_code)

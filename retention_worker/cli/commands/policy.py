@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retention_worker.cli.commands import schedule
+from retention_worker.cli.terminal.context import open_context, read_settings
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import counted, instant, print_json, say, table
-from retention_worker.domain.errors import FileProblem
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.policy.policy import Policy
 
 if TYPE_CHECKING:
     from retention_worker.configfiles.policy_file import PolicyFile
-    from retention_worker.service.policy.policies import Applied, Checked
+    from retention_worker.service.policy.policies import Checked
 
 app = typer.Typer(no_args_is_help=True, help="The tenants' policies: check, show, schedule.")
-schedule.add_to(app)
+app.command("schedule")(schedule.schedule)
 
 # Enough to tell two policies apart by eye; JSON has it whole.
 _DIGEST_SHOWN = 12
@@ -42,13 +41,11 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the files; needs no database."""
-    from retention_worker.cli.terminal.context import read_settings
     from retention_worker.service.policy import policies
 
     found = policies.check(read_settings(), files or ())
     if as_json:
-        problems = [_problem(each) for each in found.problems]
-        print_json({"files": found.files, "problems": problems})
+        print_json(found)
     else:
         _show_checked(found)
     raise typer.Exit(2 if found.problems else 0)
@@ -75,14 +72,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the policies that the files say, each with its digest; needs no database."""
-    from retention_worker.cli.terminal.context import read_settings
     from retention_worker.service.policy import policies
 
     found = policies.known(read_settings(), tenant)
     if as_json:
-        problems = [_problem(each) for each in found.problems]
         shown = [_policy(file) for file in found.files.values()]
-        print_json({"policies": shown, "problems": problems})
+        print_json({"policies": shown, "problems": found.problems})
     else:
         if found.files:
             table(
@@ -99,13 +94,12 @@ def history(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")], as_json: AsJson = False
 ) -> None:
     """Show every policy that was applied for a tenant, newest first."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.policy import policies
 
     with open_context() as context:
         found = policies.history(context, tenant)
     if as_json:
-        print_json({"history": [_applied(each) for each in found]})
+        print_json({"history": found})
         return
     table(
         ("applied", "all credentials", "biometrics", "paused", "revision", "digest"),
@@ -155,27 +149,4 @@ def _policy(file: PolicyFile) -> dict[str, Any]:
         "notes": policy.notes,
         "digest": policy.digest,
         "file": str(file.path),
-    }
-
-
-def _applied(each: Applied) -> dict[str, Any]:
-    return {
-        "applied_at": stamp(each.applied_at),
-        "tenant": each.tenant,
-        "all_credentials": each.all_credentials,
-        "biometrics": each.biometrics,
-        "paused": each.paused,
-        "revision": each.revision,
-        "digest": each.digest,
-        "content": each.content,
-    }
-
-
-def _problem(problem: FileProblem) -> dict[str, Any]:
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "key": problem.key,
-        "message": problem.message,
     }

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import clean, count, instant, print_json
 from retention_worker.domain.ledger.monthly import ErasedGroup, MonthReport, TenantMonth
@@ -43,11 +44,6 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("report")(report)
-
-
 def report(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="YYYY-MM, in UTC.")],
     tenant: Annotated[
@@ -62,13 +58,12 @@ def report(
 
     Exit 1: something went too early, or a request is late.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.ledger.report import report as make_report
 
     with open_context() as context:
         found = make_report(context, month, tenant=tenant)
     if as_json or form is ReportFormat.JSON:
-        print_json(found.to_json())
+        print_json(found)
     elif form is ReportFormat.CSV:
         _csv(found)
     else:
@@ -139,13 +134,13 @@ def _paragraphs(tenant: TenantMonth) -> Iterator[str]:
             ("approved", "scope", "by", "why", "last active up to", "at most", "erased"),
             [
                 (
-                    instant(each["approved_at"]),
-                    each["scope"],
-                    each["approved_by"],
-                    each["reason"],
-                    instant(each["cutoff"]),
-                    count(each["at_most"]),
-                    count(each["spent"]),
+                    instant(each.approved_at),
+                    each.scope,
+                    each.approved_by,
+                    each.reason,
+                    instant(each.cutoff),
+                    count(each.at_most),
+                    count(each.spent),
                 )
                 for each in tenant.approvals
             ],

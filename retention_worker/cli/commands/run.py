@@ -5,12 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("run")(run)
+from retention_worker.cli.terminal.context import open_context
 
 
 def run() -> None:
@@ -19,7 +14,6 @@ def run() -> None:
     Settings are environment variables RETENTION_*; /health answers on RETENTION_HEALTH_PORT.
     """
     from retention_worker import scheduler
-    from retention_worker.cli.terminal.context import open_context
 
     with open_context(service=True) as context:
         code = scheduler.run(context)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context, read_settings
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import complain, print_json
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
-    from retention_worker.service.policy.schedule import Schedule, ScheduleLine
+    from retention_worker.service.policy.schedule import ScheduleLine
 
 _COLUMNS = ("tenant", "what", "credentials", "period", "counted from", "since", "paused", "policy")
 _WHAT = {Scope.ALL: "all credentials", Scope.BIOMETRICS: "biometrics only"}
@@ -31,11 +31,6 @@ class ScheduleFormat(StrEnum):
     JSON = "json"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("schedule")(schedule)
-
-
 def schedule(
     form: Annotated[
         ScheduleFormat, typer.Option("--format", help="How it is written.")
@@ -46,7 +41,6 @@ def schedule(
 
     Since when is read from the database; where none is set, it stays empty.
     """
-    from retention_worker.cli.terminal.context import open_context, read_settings
     from retention_worker.service.policy.schedule import schedule as make_schedule
 
     settings = read_settings()
@@ -56,7 +50,7 @@ def schedule(
         with open_context() as context:
             found = make_schedule(settings, context)
     if as_json or form is ScheduleFormat.JSON:
-        print_json(_document(found))
+        print_json(found)
     else:
         rows = [_cells(line, found.counted_from) for line in found.lines]
         rows += [(tenant, *_INVALID) for tenant in found.broken]
@@ -98,23 +92,3 @@ def _csv(rows: list[tuple[str, ...]]) -> None:
     writer.writerow(_COLUMNS)
     for row in rows:
         writer.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row)
-
-
-def _document(found: Schedule) -> dict[str, Any]:
-    return {
-        "counted_from": found.counted_from,
-        "schedule": [
-            {
-                "tenant": line.tenant,
-                "tenant_id": line.tenant_id,
-                "scope": line.scope,
-                "credentials": line.credentials,
-                "period": line.period,
-                "since": stamp(line.since) if line.since else None,
-                "paused": line.paused,
-                "policy_digest": line.digest,
-            }
-            for line in found.lines
-        ],
-        "invalid": {tenant: list(problems) for tenant, problems in found.broken.items()},
-    }

@@ -6,10 +6,7 @@ from typing import Annotated
 
 import typer
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("serve")(serve)
+from retention_worker.cli.terminal.context import open_context
 
 
 def serve(
@@ -26,7 +23,6 @@ def serve(
 ) -> None:
     """Answer the HTTP API and the portal until SIGTERM or Ctrl-C; requests in hand end first."""
     from retention_worker import web
-    from retention_worker.cli.terminal.context import open_context
 
     with open_context(service=True, serving=True) as context:
         settings = context.settings

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.lanes import in_words, sweep_table
 from retention_worker.cli.terminal.options import AsJson, Tenants
-from retention_worker.cli.terminal.outbox import show_objects
-from retention_worker.cli.terminal.output import complain, counted, instant, print_json, say
-from retention_worker.cli.terminal.progress import drain_bar, progress_bar
+from retention_worker.cli.terminal.output import complain, count, counted, instant, print_json, say
+from retention_worker.cli.terminal.progress import drain_bar, sweep_bar
 from retention_worker.domain.lane.report import SweepReport
+from retention_worker.domain.objects.object import DrainReport, ObjectState
 
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("sweep")(sweep)
+_WORDS = {
+    ObjectState.QUEUED: "still queued",
+    ObjectState.DENIED: "denied by their store",
+    ObjectState.FAILED: "failed",
+    ObjectState.KEPT: "kept, because a row still names them",
+}
 
 
 def sweep(
@@ -33,20 +36,19 @@ def sweep(
     SIGTERM or Ctrl-C ends it after the batch in hand; a second Ctrl-C at once.
     """
     from retention_worker import stopping
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.ledger import export_after_sweep
     from retention_worker.service.objects.drain import drain_after_sweep
     from retention_worker.service.sweep.sweep import sweep as run_sweep
 
     with open_context() as context, stopping.on_signals(context.stop) as asked:
-        with progress_bar() as moved:
+        with sweep_bar() as moved:
             report = run_sweep(context, tenants=tenant or (), reconcile=reconcile, progress=moved)
         with drain_bar() as drained:
             objects, not_drained = drain_after_sweep(context, drained)
         not_exported = export_after_sweep(context)
     report = replace(report, objects=objects)
     if as_json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         _show(report)
     if not_drained is not None:
@@ -67,7 +69,7 @@ def _show(report: SweepReport) -> None:
     )
     quiet = sum(1 for lane in report.lanes if not lane.accounts and not lane.reason)
     if report.objects is not None:
-        show_objects(report.objects, sum(lane.objects_queued for lane in report.lanes))
+        _show_objects(report.objects, sum(lane.objects_queued for lane in report.lanes))
     if quiet:
         say(f"{counted(quiet, 'lane')} had nothing to erase.")
     told = (each.message for each in report.warnings)
@@ -76,3 +78,23 @@ def _show(report: SweepReport) -> None:
     needing = sum(1 for lane in report.lanes if lane.needs_person)
     if needing:
         say(f"{counted(needing, 'lane')} need{'s' * (needing == 1)} a person.", "bold red")
+
+
+def _show_objects(report: DrainReport, queued: int) -> None:
+    """Say what was deleted and what is left; nothing where there is nothing to say.
+
+    `queued`: how many the sweep before it had queued.
+    """
+    if report.deleted:
+        older = ", some of them queued before this sweep" if report.deleted > queued else ""
+        say(f"{counted(report.deleted, 'object')} deleted{older}.")
+    left = {state: report.left.get(state, 0) for state in ObjectState}
+    if any(left.values()):
+        parts = [f"{count(n)} {_WORDS[state]}" for state, n in left.items() if n]
+        stuck = left[ObjectState.DENIED] or left[ObjectState.FAILED]
+        hint = ": see `objects list`" if stuck else ""
+        say(f"Objects not deleted: {', '.join(parts)}{hint}.", "bold red" if stuck else "yellow")
+    if not report.drained and any(left.values()):
+        say("This process deletes none (RETENTION_OBJECT_DRAIN is false).", "yellow")
+    for store, error in report.down.items():
+        say(f"{store or 'files'} could not be asked: {error}. It is asked again.", "bold red")

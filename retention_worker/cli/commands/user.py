@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Tenant, actor_of
 from retention_worker.cli.terminal.output import (
     counted,
@@ -18,10 +19,9 @@ from retention_worker.cli.terminal.output import (
 )
 from retention_worker.domain.access.role import Role
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.ledger.chain import stamp
 
 if TYPE_CHECKING:
-    from retention_worker.store.own.portal import User
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="People who may use the portal, each for one tenant.")
 
@@ -47,7 +47,6 @@ def create(  # noqa: PLR0917 - typer's way to declare options
     as_json: AsJson = False,
 ) -> None:
     """Make a user; asks for the password on a terminal."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     password = _password(from_stdin)
@@ -56,7 +55,7 @@ def create(  # noqa: PLR0917 - typer's way to declare options
             context, name, tenant=tenant, role=role, password=password, actor=actor_of(actor)
         )
     if as_json:
-        print_json(_as_json(made))
+        print_json(made)
         return
     say(f"User {made.name} may sign in to the portal of {made.tenant_id} as {made.role}.")
 
@@ -64,13 +63,12 @@ def create(  # noqa: PLR0917 - typer's way to declare options
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show the users of a tenant, or of all; disabled ones too."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     with open_context() as context:
         found = users.listed(context, tenant)
     if as_json:
-        print_json({"users": [_as_json(each) for each in found]})
+        print_json({"users": found})
         return
     if found:
         table(
@@ -92,13 +90,12 @@ def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @app.command("disable")
 def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
     """Let a user sign in no more; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     with open_context() as context:
         gone = users.disable(context, name, actor=actor_of(actor))
     if as_json:
-        print_json(_as_json(gone))
+        print_json(gone)
         return
     say(f"User {gone.name} is disabled, and signed out everywhere.")
 
@@ -106,7 +103,6 @@ def disable(name: Name, actor: Actor = None, as_json: AsJson = False) -> None:
 @app.command("password")
 def password(name: Name, from_stdin: FromStdin = False, actor: Actor = None) -> None:
     """Give a user another password; their sessions end at once."""
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.access import users
 
     chosen = _password(from_stdin)
@@ -125,14 +121,3 @@ def _password(from_stdin: bool) -> str:
     if typer.prompt("Again", hide_input=True, err=True) != chosen:
         raise ConfigurationError("the two passwords differ: nothing was changed")
     return str(chosen)
-
-
-def _as_json(user: User) -> dict[str, Any]:
-    return {
-        "name": user.name,
-        "tenant_id": user.tenant_id,
-        "role": user.role,
-        "created_at": stamp(user.created_at),
-        "created_by": user.created_by,
-        "disabled_at": stamp(user.disabled_at) if user.disabled_at else None,
-    }

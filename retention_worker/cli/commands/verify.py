@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
 from retention_worker.cli.terminal.output import (
-    clean,
-    console,
     count,
     counted,
     instant,
@@ -19,17 +16,10 @@ from retention_worker.cli.terminal.output import (
     say,
     table,
 )
+from retention_worker.cli.terminal.progress import check_bar
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 
-if TYPE_CHECKING:
-    from retention_worker.service.verify import Progress
-
 _HEADINGS = ("overdue", "paused", "waiting", "on hold", "deferred")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("verify")(verify)
 
 
 def verify(
@@ -58,13 +48,12 @@ def verify(
     too early or under a hold, rows that nobody erases, the ledger's chains. Ends with 1 where
     anything is wrong.
     """
-    from retention_worker.cli.terminal.context import open_context
     from retention_worker.service.verify import verify as examine
 
-    with open_context() as context, _progress_bar() as progress:
+    with open_context() as context, check_bar() as progress:
         found = examine(context, tenant=tenant, sample=objects, progress=progress)
     if as_json:
-        print_json(found.to_json())
+        print_json(found)
     else:
         _show(found)
     raise typer.Exit(found.exit_code)
@@ -106,28 +95,3 @@ def _line(each: Observation) -> str:
     such = f" (such as {', '.join(each.examples)})" if each.examples else ""
     start = f"{'wrong' if each.wrong else 'note'}: {about + ': ' if about else ''}"
     return f"{start}{each.message}{since}{such}"
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress | None]:
-    """Moves a bar on standard error, check by check; None where that is no terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        BarColumn(bar_width=20),
-        TextColumn("{task.completed}/{task.total}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Bar(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("", total=1)
-
-        def begins(name: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description=clean(name))
-
-        yield begins

@@ -14,7 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retention_worker.domain.ledger.chain import is_endless
+from retention_worker.domain.document import document
+from retention_worker.domain.instant import is_endless
 
 _BOX = HORIZONTALS
 # Where there is no terminal that says how wide it is.
@@ -58,9 +59,10 @@ def complain(line: str) -> None:
     out.print(Text(clean(line), style="red" if out.is_terminal else ""), soft_wrap=True)
 
 
-def print_json(document: Any) -> None:
-    """Print one JSON document."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+def print_json(shown: Any) -> None:
+    """Print the document of a thing."""
+    text = json.dumps(document(shown), indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write(text + "\n")
 
 
 def table(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.document import document
 from retention_worker.domain.explain.explanation import (
     EntryExplained,
     Explanation,
     LaneExplained,
-    PastErasure,
 )
 from retention_worker.domain.explain.explanation_words import sentences
-from retention_worker.domain.ledger.chain import is_endless, stamp
+from retention_worker.domain.instant import is_endless, stamp
 
 
 def to_json(found: Explanation) -> dict[str, Any]:
@@ -27,30 +27,23 @@ def to_json(found: Explanation) -> dict[str, Any]:
         "activities": {source: _time(at) for source, at in found.activities.items()},
         "scopes": [_lane(lane) for lane in found.lanes],
         "entries": [_entry(entry) for entry in found.entries],
-        "erasures": [_erasure(erasure) for erasure in found.erasures],
+        "erasures": document(found.erasures, instant=_instant),
         "last_sweep": _time(found.last_sweep),
-        "requests": [
-            {
-                "kind": each.kind,
-                "id": each.id,
-                "scope": each.scope,
-                "requested_at": stamp(each.requested_at),
-                "due_by": stamp(each.due_by),
-            }
-            for each in found.requests
-        ],
+        "requests": document(found.requests),
     }
 
 
-def _time(moment: datetime | None) -> str | None:
+def _instant(moment: datetime) -> str:
     """As PostgreSQL spells it where it is beyond the calendar."""
-    if moment is not None and is_endless(moment):
-        return "infinity"
-    return stamp(moment) if moment else None
+    return "infinity" if is_endless(moment) else stamp(moment)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return _instant(moment) if moment else None
 
 
 def _lane(lane: LaneExplained) -> dict[str, Any]:
-    rule, activity = lane.rule, lane.activity
+    rule = lane.rule
     return {
         "scope": lane.scope,
         "state": lane.state,
@@ -60,14 +53,11 @@ def _lane(lane: LaneExplained) -> dict[str, Any]:
         "policy_digest": rule.digest,
         "policy_applied_at": _time(rule.applied_at),
         "policy_problems": list(rule.problems),
-        "activity": {"source": activity.source, "at": stamp(activity.at)} if activity else None,
+        "activity": document(lane.activity),
         "due_at": _time(lane.due_at),
         "due": lane.due,
         "overdue": lane.overdue,
-        "obstacles": [
-            {"state": each.state, "text": each.text, "detail": each.detail}
-            for each in lane.obstacles
-        ],
+        "obstacles": document(lane.obstacles),
     }
 
 
@@ -84,20 +74,4 @@ def _entry(found: EntryExplained) -> dict[str, Any]:
         "due_at": _time(lane.due_at) if lane else None,
         "erased_at": _time(entry.erased_at),
         "outbox": entry.outbox.to_json(),
-    }
-
-
-def _erasure(erasure: PastErasure) -> dict[str, Any]:
-    return {
-        "kind": erasure.kind,
-        "id": erasure.id,
-        "scope": erasure.scope,
-        "erased_at": stamp(erasure.erased_at),
-        "source": erasure.source,
-        "last_activity": _time(erasure.last_activity),
-        "tenant": erasure.tenant,
-        "period": erasure.period,
-        "policy_digest": erasure.policy_digest,
-        "policy_applied_at": _time(erasure.policy_applied_at),
-        "revision": erasure.revision,
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
+from retention_worker.domain.document import in_json
 from retention_worker.domain.lane.report import ReportWarning
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -30,7 +29,7 @@ class LaneForecast:
     tenant: str
     scope: Scope
     now: int = 0
-    days: Mapping[date, int] = field(default_factory=dict)
+    days: Mapping[date, int] = field(default_factory=dict, metadata=in_json("due"))
     on_hold: int = 0
     paused: bool = False
 
@@ -49,8 +48,9 @@ class Forecast:
 
     at: datetime
     days: int
+    upper_bound: bool = True
     lanes: tuple[LaneForecast, ...]
-    broken: Mapping[str, str]
+    broken: Mapping[str, str] = field(metadata=in_json("invalid_policies"))
     warnings: tuple[ReportWarning, ...] = ()
 
     @property
@@ -69,24 +69,3 @@ class Forecast:
     def calendar(self) -> list[date]:
         """Every day of the forecast, today first."""
         return [end.date() for end in day_ends(self.at, self.days)]
-
-    def to_json(self) -> dict[str, Any]:
-        """The forecast as `forecast --json` prints it."""
-        return {
-            "at": stamp(self.at),
-            "days": self.days,
-            "upper_bound": True,
-            "lanes": [
-                {
-                    "tenant": lane.tenant,
-                    "scope": lane.scope,
-                    "now": lane.now,
-                    "due": {day.isoformat(): number for day, number in sorted(lane.days.items())},
-                    "on_hold": lane.on_hold,
-                    "paused": lane.paused,
-                }
-                for lane in self.lanes
-            ],
-            "invalid_policies": dict(self.broken),
-            "warnings": [each.to_json() for each in self.warnings],
-        }

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from retention_worker.domain.document import in_json
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.shown import ShownAccounts
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.objects.object import DrainReport
 from retention_worker.domain.scope import Scope
 
@@ -34,10 +34,6 @@ class ReportWarning:
     code: WarningCode
     tenant: str
     message: str
-
-    def to_json(self) -> dict[str, str]:
-        """The warning as `sweep --json` and `plan --json` print it."""
-        return {"code": self.code, "tenant": self.tenant, "message": self.message}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,25 +63,6 @@ class LaneReport:
         """Whether somebody has to do something."""
         return self.stop_reason.needs_person or self.errors > 0
 
-    def to_json(self) -> dict[str, Any]:
-        """The lane as `sweep --json` prints it."""
-        return {
-            "tenant": self.tenant,
-            "scope": self.scope,
-            "cutoff": stamp(self.cutoff) if self.cutoff else None,
-            "policy_digest": self.policy_digest,
-            "accounts": self.accounts,
-            "rows": dict(self.rows),
-            "objects_queued": self.objects_queued,
-            "deferred": self.deferred,
-            "errors": self.errors,
-            "on_hold": self.on_hold,
-            "batches": self.batches,
-            "stop_reason": self.stop_reason,
-            "reason": self.reason,
-            "pace": self.pace,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class SweepReport:
@@ -100,10 +77,10 @@ class SweepReport:
     started_at: datetime
     finished_at: datetime
     lanes: tuple[LaneReport, ...]
-    unfinished: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = field(default=(), metadata=in_json("unfinished_requests"))
     holds_astray: tuple[str, ...] = ()
     warnings: tuple[ReportWarning, ...] = ()
-    objects: DrainReport | None = None
+    objects: DrainReport | None = field(default=None, metadata=in_json(optional=True))
 
     @property
     def exit_code(self) -> int:
@@ -111,18 +88,6 @@ class SweepReport:
         told = bool(self.unfinished or self.holds_astray or self.warnings)
         lanes = int(told or any(lane.needs_person for lane in self.lanes))
         return max(lanes, self.objects.exit_code if self.objects else 0)
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as `sweep --json` prints it."""
-        return {
-            "sweep_id": self.sweep_id,
-            "started_at": stamp(self.started_at),
-            "finished_at": stamp(self.finished_at),
-            "lanes": [lane.to_json() for lane in self.lanes],
-            "unfinished_requests": list(self.unfinished),
-            "holds_astray": list(self.holds_astray),
-            "warnings": [each.to_json() for each in self.warnings],
-        } | ({"objects": self.objects.to_json()} if self.objects else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +122,7 @@ class LanePlan:
 
     @classmethod
     def from_json(cls, lane: Mapping[str, Any]) -> LanePlan:
-        """A lane that `to_json` gave.
+        """A lane of a plan that was saved.
 
         Raises:
             ValueError, KeyError, TypeError: it is anything else.
@@ -180,25 +145,6 @@ class LanePlan:
             shown=ShownAccounts.from_text(lane["shown"]) if lane.get("shown") is not None else None,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The lane as `plan --json` prints it."""
-        return {
-            "tenant": self.tenant,
-            "scope": self.scope,
-            "cutoff": stamp(self.cutoff) if self.cutoff else None,
-            "policy_digest": self.policy_digest,
-            "due": self.due,
-            "rows": dict(self.rows),
-            "objects_queued": self.objects_queued,
-            "deferred": self.deferred,
-            "errors": self.errors,
-            "on_hold": self.on_hold,
-            "stop_reason": self.stop_reason,
-            "reason": self.reason,
-            "place": self.place,
-            "shown": self.shown.to_text() if self.shown is not None else None,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class PlanReport:
@@ -206,20 +152,11 @@ class PlanReport:
 
     at: datetime
     lanes: tuple[LanePlan, ...]
-    warnings: tuple[ReportWarning, ...] = ()
     holds_astray: tuple[str, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0, or 1 where a lane needs a person, or something is not as it seems."""
         told = bool(self.warnings or self.holds_astray)
         return int(told or any(lane.needs_person for lane in self.lanes))
-
-    def to_json(self) -> dict[str, Any]:
-        """The plan as `plan --json` prints it."""
-        return {
-            "at": stamp(self.at),
-            "lanes": [lane.to_json() for lane in self.lanes],
-            "holds_astray": list(self.holds_astray),
-            "warnings": [each.to_json() for each in self.warnings],
-        }

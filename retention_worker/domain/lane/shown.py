@@ -61,6 +61,8 @@ class ShownAccounts:
         """The marks as `to_bytes` gives them, in base64, for a saved plan."""
         return base64.b64encode(self.to_bytes()).decode()
 
+    to_json = to_text
+
     @property
     def digest(self) -> str:
         """SHA-256 of the set: two that are equal have shown the same accounts."""

@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.instant import stamp
+
 FORMAT = 1
-# Python's last instant: what PostgreSQL calls infinity, or has in a year that Python has not.
-_END = datetime.max.replace(tzinfo=UTC)
 
 SWEEP, REPLAY, OBJECTS = "sweep", "replay", "objects"
 # Batches that hold the tenant's lease, and are in the chain of their lane.
@@ -31,22 +31,6 @@ def chain_of(body: Mapping[str, Any]) -> str:
     """
     part = body["scope"] if body["source"] in LANE_SOURCES else "requests"
     return f"{body['tenant']}/{part}"
-
-
-def is_endless(instant: datetime) -> bool:
-    """Whether it stands for infinity, or for what is after the calendar's last year."""
-    return instant == _END
-
-
-def stamp(instant: datetime) -> str:
-    """ISO 8601, UTC, six digits.
-
-    Raises:
-        ValueError: the instant is naive.
-    """
-    if instant.tzinfo is None:
-        raise ValueError("an instant has a time zone")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def hash_of(body: str) -> str:

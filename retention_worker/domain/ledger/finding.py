@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 class Change(StrEnum):
@@ -27,22 +26,11 @@ class LedgerFinding:
     change: Change
     table: str
     row: int | str | None
-    message: str
     column: str | None = None
     batch: int | None = None
+    message: str
 
     def __str__(self) -> str:
         place = self.table if self.row is None else f"{self.table} {self.row}"
         column = f", column {self.column}" if self.column else ""
         return f"{place}{column}: {self.change}: {self.message}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding as `ledger verify --json` prints it."""
-        return {
-            "change": self.change,
-            "table": self.table,
-            "row": self.row,
-            "column": self.column,
-            "batch": self.batch,
-            "message": self.message,
-        }

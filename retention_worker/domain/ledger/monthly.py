@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.document import in_json
 
 
 def month_of(text: str) -> tuple[datetime, datetime]:
@@ -40,12 +39,12 @@ class ErasedGroup:
     accounts: int
     transactions: int
     rows: Mapping[str, int]
-    objects: int
+    objects: int = field(metadata=in_json("objects_queued"))
     batches: int
-    earliest: timedelta | None
-    latest: timedelta | None
-    early: int
-    late: int
+    earliest: timedelta | None = field(metadata=in_json("earliest_seconds_after_due"))
+    latest: timedelta | None = field(metadata=in_json("latest_seconds_after_due"))
+    early: int = field(metadata=in_json("too_early"))
+    late: int = field(metadata=in_json("overdue"))
 
     @property
     def proof(self) -> str:
@@ -55,24 +54,6 @@ class ErasedGroup:
         if self.earliest is not None:
             return f"earliest: {_length(self.earliest)} after due"
         return "asked for" if self.policy_digest is None else "rule not known here"
-
-    def to_json(self) -> dict[str, Any]:
-        """The group as `report --json` prints it."""
-        return {
-            "scope": self.scope,
-            "source": self.source,
-            "policy_digest": self.policy_digest,
-            "period": self.period,
-            "accounts": self.accounts,
-            "transactions": self.transactions,
-            "rows": dict(self.rows),
-            "objects_queued": self.objects,
-            "batches": self.batches,
-            "earliest_seconds_after_due": _seconds(self.earliest),
-            "latest_seconds_after_due": _seconds(self.latest),
-            "too_early": self.early,
-            "overdue": self.late,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +71,19 @@ class RequestGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApprovalOfMonth:
+    """An approval: up to which activity, of how many accounts, and how many of them went."""
+
+    scope: str
+    cutoff: datetime
+    at_most: int
+    spent: int
+    approved_by: str
+    approved_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TenantMonth:
     """A tenant's part of the report; `approvals` as they are in the database."""
 
@@ -98,31 +92,8 @@ class TenantMonth:
     erased: tuple[ErasedGroup, ...]
     objects_deleted: int
     holds: Mapping[str, int]
-    approvals: tuple[Mapping[str, Any], ...]
+    approvals: tuple[ApprovalOfMonth, ...]
     requests: tuple[RequestGroup, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The tenant as `report --json` prints it."""
-        return {
-            "tenant_id": self.tenant_id,
-            "tenant": self.tenant,
-            "erased": [group.to_json() for group in self.erased],
-            "objects_deleted": self.objects_deleted,
-            "holds": dict(self.holds),
-            "approvals": [
-                {
-                    "scope": each["scope"],
-                    "cutoff": stamp(each["cutoff"]),
-                    "at_most": each["at_most"],
-                    "spent": each["spent"],
-                    "approved_by": each["approved_by"],
-                    "approved_at": stamp(each["approved_at"]),
-                    "reason": each["reason"],
-                }
-                for each in self.approvals
-            ],
-            "requests": [vars(each) for each in self.requests],
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +101,8 @@ class MonthReport:
     """From `start` to `end`; a month that is not over ends at the report's own time."""
 
     month: str
-    start: datetime
-    end: datetime
+    start: datetime = field(metadata=in_json("from"))
+    end: datetime = field(metadata=in_json("to"))
     over: bool
     tenants: tuple[TenantMonth, ...]
 
@@ -141,20 +112,6 @@ class MonthReport:
         early = any(group.early for tenant in self.tenants for group in tenant.erased)
         late = any(each.late for tenant in self.tenants for each in tenant.requests)
         return int(early or late)
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as `report --json` prints it."""
-        return {
-            "month": self.month,
-            "from": stamp(self.start),
-            "to": stamp(self.end),
-            "over": self.over,
-            "tenants": [tenant.to_json() for tenant in self.tenants],
-        }
-
-
-def _seconds(length: timedelta | None) -> float | None:
-    return None if length is None else length.total_seconds()
 
 
 def _length(length: timedelta) -> str:

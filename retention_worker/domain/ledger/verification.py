@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.scope import Scope
 
 
@@ -20,26 +19,13 @@ class Observation:
     """
 
     check: str
-    wrong: bool
-    message: str
+    wrong: bool = True
     tenant: str | None = None
     scope: Scope | None = None
     count: int = 1
     oldest: datetime | None = None
     examples: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The observation as `verify --json` prints it."""
-        return {
-            "check": self.check,
-            "wrong": self.wrong,
-            "tenant": self.tenant,
-            "scope": self.scope,
-            "count": self.count,
-            "oldest": stamp(self.oldest) if self.oldest else None,
-            "examples": list(self.examples),
-            "message": self.message,
-        }
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,21 +47,6 @@ class LaneLeft:
     deferred: int = 0
     oldest: datetime | None = None
     examples: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The lane as `verify --json` prints it."""
-        return {
-            "tenant": self.tenant,
-            "scope": self.scope,
-            "cutoff": stamp(self.cutoff),
-            "overdue": self.overdue,
-            "paused": self.paused,
-            "waiting": self.waiting,
-            "on_hold": self.on_hold,
-            "deferred": self.deferred,
-            "oldest": stamp(self.oldest) if self.oldest else None,
-            "examples": list(self.examples),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +73,11 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """The document that `verify --json` prints."""
         return {
-            "at": stamp(self.at),
+            "at": self.at,
             "tenants": self.tenants,
             "accounts": self.accounts,
             "erasures": self.erasures,
             "wrong": len(self.wrong),
-            "lanes": [lane.to_json() for lane in self.lanes],
-            "observations": [each.to_json() for each in self.observations],
+            "lanes": self.lanes,
+            "observations": self.observations,
         }

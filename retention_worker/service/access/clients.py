@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
-from retention_worker.service.config import check_schema, load
+from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.tenants import as_policies_write, tenant_id_of
-from retention_worker.store.connection.pool import Connection, reading, writing
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.own import clients
@@ -63,9 +63,9 @@ def create(
     secret = _new_secret()
     with context.pool.connection() as conn:
         tenant_id = known_tenant(context, conn, tenant)
-        with writing(conn):
+        with context.writing(conn) as session:
             made = clients.add(
-                Session(conn, context.settings.schema_name),
+                session,
                 client_id=str(uuid4()),
                 tenant_id=tenant_id,
                 name=name,
@@ -82,12 +82,12 @@ def create(
 def listed(context: Context, tenant: str | None) -> list[Client]:
     """The clients of a tenant, or of all; revoked ones too."""
     with context.pool.connection() as conn:
-        check_schema(context, conn)
+        context.check_schema(conn)
         tenant_id = None
         if tenant is not None:
             tenant_id = tenant_id_of(load(context, conn).policies, tenant, single=False)
-        with reading(conn):
-            return clients.listed(Session(conn, context.settings.schema_name), tenant_id)
+        with context.reading(conn) as session:
+            return clients.listed(session, tenant_id)
 
 
 def rotate(context: Context, client_id: str, *, actor: str) -> Secret:
@@ -97,13 +97,10 @@ def rotate(context: Context, client_id: str, *, actor: str) -> Secret:
         UnknownSubject: there is no such client, or it is revoked.
     """
     secret = _new_secret()
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = _locked(session, client_id)
-            clients.rotate(session, client_id, hash_of(secret), actor, context.clock())
-            clients.drop_tokens(session, client_id)
+    with context.writing() as session:
+        found = _locked(session, client_id)
+        clients.rotate(session, client_id, hash_of(secret), actor, context.clock())
+        clients.drop_tokens(session, client_id)
     return Secret(client=found, secret=secret)
 
 
@@ -113,13 +110,10 @@ def revoke(context: Context, client_id: str, *, actor: str) -> Client:
     Raises:
         UnknownSubject: there is no such client, or it is revoked.
     """
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = _locked(session, client_id)
-            clients.revoke(session, client_id, actor, context.clock())
-            clients.drop_tokens(session, client_id)
+    with context.writing() as session:
+        found = _locked(session, client_id)
+        clients.revoke(session, client_id, actor, context.clock())
+        clients.drop_tokens(session, client_id)
     return found
 
 
@@ -145,8 +139,7 @@ def known_tenant(context: Context, conn: Connection, tenant: str) -> str:
     if tenant_id in files:
         return tenant_id
     if not loaded.single:
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             if not accounts.without_accounts(session, loaded.compiled, [tenant_id]):
                 return tenant_id
     raise UnknownSubject(f"there is no tenant {tenant!r}: neither a policy file nor an account")

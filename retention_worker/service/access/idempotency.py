@@ -13,8 +13,6 @@ from datetime import timedelta
 
 from retention_worker.domain.errors import GuardRefused, NeedsPerson
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.own import idempotency
 
 _KEPT = timedelta(hours=24)
@@ -60,19 +58,17 @@ def once(context: Context, key: str, sender: str, request: str, do: Callable[[],
     try:
         done = do()
     except BaseException:
-        with context.pool.connection() as conn, writing(conn):
-            idempotency.give_up(Session(conn, context.settings.schema_name), name)
+        with context.writing() as session:
+            idempotency.give_up(session, name)
         raise
-    with context.pool.connection() as conn, writing(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.writing() as session:
         idempotency.end(session, name, done.status, done.answer)
     return done
 
 
 def _begin(context: Context, name: bytes, asked: bytes) -> Done | None:
     now = context.clock()
-    with context.pool.connection() as conn, writing(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.writing() as session:
         idempotency.forget(session, now - _KEPT)
         if idempotency.begin(session, name, asked, now, now - _STALE):
             return None

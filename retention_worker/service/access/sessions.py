@@ -7,10 +7,7 @@ from datetime import timedelta
 
 from retention_worker.domain.access.role import Role
 from retention_worker.service.access.clients import hash_of
-from retention_worker.service.config import check_schema
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import reading, writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import SignedIn
 
@@ -46,12 +43,9 @@ def open_session(
         last_seen_at=now,
         ends_at=now + LIFETIME,
     )
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            portal.prune_sessions(session, now=now, idle=now - IDLE)
-            portal.open_session(session, hash_of(token), who, local_user=name if local else None)
+    with context.writing() as session:
+        portal.prune_sessions(session, now=now, idle=now - IDLE)
+        portal.open_session(session, hash_of(token), who, local_user=name if local else None)
     return token, who
 
 
@@ -59,19 +53,16 @@ def find(context: Context, token: str) -> SignedIn | None:
     """Whose token it is; None where it is none, or has ended."""
     now, key = context.clock(), hash_of(token)
     with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        context.check_schema(conn)
+        with context.reading(conn) as session:
             found = portal.find_session(session, key, now=now, idle=now - IDLE)
         if found is not None and now - found.last_seen_at >= _NOTED_EVERY:
-            with writing(conn):
-                portal.seen(Session(conn, context.settings.schema_name), key, now)
+            with context.writing(conn) as session:
+                portal.seen(session, key, now)
     return found
 
 
 def close(context: Context, token: str) -> None:
     """Sign out."""
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            portal.close_session(Session(conn, context.settings.schema_name), hash_of(token))
+    with context.writing() as session:
+        portal.close_session(session, hash_of(token))

@@ -10,10 +10,7 @@ from retention_worker.domain.errors import RetentionWorkerError
 from retention_worker.service.access.clients import hash_of
 from retention_worker.service.access.passwords import is_right
 from retention_worker.service.access.sessions import open_session
-from retention_worker.service.config import check_schema
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import reading, writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import SignedIn
 
@@ -51,23 +48,21 @@ def sign_in(context: Context, name: str, password: str) -> tuple[str, SignedIn]:
     """
     key, now = hash_of(name), context.clock()
     with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
+        context.check_schema(conn)
+        with context.writing(conn) as session:
             tried = portal.attempt(session, key, now=now, over=now - WINDOW)
         if tried.number > MOST_ATTEMPTS:
             _log.warning("sign_in_refused", attempts=tried.number)
             raise TooManyAttempts(tried.since + WINDOW - now)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             # No user's name has a character that cannot be printed, or be asked for.
             found = portal.user(session, name) if name.isprintable() else None
     # No connection is held while the password is compared.
     if not is_right(password, found.password_hash if found else None) or found is None:
         _log.info("sign_in_failed", attempts=tried.number)
         raise WrongPassword("the name or the password is wrong")
-    with context.pool.connection() as conn, writing(conn):
-        portal.forget_attempts(Session(conn, context.settings.schema_name), key)
+    with context.writing() as session:
+        portal.forget_attempts(session, key)
     opened = open_session(
         context, found.name, tenant_id=found.tenant_id, role=found.role, local=True
     )

@@ -11,9 +11,7 @@ from datetime import datetime, timedelta
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.service.access.clients import hash_of
-from retention_worker.service.config import check_schema
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import clients
 from retention_worker.store.own.clients import Bearer
@@ -65,32 +63,29 @@ def issue(
         TooManyTokens: it has a thousand tokens that count.
     """
     token, now = _PREFIX + secrets.token_urlsafe(_TOKEN_BYTES), context.clock()
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = clients.lock(session, client_id)
-            expected = found.secret_hash if found else _NOBODY
-            if not hmac.compare_digest(hash_of(secret), expected) or found is None:
-                raise WrongClient("the client or its secret is wrong")
-            permissions = found.permissions if wanted is None else frozenset(wanted)
-            if not permissions or not permissions <= found.permissions:
-                raise NotGranted("the client has not all these permissions")
-            clients.prune_tokens(session, now)
-            if clients.count_tokens(session, client_id, now) >= _MOST:
-                raise TooManyTokens("the client has too many tokens: use one until it expires")
-            expires_at = now + LIFETIME
-            clients.add_token(
-                session, hash_of(token), client_id, permissions, now=now, expires_at=expires_at
-            )
-            clients.used(session, client_id, now)
+    with context.writing() as session:
+        found = clients.lock(session, client_id)
+        expected = found.secret_hash if found else _NOBODY
+        if not hmac.compare_digest(hash_of(secret), expected) or found is None:
+            raise WrongClient("the client or its secret is wrong")
+        permissions = found.permissions if wanted is None else frozenset(wanted)
+        if not permissions or not permissions <= found.permissions:
+            raise NotGranted("the client has not all these permissions")
+        clients.prune_tokens(session, now)
+        if clients.count_tokens(session, client_id, now) >= _MOST:
+            raise TooManyTokens("the client has too many tokens: use one until it expires")
+        expires_at = now + LIFETIME
+        clients.add_token(
+            session, hash_of(token), client_id, permissions, now=now, expires_at=expires_at
+        )
+        clients.used(session, client_id, now)
     return Token(token=token, permissions=permissions, expires_at=expires_at)
 
 
 def bearer(context: Context, token: str) -> Bearer | None:
     """Whose token it is; None where it is none, has expired or was revoked."""
     with context.pool.connection() as conn:
-        check_schema(context, conn)
+        context.check_schema(conn)
         # One statement is a transaction of its own: every request waits for this one first.
         session = Session(conn, context.settings.schema_name)
         return clients.bearer(session, hash_of(token), context.clock())

@@ -6,11 +6,9 @@ from retention_worker.domain.access.role import Role
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.service.access.clients import known_tenant
 from retention_worker.service.access.passwords import hashed
-from retention_worker.service.config import check_schema, load
+from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.store.connection.pool import reading, writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.own import portal
 from retention_worker.store.own.portal import User
 
@@ -44,9 +42,9 @@ def create(
     password_hash = hashed(name, password)
     with context.pool.connection() as conn:
         tenant_id = known_tenant(context, conn, tenant)
-        with writing(conn):
+        with context.writing(conn) as session:
             made = portal.add_user(
-                Session(conn, context.settings.schema_name),
+                session,
                 name,
                 tenant_id=tenant_id,
                 role=role,
@@ -62,12 +60,12 @@ def create(
 def listed(context: Context, tenant: str | None) -> list[User]:
     """The users of a tenant, or of all; disabled ones too."""
     with context.pool.connection() as conn:
-        check_schema(context, conn)
+        context.check_schema(conn)
         tenant_id = None
         if tenant is not None:
             tenant_id = tenant_id_of(load(context, conn).policies, tenant, single=False)
-        with reading(conn):
-            return portal.users(Session(conn, context.settings.schema_name), tenant_id)
+        with context.reading(conn) as session:
+            return portal.users(session, tenant_id)
 
 
 def disable(context: Context, name: str, *, actor: str) -> User:
@@ -76,12 +74,9 @@ def disable(context: Context, name: str, *, actor: str) -> User:
     Raises:
         UnknownSubject: there is no such user, or they are disabled.
     """
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = _required(portal.disable(session, name, actor, context.clock()), name)
-            portal.end_sessions_of(session, name)
+    with context.writing() as session:
+        found = _required(portal.disable(session, name, actor, context.clock()), name)
+        portal.end_sessions_of(session, name)
     return found
 
 
@@ -93,14 +88,11 @@ def set_password(context: Context, name: str, password: str, *, actor: str) -> U
         ConfigurationError: the password is not accepted.
     """
     password_hash = hashed(name, password)
-    with context.pool.connection() as conn:
-        check_schema(context, conn)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = _required(
-                portal.set_password(session, name, password_hash, actor, context.clock()), name
-            )
-            portal.end_sessions_of(session, name)
+    with context.writing() as session:
+        found = _required(
+            portal.set_password(session, name, password_hash, actor, context.clock()), name
+        )
+        portal.end_sessions_of(session, name)
     return found
 
 

@@ -17,7 +17,6 @@ from retention_worker.service.doctor.stores import inspect, warnings_of
 from retention_worker.service.guard import holds
 from retention_worker.store import examine as facts_of
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped.trial import Tried
 from retention_worker.store.mapsql.compiled import compile_on
@@ -62,8 +61,7 @@ def diagnose(context: Context, *, role: str | None = None, tries: bool = False) 
     settings = context.settings
     datamap = load_datamap(settings.config_dir).datamap
     policies = load_policies(settings.config_dir, settings.bounds)
-    with context.pool.connection() as conn, reading(conn):
-        session = Session(conn, settings.schema_name)
+    with context.pool.connection() as conn, context.reading(conn) as session:
         count = len(policies.files) + len(policies.broken)
         findings = examine(
             session, datamap, settings, policies=count, files=policies, now=context.clock()

@@ -16,7 +16,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.finding import Finding, wrong
 from retention_worker.service.context import Context
 from retention_worker.store.connection.keys import Key
-from retention_worker.store.connection.pool import Connection, reading, trying
+from retention_worker.store.connection.pool import Connection, trying
 from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.mapped import accounts, remains, trial
 from retention_worker.store.mapped.trial import Tried
@@ -64,8 +64,7 @@ def _sample(
 ) -> list[tuple[str, Key]]:
     found: dict[tuple[str, Key], None] = {}
     for each in compiled.entries:
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             some = trial.sample(session, compiled, looks, each.entry.name, _ACCOUNTS)
             found.update(dict.fromkeys(some))
     return list(found)

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from apscheduler.triggers.cron import CronTrigger
 
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.remembered import Loaded
-from retention_worker.service.tenants import Tenant, find_tenant
-from retention_worker.store.connection.pool import reading
+from retention_worker.service.tenants import Tenant, looking
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain as store
 from retention_worker.store.explain.explain import Stop
@@ -40,23 +38,17 @@ class DataSettings:
 
 def data_settings(context: Context, tenant: str) -> DataSettings:
     """Read them; a tenant without a policy has settings too: nothing is erased by retention."""
-    with context.pool.connection() as conn:
-        loaded = load(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            found = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            policy = found.file.policy if found.file else None
-            return DataSettings(
-                tenant=found,
-                credentials={scope: _names(loaded, scope) for scope in Scope},
-                stops=store.stops(session, found.tenant_id),
-                approved=_approved(session, found, context.clock()),
-                applied_at=store.applied(session, found.tenant_id, policy.digest)
-                if policy
-                else None,
-                last_sweep=control.latest_start(session),
-                next_sweep=_next(context),
-            )
+    with looking(context, tenant) as (session, loaded, found):
+        policy = found.file.policy if found.file else None
+        return DataSettings(
+            tenant=found,
+            credentials={scope: _names(loaded, scope) for scope in Scope},
+            stops=store.stops(session, found.tenant_id),
+            approved=_approved(session, found, context.clock()),
+            applied_at=store.applied(session, found.tenant_id, policy.digest) if policy else None,
+            last_sweep=control.latest_start(session),
+            next_sweep=_next(context),
+        )
 
 
 def _names(loaded: Loaded, scope: Scope) -> tuple[str, ...]:

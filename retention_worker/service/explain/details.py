@@ -8,13 +8,10 @@ from datetime import datetime
 from retention_worker.domain.datamap.datamap import TRANSACTION
 from retention_worker.domain.explain.details import EntryShown, TransactionShown
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import load
 from retention_worker.service.context import Context
-from retention_worker.service.explain.explain import erasure_of
 from retention_worker.service.subject import of_another_type
-from retention_worker.service.tenants import Tenant, find_tenant
+from retention_worker.service.tenants import Tenant, looking
 from retention_worker.store.connection.keys import id_text, parse_id
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain
 from retention_worker.store.mapped import remains, transactions
@@ -40,32 +37,22 @@ def describe(
         UnknownSubject: the tenant (or that account) has no such transaction.
         ConfigurationError: no tenant was named, or the data map is wrong.
     """
-    with context.pool.connection() as conn:
-        loaded = load(context, conn)
-        compiled = loaded.compiled
-        now = context.clock()
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            with of_another_type(transaction):
-                row = transactions.show(session, compiled, who.tenant_id, transaction, account)
-            return _described(session, compiled, who, row, now)
+    with looking(context, tenant) as (session, loaded, who):
+        compiled, now = loaded.compiled, context.clock()
+        with of_another_type(transaction):
+            row = transactions.show(session, compiled, who.tenant_id, transaction, account)
+        return _described(session, compiled, who, row, now)
 
 
 def transactions_of(context: Context, account: str, *, tenant: str | None) -> list[str]:
     """The ids of an account's transactions, a hundred of them; none where it is unknown."""
-    with context.pool.connection() as conn:
-        loaded = load(context, conn)
-        compiled = loaded.compiled
+    with looking(context, tenant) as (session, loaded, who):
+        compiled, sql = loaded.compiled, explain_sql(loaded.compiled)
         key = parse_id(account, len(compiled.accounts.id_columns))
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            sql = explain_sql(compiled)
-            with of_another_type(account):
-                if explain.account(session, compiled, sql, who.tenant_id, key) is None:
-                    return []
-            found = explain.transactions(session, compiled, sql, who.tenant_id, key)
+        with of_another_type(account):
+            if explain.account(session, compiled, sql, who.tenant_id, key) is None:
+                return []
+        found = explain.transactions(session, compiled, sql, who.tenant_id, key)
     return found[:_MOST_TRANSACTIONS]
 
 
@@ -92,7 +79,7 @@ def _described(
             _counts(session, compiled, tenant_id, owned),
             transactions.objects(session, tenant_id, owned),
         ),
-        erasures=tuple(erasure_of(each) for each in erased),
+        erasures=tuple(erased),
         requests=tuple(
             each for each in open_ones if each.kind != TRANSACTION or each.id == owned.id
         ),

@@ -13,14 +13,12 @@ from retention_worker.domain.explain.explanation import (
     Explanation,
     LaneExplained,
     Obstacle,
-    PastErasure,
     PolicyRule,
     State,
     explain_entry,
     explain_lane,
 )
 from retention_worker.domain.objects.object import ObjectCounts
-from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.checks.warnings import latest_known
 from retention_worker.service.config import load, prepare
@@ -31,7 +29,7 @@ from retention_worker.service.remembered import refusal_of
 from retention_worker.service.subject import of_another_type
 from retention_worker.service.tenants import Tenant, find_tenant
 from retention_worker.store.connection.keys import Key, id_text, parse_id
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import explain as store
 from retention_worker.store.mapped import remains
@@ -58,8 +56,7 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
         key = parse_id(account, len(compiled.accounts.id_columns))
         now = min(context.clock(), context.database_clock(conn))
         refusal = _refusal(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
             case = _ExplainedAccount(
                 context, session, compiled, explain_sql(compiled), who, now, refusal
@@ -115,7 +112,7 @@ class _ExplainedAccount:
             activities=activities,
             lanes=explained,
             entries=tuple(explain_entry(each, explained) for each in entries),
-            erasures=tuple(erasure_of(each) for each in erased),
+            erasures=tuple(erased),
             requests=tuple(store.requests(self.session, self.tenant.tenant_id, self.subject)),
             last_sweep=control.latest_start(self.session),
             ahead=tuple(name for name, at in activities.items() if at and at > latest),
@@ -238,26 +235,3 @@ def _remembered(deferral: store.Deferral | None) -> list[Activity]:
     if deferral is None or deferral.known_at is None:
         return []
     return [Activity(source="seen by an earlier sweep", at=deferral.known_at)]
-
-
-def erasure_of(found: store.CompleteErasure) -> PastErasure:
-    """An erasure with what the policy said then, in words."""
-    effective = found.effective or {}
-    key = "all_credentials" if found.scope is Scope.ALL else "biometrics"
-    return PastErasure(
-        kind=found.kind,
-        id=found.id,
-        scope=found.scope,
-        erased_at=found.erased_at,
-        source=found.source,
-        last_activity=found.last_activity,
-        tenant=found.tenant,
-        period=_in_words(effective.get(key)),
-        policy_digest=found.policy_digest,
-        policy_applied_at=found.applied_at,
-        revision=found.revision,
-    )
-
-
-def _in_words(period: str | None) -> str | None:
-    return str(Period.parse(period)) if period else None

@@ -9,12 +9,10 @@ from datetime import datetime
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.lane.lane import DeferReason, LaneState
 from retention_worker.domain.scope import Scope
-from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.guard import holds as hold_service
-from retention_worker.service.tenants import Tenant, find_tenant
-from retention_worker.store.connection.pool import reading
+from retention_worker.service.tenants import Tenant, looking
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain.explain import Stop, stops
 from retention_worker.store.mapped import accounts
@@ -67,26 +65,22 @@ class Overview:
 
 def overview(context: Context, tenant: str | None) -> Overview:
     """Look; nothing is written."""
-    with context.pool.connection() as conn:
-        loaded = load(context, conn)
-        now = min(context.clock(), context.database_clock(conn))
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            who = find_tenant(session, loaded.policies, tenant, single=loaded.single)
-            pause = control.paused(session, now)
-            astray = hold_service.astray(session, loaded.compiled, now)
-            case = _TenantOverview(context, session, loaded.compiled, who, now)
-            return Overview(
-                tenant=who,
-                at=now,
-                lanes=case.lanes(),
-                holds=len(holds.listed(session, who.tenant_id, now)),
-                holds_astray=sum(each.hold.tenant_id == who.tenant_id for each in astray),
-                objects=pages.objects(session, who.tenant_id),
-                requests=tuple(pages.requests(session, who.tenant_id)),
-                paused=pause.reason if pause else None,
-                last_sweep=control.latest_start(session),
-            )
+    with looking(context, tenant) as (session, loaded, who):
+        now = min(context.clock(), context.database_clock(session.conn))
+        pause = control.paused(session, now)
+        astray = hold_service.astray(session, loaded.compiled, now)
+        case = _TenantOverview(context, session, loaded.compiled, who, now)
+        return Overview(
+            tenant=who,
+            at=now,
+            lanes=case.lanes(),
+            holds=len(holds.listed(session, who.tenant_id, now)),
+            holds_astray=sum(each.hold.tenant_id == who.tenant_id for each in astray),
+            objects=pages.objects(session, who.tenant_id),
+            requests=tuple(pages.requests(session, who.tenant_id)),
+            paused=pause.reason if pause else None,
+            last_sweep=control.latest_start(session),
+        )
 
 
 @dataclass

@@ -23,10 +23,10 @@ from retention_worker.domain.errors import (
     NeedsPerson,
     StoreDown,
 )
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.instant import stamp
 from retention_worker.objects.address import is_shelf
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import holds
 from retention_worker.store.own.holds import Remembered
@@ -155,8 +155,7 @@ def require_holds(context: Context, conn: Connection) -> None:
     if location is None:
         return
     try:
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             found = lost(session, str(location), context.clock())
     except StoreDown as exc:
         # It guards against a restored backup, and a bucket that is away is none.

@@ -16,11 +16,9 @@ from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.tenants import require_tenant, tenant_id_of, tenant_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
-from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
-from retention_worker.store.migrations import check
 from retention_worker.store.own import holds
 from retention_worker.store.own.holds import Hold
 
@@ -58,8 +56,7 @@ def place(
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
-        with writing(conn):
-            session = subject.patient(context, conn)
+        with context.patient(conn) as session:
             found = subject.lock_account(session, compiled, tenant_id, key)
             if found is None:
                 raise UnknownSubject(f"tenant {tenant_id!r} has no account {account!r}")
@@ -115,8 +112,7 @@ def release(context: Context, account: str, *, tenant: str | None, reason: str, 
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
         key = parse_id(account, len(compiled.accounts.id_columns))
-        with writing(conn):
-            session = subject.patient(context, conn)
+        with context.patient(conn) as session:
             # Where the account itself is gone, its hold can still be ended.
             found = subject.lock_account(session, compiled, tenant_id, key)
             ended = holds.release(
@@ -162,8 +158,7 @@ def move(
         compiled, tenant_id = tenant_of(context, conn, tenant)
         _, new_tenant = tenant_of(context, conn, to_tenant or tenant)
         width = len(compiled.accounts.id_columns)
-        with writing(conn):
-            session = subject.patient(context, conn)
+        with context.patient(conn) as session:
             name = id_text(parse_id(account, width))
             mine = [
                 hold for hold in holds.listed(session, tenant_id, now) if hold.account_id == name
@@ -213,10 +208,8 @@ def listed(context: Context, tenant: str | None) -> list[ListedHold]:
     with context.pool.connection() as conn:
         loaded = load(context, conn)
         tenant_id = tenant_id_of(loaded.policies, tenant, single=False) if tenant else None
-        check(conn, context.settings.schema_name)
         require_holds(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             found = _located(session, loaded.compiled, holds.listed(session, None, context.clock()))
             if tenant_id is not None:
                 require_tenant(session, loaded.compiled, loaded.policies, tenant_id)

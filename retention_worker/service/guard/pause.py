@@ -6,9 +6,6 @@ from datetime import datetime
 
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import writing
-from retention_worker.store.connection.session import Session
-from retention_worker.store.migrations import check
 from retention_worker.store.own import control
 
 
@@ -21,27 +18,20 @@ def pause(context: Context, *, reason: str, actor: str, until: datetime | None) 
     now = context.clock()
     if until is not None and until <= now:
         raise ConfigurationError("--until: the time has passed: write a later one")
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with writing(conn):
-            control.pause(Session(conn, context.settings.schema_name), actor, reason, now, until)
+    with context.writing() as session:
+        control.pause(session, actor, reason, now, until)
 
 
 def resume(context: Context) -> bool:
     """Let sweeps go again; whether there was a pause."""
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with writing(conn):
-            session, now = Session(conn, context.settings.schema_name), context.clock()
-            was = control.paused(session, now) is not None
-            control.resume(session, now)
+    with context.writing() as session:
+        now = context.clock()
+        was = control.paused(session, now) is not None
+        control.resume(session, now)
     return was
 
 
 def accept_clock(context: Context, *, reason: str, actor: str) -> None:
     """Let the starts of past sweeps count no more, where one was dated in the future."""
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
-            control.accept_clock(session, actor, reason, context.clock())
+    with context.writing() as session:
+        control.accept_clock(session, actor, reason, context.clock())

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from retention_worker.domain.errors import ConfigurationError, NeedsPerson
+import structlog
+
+from retention_worker.domain.errors import ConfigurationError, NeedsPerson, RetentionWorkerError
 from retention_worker.domain.ledger.audit import BatchRow, body_of
 from retention_worker.domain.ledger.chain import chain_of, hash_of
 from retention_worker.domain.ledger.export import HEADER, line_of
@@ -24,11 +26,12 @@ from retention_worker.service.guard.holdfile import HoldFile, lost, told
 from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
 from retention_worker.service.ledger.segments import Segments
 from retention_worker.service.ledger.verify import Progress
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
-from retention_worker.store.migrations import check
 from retention_worker.store.own import holds
+
+_log = structlog.get_logger()
 
 # Heads that are looked up at once.
 _PAGE = 10_000
@@ -66,11 +69,24 @@ def export(context: Context, location: Path | str, *, progress: Progress | None 
     return done
 
 
+def export_after_sweep(context: Context) -> str | None:
+    """Append what is new to `RETENTION_LEDGER_EXPORT`; what went wrong comes back, or None."""
+    location = context.settings.ledger_export
+    if location is None:
+        return None
+    try:
+        done = export(context, location)
+    except RetentionWorkerError as exc:
+        _log.warning("ledger_not_exported", error=str(exc))
+        return str(exc)
+    _log.info("ledger_exported", batches=done.appended)
+    return None
+
+
 def _with_holds(context: Context, location: str) -> None:
     """The active holds beside it; those that were there and are lost are not forgotten."""
     now = context.clock()
-    with context.pool.connection() as conn, reading(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.reading() as session:
         gone, active = lost(session, location, now), holds.remembered(session, now)
     if gone:
         raise NeedsPerson(told(gone, location))
@@ -87,7 +103,7 @@ def _to_segments(context: Context, location: str, progress: Progress | None) -> 
             if not before:
                 file.write(HEADER.encode())
                 resume.lines = 1
-            check(conn, context.settings.schema_name)
+            context.check_schema(conn)
             _append(context, conn, file, location, resume, progress)
         added = None
         if resume.lines > before:
@@ -107,7 +123,7 @@ def _to_file(context: Context, path: Path, progress: Progress | None) -> Exporte
             resume = prepared(file, path)
             before = resume.lines
             with context.pool.connection() as conn:
-                check(conn, context.settings.schema_name)
+                context.check_schema(conn)
                 _append(context, conn, file, path, resume, progress)
             save(file, path, resume)
             return Exported(
@@ -146,12 +162,10 @@ def _append(  # noqa: PLR0917
     resume: Resume,
     progress: Progress | None,
 ) -> None:
-    schema = context.settings.schema_name
-    with reading(conn):  # a snapshot of its own: before the one that is exported
-        given = ledger_read.given(Session(conn, schema))
+    with context.reading(conn) as session:  # a snapshot of its own: before the one that is exported
+        given = ledger_read.given(session)
     try:
-        with reading(conn):
-            session = Session(conn, schema)
+        with context.reading(conn) as session:
             _require_same(session, path, resume)
             oldest, newest = ledger_read.under_way(session)
             for row in _new(session, resume, progress):

@@ -18,10 +18,8 @@ from retention_worker.service.ledger.exportfile import whole
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.tenants import tenant_id_of
 from retention_worker.store.connection.keys import parse_id
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
-from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
 
 
@@ -63,11 +61,8 @@ def issue(context: Context, subject: str, *, tenant: str | None, kind: str) -> R
     """
     parse_id(subject, 1)
     tenant_id = _tenant_id(context, tenant)
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            receipt = of(session, tenant_id, kind, subject)
+    with context.reading() as session:
+        receipt = of(session, tenant_id, kind, subject)
     if receipt is None:
         raise UnknownSubject(f"the ledger has no erasure of {kind} {subject!r}")
     return receipt

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.domain.errors import ConfigurationError, UnknownSubject
 from retention_worker.domain.ledger.monthly import (
+    ApprovalOfMonth,
     ErasedGroup,
     MonthReport,
     RequestGroup,
@@ -19,10 +20,7 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.store.connection.pool import reading
-from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger.ledger_report import Month, ReportGroup
-from retention_worker.store.migrations import check
 
 _MOMENT = timedelta(microseconds=1)
 _NO_HOLDS = {"placed": 0, "released": 0, "in_force": 0}
@@ -45,13 +43,10 @@ def report(context: Context, month: str, *, tenant: str | None = None) -> MonthR
         raise ConfigurationError(f"{month} has not begun")
     files = load_policies(context.settings.config_dir, context.settings.bounds)
     tenant_id = tenant_id_of(files, tenant, single=False) if tenant is not None else None
-    with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            # What was erased in this very microsecond is in it.
-            numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
-            tenants = _Tenants(numbers, context.settings.overdue_after).made()
+    with context.reading() as session:
+        # What was erased in this very microsecond is in it.
+        numbers = Month(session, start, min(end, now + _MOMENT), tenant_id)
+        tenants = _Tenants(numbers, context.settings.overdue_after).made()
     if tenant is not None and not tenants and tenant not in files.files.keys() | files.broken:
         raise UnknownSubject(
             f"nothing is known of a tenant {tenant!r}: it has no policy file, and nothing of it is "
@@ -98,12 +93,8 @@ class _Tenants:
             ),
             objects_deleted=self._objects.get(tenant_id, 0),
             holds=self._holds.get(tenant_id, _NO_HOLDS),
-            approvals=tuple(row for row in self._approvals if row["tenant_id"] == tenant_id),
-            requests=tuple(
-                RequestGroup(**{key: row[key] for key in row if key != "tenant_id"})
-                for row in self._requests
-                if row["tenant_id"] == tenant_id
-            ),
+            approvals=tuple(ApprovalOfMonth(**row) for row in _of(tenant_id, self._approvals)),
+            requests=tuple(RequestGroup(**row) for row in _of(tenant_id, self._requests)),
         )
 
     def _group(self, group: ReportGroup, row: Mapping[str, Any]) -> ErasedGroup:
@@ -124,6 +115,13 @@ class _Tenants:
             early=margin.get("early", 0),
             late=margin.get("late", 0),
         )
+
+
+def _of(tenant_id: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A tenant's rows, without the column that says whose they are."""
+    for row in rows:
+        if row["tenant_id"] == tenant_id:
+            yield {name: value for name, value in row.items() if name != "tenant_id"}
 
 
 def _rules(policies: list[dict[str, Any]]) -> dict[tuple[str, str], Period]:

@@ -18,7 +18,6 @@ from retention_worker.service.context import Context
 from retention_worker.service.ledger.exportfile import audited
 from retention_worker.service.ledger.segments import fetched
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger_read
 from retention_worker.store.migrations import check
@@ -71,8 +70,7 @@ def verify(
     exported = fetched(against) if against is not None else nullcontext()
     with exported as path, context.pool.connection() as conn:
         check(conn, context.settings.schema_name)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             found = _Verification(session, tenant_id, progress).run(path)
     if not (has_file or found.heads or found.exported or found.findings):
         raise UnknownSubject(

@@ -22,11 +22,8 @@ from retention_worker.service.context import Context
 from retention_worker.service.guard import guard
 from retention_worker.service.objects.completion import Completion
 from retention_worker.service.objects.storedrain import StoreDrain, in_hand
-from retention_worker.service.subject import patient
-from retention_worker.store.connection.pool import Connection, reading, writing
-from retention_worker.store.connection.session import Session
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.mapsql import CompiledMap, compile_map
-from retention_worker.store.migrations import check
 from retention_worker.store.own import objects as outbox
 
 _log = structlog.get_logger()
@@ -66,7 +63,7 @@ def drain(
         DatabaseUnavailable: no connection, or lost. What was deleted is asked for again.
     """
     with context.pool.connection() as conn:
-        check(conn, context.settings.schema_name)
+        context.check_schema(conn)
         if not context.settings.object_drain:
             return DrainReport(drained=False, left=_left(context, conn))
         # A clock that runs ahead would end a grace early, and take what another drain has in hand.
@@ -90,8 +87,8 @@ def drain_after_sweep(
 
 
 def _left(context: Context, conn: Connection) -> dict[str, int]:
-    with reading(conn):
-        counts = outbox.counts(Session(conn, context.settings.schema_name))
+    with context.reading(conn) as session:
+        counts = outbox.counts(session)
     return {state.value: number for state, number in counts.items()}
 
 
@@ -137,8 +134,7 @@ class _Drain:
     def all(self) -> None:
         """Every store with something to do, one after the other."""
         now = self.context.clock()
-        with writing(self.conn):
-            session = patient(self.context, self.conn)
+        with self.context.patient(self.conn) as session:
             names = outbox.stores(session, now)
             before = now - timedelta(days=self.context.settings.object_sample_days)
             outbox.forget_uris(session, before, _FORGET)
@@ -153,8 +149,8 @@ class _Drain:
         end = self.context.monotonic() + in_hand(self.context).total_seconds() + 1
         waited = False
         while self.context.monotonic() < end:
-            with reading(self.conn):
-                until = outbox.in_hand(patient(self.context, self.conn), self.context.clock())
+            with self.context.reading(self.conn) as session:
+                until = outbox.in_hand(session, self.context.clock())
             if until is None:
                 return waited
             waited = True

@@ -9,11 +9,8 @@ from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
-from retention_worker.service.subject import patient
 from retention_worker.service.tenants import require_tenant, tenant_of
-from retention_worker.store.connection.pool import Connection, reading, writing
-from retention_worker.store.connection.session import Session
-from retention_worker.store.migrations import check
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import ListedObject
 
@@ -47,8 +44,7 @@ def listed(
     now = context.clock()
     with context.pool.connection() as conn:
         tenant_id = _tenant_id(context, conn, tenant)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             counts = outbox.counts(session, tenant_id)
             if not counts and tenant_id is not None:
                 loaded = load(context, conn)
@@ -72,16 +68,16 @@ def retry(
     """
     with context.pool.connection() as conn:
         tenant_id = _tenant_id(context, conn, tenant)
-        with writing(conn):
+        with context.patient(conn) as session:
             number = outbox.retry(
-                patient(context, conn),
+                session,
                 tenant_id=tenant_id,
                 state=state,
                 ids=ids,
                 now=context.clock(),
             )
             if not number and not ids and tenant_id is not None:
-                loaded, session = load(context, conn), Session(conn, context.settings.schema_name)
+                loaded = load(context, conn)
                 require_tenant(session, loaded.compiled, loaded.policies, tenant_id)
     if ids and not number:
         raise UnknownSubject(
@@ -92,7 +88,5 @@ def retry(
 
 
 def _tenant_id(context: Context, conn: Connection, tenant: str | None) -> str | None:
-    if tenant is None:
-        check(conn, context.settings.schema_name)
-        return None
-    return tenant_of(context, conn, tenant)[1]
+    context.check_schema(conn)
+    return tenant_of(context, conn, tenant)[1] if tenant is not None else None

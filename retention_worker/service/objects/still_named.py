@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.objects import ObjectStore
 from retention_worker.service.context import Context
-from retention_worker.store.connection.pool import reading
-from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import live
 from retention_worker.store.mapsql import compile_map
 from retention_worker.store.own.objects import Claimed, Sampled
@@ -31,10 +29,9 @@ def unnamed(
     """Objects that no row names; where rows share them, one may be named anew for another."""
     if not found:
         return []
-    schema = context.settings.schema_name
     ways, uris = spelled(store, found)
     with context.pool.connection() as conn:
-        compiled = compile_map(conn, datamap, schema)
-        with reading(conn):
-            named = live.named(Session(conn, schema), compiled, uris)
+        compiled = compile_map(conn, datamap, context.settings.schema_name)
+        with context.reading(conn) as session:
+            named = live.named(session, compiled, uris)
     return [each for each in found if not ways[each.uri] & named]

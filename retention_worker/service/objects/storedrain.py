@@ -21,9 +21,7 @@ from retention_worker.service.context import Context
 from retention_worker.service.objects.completion import Completion
 from retention_worker.service.objects.retry import kept, put_back
 from retention_worker.service.objects.still_named import spelled
-from retention_worker.service.subject import patient
-from retention_worker.store.connection.pool import Connection, reading, writing
-from retention_worker.store.connection.session import Session
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.mapped import live
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import control
@@ -141,9 +139,9 @@ class StoreDrain:
         self._held_at = self.context.monotonic()
         chunks = (objects for by_key in self._flying.values() for objects in by_key.values())
         ids = [each.id for objects in chunks for each in objects if not each.is_along]
-        with writing(self.conn):
+        with self.context.patient(self.conn) as session:
             until = self.context.clock() + in_hand(self.context)
-            outbox.hold_on(patient(self.context, self.conn), ids, until)
+            outbox.hold_on(session, ids, until)
 
     def _is_down(self, error: str) -> None:
         if self.down is None:
@@ -152,8 +150,7 @@ class StoreDrain:
 
     def _claim(self, limit: int) -> list[Claimed]:
         now = self.context.clock()
-        with writing(self.conn):
-            session = patient(self.context, self.conn)
+        with self.context.patient(self.conn) as session:
             return outbox.claim(
                 session,
                 self.name,
@@ -167,8 +164,7 @@ class StoreDrain:
     def _sort_out(self, store: ObjectStore, claimed: Sequence[Claimed]) -> dict[str, list[Claimed]]:
         """The objects to ask for, by key; what is still needed is kept, what is none put aside."""
         ways_of, uris = spelled(store, claimed)
-        with reading(self.conn):  # it may read long, and nothing waits for it
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.reading(self.conn) as session:  # long it may be: nothing waits for it
             named = live.named(session, self.compiled, uris)
             ways = frozenset[str]().union(*ways_of.values())
             shared = any(sql.source.shared for sql in self.compiled.live)
@@ -198,9 +194,9 @@ class StoreDrain:
         new = sum(1 for each in objects if each.state is not ObjectState.KEPT)
         if new:
             _log.warning("objects_kept", objects=new, reason=why)
-        with writing(self.conn):
+        with self.context.patient(self.conn) as session:
             outbox.put_back(
-                patient(self.context, self.conn),
+                session,
                 [kept(each, why, now) for each in objects],
                 now,
             )
@@ -216,8 +212,7 @@ class StoreDrain:
             for each, verdict in answers
             if verdict != GONE and not each.is_along
         ]
-        with writing(self.conn):
-            session = patient(self.context, self.conn)
+        with self.context.patient(self.conn) as session:
             deleted = self.completion.write(session, gone, now)
             outbox.put_back(session, back, now)
         self.deleted += deleted

@@ -19,9 +19,7 @@ from retention_worker.service.context import Context
 from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.plan.plan import plan
 from retention_worker.service.tenants import tenant_id_of
-from retention_worker.store.connection.pool import reading, writing
 from retention_worker.store.connection.session import Session
-from retention_worker.store.migrations import check
 from retention_worker.store.own import approvals, lanes
 from retention_worker.store.own.approvals import Grant
 
@@ -155,10 +153,9 @@ def approve(
     grants.sort(key=lambda each: (each[1].tenant_id, each[1].scope))
     found: list[NotedApproval] = []
     with context.pool.connection() as conn:
-        check(conn, settings.schema_name)
+        context.check_schema(conn)
         for start in range(0, len(grants), _AT_ONCE):
-            with writing(conn):
-                session = Session(conn, settings.schema_name)
+            with context.writing(conn) as session:
                 for lane, grant in grants[start : start + _AT_ONCE]:
                     found += _note(session, lane, grant)
     changed = len(grants) - len(found)
@@ -176,9 +173,9 @@ def given(
     Then the lanes wait no more, and asking again is not another approval.
     """
     policy = file.policy
-    with context.pool.connection() as conn, reading(conn):
+    with context.reading() as session:
         rows = approvals.given(
-            Session(conn, context.settings.schema_name),
+            session,
             policy.tenant_id,
             policy_digest=policy.digest,
             actor=actor,

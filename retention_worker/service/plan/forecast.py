@@ -16,7 +16,7 @@ from retention_worker.service.checks import warnings
 from retention_worker.service.config import Prepared, prepare
 from retention_worker.service.context import Context
 from retention_worker.service.due.cutoff import cutoff_of
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.explain import forecast as store
 from retention_worker.store.explain.forecast import Stretch
@@ -76,8 +76,7 @@ class _ForecastInput:
     def lanes(self, files: Sequence[PolicyFile]) -> list[LaneForecast]:
         self.statement = count_by_stretch(self.prepared.compiled)
         by_id = {file.policy.tenant_id: file for file in files}
-        with reading(self.conn):
-            session = self._session()
+        with self.context.reading(self.conn) as session:
             known = {(s.tenant_id, s.scope): s for s in lanes.of_tenants(session, by_id)}
             wanted = [
                 (file, known.get((tenant, scope)) or LaneState.new(tenant, scope))
@@ -99,11 +98,8 @@ class _ForecastInput:
         compiled, policies = self.prepared.compiled, self.prepared.policies
         skew = timedelta(seconds=self.context.settings.max_clock_skew_seconds)
         latest = warnings.latest_known(compiled.datamap, compiled.catalog, self.now, skew)
-        with reading(self.conn):
-            return warnings.of_files(self._session(), compiled, policies, files, latest)
-
-    def _session(self) -> Session:
-        return Session(self.conn, self.context.settings.schema_name)
+        with self.context.reading(self.conn) as session:
+            return warnings.of_files(session, compiled, policies, files, latest)
 
     def _ahead(self, session: Session, wanted: Sequence[tuple[PolicyFile, LaneState]]) -> set[int]:
         """The lanes with an account that becomes due at all: one statement for all tenants."""
@@ -123,8 +119,7 @@ class _ForecastInput:
         days: dict[int, int] = {}
         on_hold = 0
         if ahead or again:
-            with reading(self.conn):
-                session = self._session()
+            with self.context.reading(self.conn) as session:
                 days = self._count(session, file, state, ahead=ahead)
                 on_hold = store.on_hold(session, state)
         due_now = days.pop(_NOW, 0)

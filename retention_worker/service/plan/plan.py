@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from retention_worker.configfiles.policy_file import PolicyFile, load_policy_file
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.lane.allowance import Allowance
 from retention_worker.domain.lane.lane import DeferReason, LaneState, StopReason
 from retention_worker.domain.lane.report import LanePlan, PlanReport
 from retention_worker.domain.lane.shown import ShownAccounts
-from retention_worker.domain.ledger.chain import stamp
 from retention_worker.domain.ledger.erasure import is_later
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.checks import warnings
@@ -26,7 +26,7 @@ from retention_worker.service.guard import guard, halts, holds
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import due_sooner
 from retention_worker.store.connection.keys import Key, id_text
-from retention_worker.store.connection.pool import Connection, reading
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import credentials
 from retention_worker.store.mapped.accounts import Found
@@ -65,8 +65,8 @@ def plan(
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
         states, work = _work(context, conn, prepared, chosen, now)
         everyone = {f.policy.tenant_id: f for f in (*prepared.policies.files.values(), *chosen)}
-        with reading(conn):
-            together = _states(Session(conn, context.settings.schema_name), everyone)
+        with context.reading(conn) as session:
+            together = _states(session, everyone)
         judge = guard.AllowanceGuard(
             compiled=prepared.compiled,
             settings=context.settings,
@@ -92,8 +92,7 @@ def plan(
             for name, problems in prepared.broken().items()
             if tried is None and (not tenants or name in tenants)
         ]
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             told = warnings.of_files(session, compiled, prepared.policies, chosen, latest)
             told += warnings.made_in_the_future(session, chosen, latest, ahead)
             astray = holds.astray(session, prepared.compiled, now)
@@ -114,8 +113,7 @@ def _work(
 ) -> tuple[dict[_LaneKey, LaneState], dict[_LaneKey, LookBack]]:
     """The lanes' rows, as they would be registered, and what a sweep would find to do."""
     files = {file.policy.tenant_id: file for file in chosen}
-    with reading(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.reading(conn) as session:
         states = _states(session, files)
         work = find_work(
             session,
@@ -175,12 +173,10 @@ class _Tenant:
             place=self.states[policy.tenant_id, scope].place,
         )
         if look_back is None or cutoff is None:
-            with reading(self.conn):
-                session = Session(self.conn, self.context.settings.schema_name)
+            with self.context.reading(self.conn) as session:
                 return self._kept_back(session, empty, scope, {})
         survey = self._survey(scope, cutoff, look_back)
-        with reading(self.conn):
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.reading(self.conn) as session:
             stop, reason = self._stop(session, self._as_applied(session, survey))
             counted = self._count(session, survey)
             kept = self._kept_back(session, empty, scope, survey.lost)

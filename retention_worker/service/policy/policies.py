@@ -16,9 +16,6 @@ from retention_worker.domain.policy.period import Period
 from retention_worker.service.context import Context
 from retention_worker.service.tenants import tenant_id_of
 from retention_worker.settings import WorkerSettings
-from retention_worker.store.connection.pool import reading
-from retention_worker.store.connection.session import Session
-from retention_worker.store.migrations import check as check_schema
 from retention_worker.store.own import policies
 
 _DATAMAP = "datamap.yaml"
@@ -42,13 +39,13 @@ class Checked:
 class Applied:
     """A policy that was applied: its periods as words (None: never) and the file as it was."""
 
+    applied_at: datetime
     tenant: str
-    digest: str
     all_credentials: str | None
     biometrics: str | None
     paused: bool
     revision: str | None
-    applied_at: datetime
+    digest: str
     content: str
 
 
@@ -119,14 +116,11 @@ def history(context: Context, tenant: str) -> list[Applied]:
 
 def applied_of(context: Context, tenant_ids: Sequence[str]) -> dict[str, list[Applied]]:
     """Every policy that was applied, by tenant_id, newest first."""
-    with context.pool.connection() as conn:
-        check_schema(conn, context.settings.schema_name)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
-            return {
-                tenant_id: [_applied(row) for row in policies.history(session, tenant_id)]
-                for tenant_id in tenant_ids
-            }
+    with context.reading() as session:
+        return {
+            tenant_id: [_applied(row) for row in policies.history(session, tenant_id)]
+            for tenant_id in tenant_ids
+        }
 
 
 def _applied(row: dict[str, Any]) -> Applied:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from retention_worker.configfiles.datamap import load_datamap
 from retention_worker.configfiles.policies import load_policies
 from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.domain.datamap.datamap import DataMap
+from retention_worker.domain.document import in_json
 from retention_worker.domain.scope import Scope
 from retention_worker.service.context import Context
 from retention_worker.service.policy.policies import Applied, applied_of
@@ -35,7 +36,7 @@ class ScheduleLine:
     period: str | None
     since: datetime | None
     paused: bool
-    digest: str
+    digest: str = field(metadata=in_json("policy_digest"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ class Schedule:
     """All tenants; `broken` are those whose file is wrong, with what is wrong: not swept."""
 
     counted_from: str
-    lines: tuple[ScheduleLine, ...]
-    broken: Mapping[str, tuple[str, ...]]
+    lines: tuple[ScheduleLine, ...] = field(metadata=in_json("schedule"))
+    broken: Mapping[str, tuple[str, ...]] = field(metadata=in_json("invalid"))
 
 
 def schedule(settings: WorkerSettings, context: Context | None) -> Schedule:

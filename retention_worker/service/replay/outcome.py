@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.ledger.chain import stamp
+from retention_worker.domain.instant import stamp
 from retention_worker.domain.ledger.erasure import Erasure
 from retention_worker.domain.scope import Scope
 from retention_worker.store.own.holds import Remembered

@@ -15,7 +15,8 @@ from retention_worker.domain.errors import (
     OnHold,
     UnknownSubject,
 )
-from retention_worker.domain.ledger.chain import BatchRecord, stamp
+from retention_worker.domain.instant import stamp
+from retention_worker.domain.ledger.chain import BatchRecord
 from retention_worker.domain.ledger.erasure import is_later, later_of
 from retention_worker.domain.scope import Scope
 from retention_worker.service.config import Prepared

@@ -26,7 +26,6 @@ def back(session: Session, scene: Moment, entry: Credential) -> Iterator[Observa
     for row in rows:
         yield Observation(
             check="back",
-            wrong=True,
             tenant=scene.name(row["tenant_id"]),
             count=row["subjects"],
             examples=tuple(row["examples"]),
@@ -41,7 +40,6 @@ def strangers(session: Session, scene: Moment) -> Iterator[Observation]:
     for row in session.rows(statement, scene.tenants()) if statement is not None else ():
         yield Observation(
             check="stranger",
-            wrong=True,
             tenant=scene.name(row["tenant_id"]),
             count=row["accounts"],
             examples=tuple(row["examples"]),
@@ -55,7 +53,6 @@ def held(session: Session, scene: Moment) -> Iterator[Observation]:
     for each in own_tables.held_erasures(session, scene.only, alone=scene.looks.alone):
         yield Observation(
             check="hold",
-            wrong=True,
             tenant=scene.name(each.tenant_id),
             count=each.count,
             examples=each.examples,
@@ -75,7 +72,6 @@ def holds_astray(session: Session, scene: Moment) -> Iterator[Observation]:
     for tenant_id, accounts in by_tenant.items():
         yield Observation(
             check="hold-astray",
-            wrong=True,
             tenant=scene.name(tenant_id),
             count=len(accounts),
             examples=tuple(accounts[:_EXAMPLES]),
@@ -97,7 +93,6 @@ def _holds_lost(session: Session, scene: Moment) -> Iterator[Observation]:
     if found:
         yield Observation(
             check="hold-lost",
-            wrong=True,
             count=len(found),
             examples=tuple(each.account_id for each in found[:_EXAMPLES]),
             message=holdfile.told(found, str(location)),
@@ -130,7 +125,6 @@ class Early:
         for (tenant, scope, fault), count in self._counts.items():
             yield Observation(
                 check="early",
-                wrong=True,
                 tenant=tenant,
                 scope=scope,
                 count=count,

@@ -9,11 +9,10 @@ from functools import partial
 from retention_worker.domain.errors import BatchTimeout
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 from retention_worker.domain.scope import Scope
+from retention_worker.service import ledger
 from retention_worker.service.context import Context
-from retention_worker.service.verify import erased, objects, overdue, requests, rows
-from retention_worker.service.verify.chains import chains
+from retention_worker.service.verify import erased, objects, overdue, rows
 from retention_worker.service.verify.moment import Moment, read_scene
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.verify import own_tables
 
@@ -65,8 +64,8 @@ class _Examination:
         self._lanes: list[LaneLeft] = []
         self._population = rows.Population()
         self._early = erased.Early()
-        with context.pool.connection() as conn, reading(conn):
-            self._scene = read_scene(context, Session(conn, context.settings.schema_name), tenant)
+        with context.reading() as session:
+            self._scene = read_scene(context, session, tenant)
 
     def run(self) -> Verification:
         """Every check in its turn; one that takes too long does not stop the others."""
@@ -79,7 +78,7 @@ class _Examination:
             self._tell("objects that are gone", len(steps), len(steps))
             found += objects.still_there(self._scene, self._sample)
         self._tell("chains of the ledger", len(steps), len(steps))
-        found += chains(self._context, self._tenant)
+        found += _chains(self._context, self._tenant)
         return Verification(
             at=self._scene.now,
             tenants=self._population.tenants,
@@ -95,15 +94,13 @@ class _Examination:
 
     def _look(self, step: _Step) -> list[Observation]:
         try:
-            with self._context.pool.connection() as conn, reading(conn):
-                session = Session(conn, self._context.settings.schema_name)
+            with self._context.reading() as session:
                 own_tables.unhurried(session)
                 return list(step.look(session, self._scene))
         except BatchTimeout:
             return [
                 Observation(
                     check="unfinished",
-                    wrong=True,
                     message=f"{step.name}: took too long and was not verified: verify one tenant "
                     "at a time, with --tenant",
                 )
@@ -129,7 +126,7 @@ class _Examination:
             if entry.objects:
                 look = partial(objects.keeping, entry=entry)
                 yield _Step(f"objects that stay: {entry.name}", look)
-        yield _Step("requests", requests.requests)
+        yield _Step("requests", overdue.requests)
         if scene.only is None:
             for name in dict.fromkeys(entry.table for entry in scene.datamap.credentials):
                 yield _Step(f"rows of nobody: {name}", partial(rows.unclaimed, name=name))
@@ -142,3 +139,14 @@ class _Examination:
         lanes = overdue.lanes_left(session, scene, scope)
         self._lanes += lanes
         return overdue.overdue(lanes, scene.context.settings.overdue_after)
+
+
+def _chains(context: Context, tenant: str | None) -> Iterator[Observation]:
+    """Every row of the ledger that is not as it was written."""
+    found = ledger.verify(context, tenant=tenant)
+    for finding in found.findings:
+        yield Observation(check="chain", message=f"ledger: {finding}")
+    if found.more:
+        yield Observation(
+            check="chain", message="ledger: and more: run ledger verify for all of it"
+        )

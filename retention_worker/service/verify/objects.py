@@ -13,7 +13,6 @@ from retention_worker.objects import address_of
 from retention_worker.service.objects.drain import open_stores
 from retention_worker.service.objects.still_named import unnamed
 from retention_worker.service.verify.moment import Moment
-from retention_worker.store.connection.pool import reading
 from retention_worker.store.connection.session import Session
 from retention_worker.store.own import objects as outbox
 from retention_worker.store.own.objects import Sampled
@@ -52,7 +51,6 @@ def keeping(session: Session, scene: Moment, entry: Credential) -> Iterator[Obse
     for row in session.rows(statement, parameters) if statement is not None else ():
         yield Observation(
             check="objects_kept",
-            wrong=True,
             tenant=scene.name(row["tenant_id"]),
             count=row["subjects"],
             examples=tuple(row["examples"]),
@@ -66,7 +64,6 @@ def astray(session: Session, scene: Moment) -> Iterator[Observation]:
     for each in own_tables.objects_astray(session, scene.only):
         yield Observation(
             check="objects_astray",
-            wrong=True,
             tenant=scene.name(each.tenant_id),
             count=each.count,
             examples=each.examples,
@@ -81,8 +78,8 @@ def still_there(scene: Moment, number: int) -> Iterator[Observation]:
     No transaction is open meanwhile.
     """
     context = scene.context
-    with context.pool.connection() as conn, reading(conn):
-        sample = outbox.sample(Session(conn, context.settings.schema_name), number, scene.only)
+    with context.reading() as session:
+        sample = outbox.sample(session, number, scene.only)
     stores = open_stores(context)
     for name in sorted({each.store for each in sample}):
         store = stores.get(name)
@@ -111,7 +108,6 @@ def _key(each: Sampled) -> str:
 def _not_looked(store: str, number: int, exc: StoreDown) -> Observation:
     return Observation(
         check="objects_sampled",
-        wrong=True,
         count=number,
         message=f"{store or 'files'} could not be asked for {number} object(s): {exc}",
     )
@@ -122,7 +118,6 @@ def _back(scene: Moment, found: list[Sampled]) -> Iterator[Observation]:
         mine = [each for each in found if each.tenant_id == tenant]
         yield Observation(
             check="objects_sampled",
-            wrong=True,
             tenant=scene.name(tenant),
             count=len(mine),
             oldest=min(each.gone_at for each in mine),

@@ -1,8 +1,8 @@
-"""What is past its due date and still there: overdue, or kept back for a reason that is counted."""
+"""What is past its due date: accounts, overdue or kept back for a reason, and people's requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,7 +58,6 @@ def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
     return [
         Observation(
             check="overdue",
-            wrong=True,
             tenant=lane.tenant,
             scope=lane.scope,
             count=lane.overdue,
@@ -70,6 +69,19 @@ def overdue(lanes: Iterable[LaneLeft], after: timedelta) -> list[Observation]:
         for lane in lanes
         if lane.overdue
     ]
+
+
+def requests(session: Session, scene: Moment) -> Iterator[Observation]:
+    """Requests that should have been done by now."""
+    for each in own_tables.requests(session, scene.only, scene.now):
+        yield Observation(
+            check="requests",
+            tenant=scene.name(each.tenant_id),
+            count=each.count,
+            oldest=each.oldest,
+            examples=each.examples,
+            message=f"{each.count} request(s) of people are open past the day they were due",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

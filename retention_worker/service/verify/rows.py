@@ -41,7 +41,6 @@ class Population:
         if not scene.policies.files and not scene.policies.broken:
             yield Observation(
                 check="no-policy",
-                wrong=True,
                 count=self.accounts,
                 message="no policy file is there: nothing is ever erased by retention",
             )
@@ -64,7 +63,6 @@ def made_in_the_future(session: Session, scene: Moment, entry: Credential) -> It
     if count:
         yield Observation(
             check="future",
-            wrong=True,
             count=count,
             message=f"{entry.name}: {count} row(s) say that they were made in the future, and keep "
             "their accounts until then: mend the times, or the unit in the data map",
@@ -76,7 +74,6 @@ def _in_the_future(scene: Moment, counts: Counts) -> Iterator[Observation]:
         if row["ahead"]:
             yield Observation(
                 check="future",
-                wrong=True,
                 tenant=scene.name(tenant_id),
                 count=row["ahead"],
                 message=f"{row['ahead']} account(s) have a last activity in the future, and are "
@@ -93,7 +90,6 @@ def _without_account(scene: Moment, counts: Counts) -> Iterator[Observation]:
         if tenant_id not in counts:
             yield Observation(
                 check="no-account",
-                wrong=True,
                 tenant=policy.tenant,
                 count=0,
                 message=f"the policy matches no account: is tenant_id {tenant_id!r} right",
@@ -168,7 +164,6 @@ def unclaimed(session: Session, scene: Moment, name: TableName) -> Iterator[Obse
     for row in session.rows(statement, {}) if statement is not None else ():
         yield Observation(
             check="unclaimed",
-            wrong=True,
             count=row["rows"],
             message=f"{name}: {row['rows']} row(s) with {row['kind']} are in no entry of the data "
             "map: add them to one, or write them under retained",
@@ -191,7 +186,6 @@ def _shared(session: Session, scene: Moment, name: TableName) -> Iterator[Observ
     if rows:
         yield Observation(
             check="shared",
-            wrong=True,
             count=rows,
             message=f"{name}: {rows} row(s) lead up to two accounts, so that nothing erases them: "
             "let each lead to one",
@@ -205,7 +199,6 @@ def unreachable(session: Session, scene: Moment, entry: Credential) -> Iterator[
     if row and row["rows"]:
         yield Observation(
             check="unreachable",
-            wrong=True,
             count=row["rows"],
             examples=tuple(row["examples"]),
             message=f"{entry.name}: {row['rows']} row(s) of {row['accounts']} account(s) cannot be "
@@ -226,7 +219,6 @@ def orphans(session: Session, scene: Moment, name: TableName) -> Iterator[Observ
     if row["orphans"]:
         yield Observation(
             check="orphans",
-            wrong=True,
             count=row["orphans"],
             message=f"{name}: {row['orphans']} row(s) of credentials belong to no account that is "
             "there, so that nothing erases them: delete them, or give them back their parents",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
 from psycopg import Cursor
@@ -11,6 +12,12 @@ from psycopg.rows import DictRow
 from retention_worker.store.connection.failures import translated
 
 T = TypeVar("T")
+
+
+def of_row(kind: type[T], row: Mapping[str, Any], **others: Any) -> T:
+    """A dataclass of the columns that its fields are named after; `others` are not, or are made."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    return kind(**{name: row[name] for name in names & row.keys()} | others)
 
 
 class StatementAnswer:

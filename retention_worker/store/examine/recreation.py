@@ -24,18 +24,11 @@ from retention_worker.domain.datamap.datamap import (
 from retention_worker.domain.scope import CredentialClass
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
+from retention_worker.store.quoting import all_of, column, identifier, listed, literal, table
 from retention_worker.store.verify.ancestors import Ancestor, climb
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.quoting import (
-    column,
-    conjunction,
-    id_text,
-    joined,
-    literal,
-    quoted,
-    table,
-)
+from retention_worker.store.verify.keys import id_text
 
 # A class of our own: the standard leaves those that begin with I to Z to implementations.
 SQLSTATE = "RW001"
@@ -179,8 +172,8 @@ class _TriggerBuilder:
         self._catalog = catalog
         self._entry = entry
         self._info = catalog.table(entry.table)
-        self._erasure = quoted(schema_name, "erasure")
-        self._transactions = quoted(schema_name, "erased_transaction")
+        self._erasure = identifier(schema_name, "erasure")
+        self._transactions = identifier(schema_name, "erased_transaction")
         self._above = climb(datamap, catalog, _above_own_row(datamap, entry), "NEW", by_keys=True)
 
     def guard(self) -> Guard:
@@ -192,11 +185,11 @@ class _TriggerBuilder:
         comment = f"{_MARK} {entry.name}, {digest}"
         trigger = f"{_TRIGGER}_{name}"
         script = SQL(_SCRIPT).format(
-            function=quoted(entry.table.schema_name, f"{_FUNCTION}_{name}"),
+            function=identifier(entry.table.schema_name, f"{_FUNCTION}_{name}"),
             tag=SQL(_tag(_text(body))),
             body=body,
             comment=literal(comment),
-            trigger=quoted(trigger),
+            trigger=identifier(trigger),
             table=table(entry.table),
             when=when,
         )
@@ -213,7 +206,7 @@ class _TriggerBuilder:
         ]
         if isinstance(self._entry.erase, SetAndRemove):
             parts.append(holds(self._info, self._entry, "NEW"))
-        return SQL("\n    WHEN ({})").format(conjunction(parts)) if parts else SQL("")
+        return SQL("\n    WHEN ({})").format(all_of(parts)) if parts else SQL("")
 
     def _own_where(self) -> Where | None:
         """Which rows of its parent's own table are any, where the entry is on those."""
@@ -238,7 +231,7 @@ class _TriggerBuilder:
         if not isinstance(erase, SetAndRemove):
             return SQL("")
         names = dict.fromkeys((*erase.columns, *self._entry.key))
-        sides = [joined(column(alias, name) for name in names) for alias in ("NEW", "OLD")]
+        sides = [listed(column(alias, name) for name in names) for alias in ("NEW", "OLD")]
         # As whole rows: `*=` compares their images, so that no column's type needs an equality.
         return SQL(
             "    IF TG_OP = 'UPDATE' THEN\n"
@@ -259,7 +252,7 @@ class _TriggerBuilder:
             began = instant(info, (found.created_at,), alias)
             stone = self._stone(account, "account", id_text(account.alias, account.id), end="")
             parts.append(SQL("{}\n               AND e.erased_at >= {})").format(stone, began))
-        return joined(parts, "\n            OR ")
+        return listed(parts, "\n            OR ")
 
     def _followed(self) -> Composable:
         """Whether the transaction was erased with its account, whosever it is by now.

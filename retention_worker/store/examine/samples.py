@@ -19,9 +19,9 @@ from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.mapsql.blanks import Blanks
-from retention_worker.store.mapsql.fragments import all_of, column, listed, table, type_of
 from retention_worker.store.mapsql.paths import where_conditions
 from retention_worker.store.mapsql.timecolumn import time_sql
+from retention_worker.store.quoting import all_of, column, listed, table, type_of
 from retention_worker.store.verify.statements import Looks
 
 # A look may read a large table whole; nobody waits longer for a warning.

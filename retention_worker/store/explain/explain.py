@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from retention_worker.domain.explain.explanation import OpenRequest
+from retention_worker.domain.explain.explanation import OpenRequest, PastErasure
 from retention_worker.domain.lane.lane import DeferReason, Position, StopReason
 from retention_worker.domain.objects.object import ObjectCounts
+from retention_worker.domain.policy.period import Period
 from retention_worker.domain.scope import Scope
+from retention_worker.store.connection.answers import of_row
 from retention_worker.store.connection.keys import Key, id_text, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql import CompiledMap
@@ -62,23 +64,6 @@ class Stop:
     reason: StopReason | None
     text: str | None
     waiting_since: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompleteErasure:
-    """A complete erasure; what the policy said where one decided, and its log still knows it."""
-
-    kind: str
-    id: str
-    scope: Scope
-    last_activity: datetime | None
-    erased_at: datetime
-    source: str
-    policy_digest: str | None
-    tenant: str | None
-    effective: Mapping[str, Any] | None
-    revision: str | None
-    applied_at: datetime | None
 
 
 def known_as(session: Session, tenant: str, *, only_value: bool) -> tuple[str, str] | None:
@@ -171,14 +156,11 @@ def deferrals(session: Session, tenant_id: str, subject: str) -> dict[Scope, Def
     """What keeps the account back, by scope."""
     rows = session.rows("explain.deferrals", {"tenant": tenant_id, "account": subject})
     return {
-        Scope(row["scope"]): Deferral(
+        Scope(row["scope"]): of_row(
+            Deferral,
+            row,
             reason=DeferReason(row["reason"]),
-            detail=row["detail"],
-            retry_at=instant(row["retry_at"]),
-            active_at=instant(row["active_at"]),
-            known_at=instant(row["known_at"]),
-            attempts=row["attempts"],
-            since=row["since"],
+            **{name: instant(row[name]) for name in ("retry_at", "active_at", "known_at")},
         )
         for row in rows
     }
@@ -194,7 +176,7 @@ def applied(session: Session, tenant_id: str, digest: str) -> datetime | None:
 
 def erasures(
     session: Session, tenant_id: str, subject: str, transaction_ids: Sequence[str]
-) -> list[CompleteErasure]:
+) -> list[PastErasure]:
     """The newest complete erasures of the account and of its transactions, newest first."""
     parameters = _subjects(tenant_id, subject, transaction_ids)
     parameters |= {"since": None, "limit": _MOST_ERASURES}
@@ -203,7 +185,7 @@ def erasures(
 
 def erasures_of_transaction(
     session: Session, tenant_id: str, subject: str, transaction: str, created_at: datetime | None
-) -> list[CompleteErasure]:
+) -> list[PastErasure]:
     """All complete erasures that took a transaction along, the first one first.
 
     Those of its account only if they came after the transaction was created.
@@ -213,19 +195,19 @@ def erasures_of_transaction(
     return [_erased(row) for row in reversed(session.rows("explain.erasures", parameters))]
 
 
-def _erased(row: dict[str, Any]) -> CompleteErasure:
-    return CompleteErasure(
-        kind=row["kind"],
+def _erased(row: dict[str, Any]) -> PastErasure:
+    """An erasure with what the policy said then, in words."""
+    scope = Scope(row["scope"])
+    key = "all_credentials" if scope is Scope.ALL else "biometrics"
+    period = (row["effective"] or {}).get(key)
+    return of_row(
+        PastErasure,
+        row,
         id=row["subject_id"],
-        scope=Scope(row["scope"]),
+        scope=scope,
         last_activity=instant(row["last_activity"]),
-        erased_at=row["erased_at"],
-        source=row["source"],
-        policy_digest=row["policy_digest"],
-        tenant=row["tenant"],
-        effective=row["effective"],
-        revision=row["revision"],
-        applied_at=row["applied_at"],
+        period=str(Period.parse(period)) if period else None,
+        policy_applied_at=row["applied_at"],
     )
 
 
@@ -242,14 +224,7 @@ def requests(session: Session, tenant_id: str, subject: str) -> list[OpenRequest
     """Ad-hoc erasures that were asked for and are not finished."""
     rows = session.rows("explain.requests", {"tenant": tenant_id, "account": subject})
     return [
-        OpenRequest(
-            kind=row["kind"],
-            id=row["subject_id"],
-            scope=Scope(row["scope"]),
-            requested_at=row["requested_at"],
-            due_by=row["due_by"],
-        )
-        for row in rows
+        of_row(OpenRequest, row, id=row["subject_id"], scope=Scope(row["scope"])) for row in rows
     ]
 
 

@@ -10,8 +10,8 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.credential import SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
-from retention_worker.store.mapsql.fragments import column, constant, identifier, listed, type_of
 from retention_worker.store.mapsql.jsonpaths import JSON_TYPES, still_has, taken_out
+from retention_worker.store.quoting import column, identifier, listed, literal, type_of
 
 # Types of the server whose `=` is missing, or means less than the same (circles of equal area).
 _TEXTUAL = {"json", "xml", "point", "polygon", "path", "box", "lseg", "line", "circle"}
@@ -76,15 +76,15 @@ class Blanks:
         if value is None:
             return SQL("NULL::{}").format(cast)
         if info.type_name in JSON_TYPES:
-            return SQL("{}::{}").format(constant(json.dumps(value)), cast)
+            return SQL("{}::{}").format(literal(json.dumps(value)), cast)
         if isinstance(value, dict):
             raise self._misfit("set", info.name, "is no json column: write a plain value")
         if isinstance(value, list):
-            return SQL("{}::text[]::{}").format(constant(self._items(info, value)), cast)
+            return SQL("{}::text[]::{}").format(literal(self._items(info, value)), cast)
         text = _text(value)
         if "{id}" in text:
-            return SQL("replace({}, '{{id}}', {})::{}").format(constant(text), self._row(), cast)
-        return SQL("{}::{}").format(constant(text), cast)
+            return SQL("replace({}, '{{id}}', {})::{}").format(literal(text), self._row(), cast)
+        return SQL("{}::{}").format(literal(text), cast)
 
     def _items(self, info: Column, value: list[Any]) -> list[str | None]:
         if any(isinstance(item, list | dict) for item in value):

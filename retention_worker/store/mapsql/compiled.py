@@ -13,19 +13,14 @@ from retention_worker.store import catalog as catalogs
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.accounts import AccountSql, account_sql, tops
 from retention_worker.store.mapsql.entries import EntrySql, StepSql, step_sql
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    compared,
-    listed,
-    table,
-)
+from retention_worker.store.mapsql.fragments import compared
 from retention_worker.store.mapsql.holds import HoldSql, hold_sql
 from retention_worker.store.mapsql.live import LiveSql, live_sql
 from retention_worker.store.mapsql.order import children_first
 from retention_worker.store.mapsql.paths import account_keys, key_parameters, top_path
 from retention_worker.store.mapsql.remains import RemainsSql, remains_sql
 from retention_worker.store.mapsql.transactions import TransactionSql, transaction_sql
+from retention_worker.store.quoting import all_of, column, listed, table
 
 
 @dataclass(frozen=True, kw_only=True)

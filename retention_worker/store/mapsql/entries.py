@@ -13,17 +13,7 @@ from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.blanks import Blanks
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    compared,
-    constant,
-    has_values,
-    identifier,
-    key_of,
-    listed,
-    table,
-)
+from retention_worker.store.mapsql.fragments import compared, has_values, key_of
 from retention_worker.store.mapsql.paths import (
     Hop,
     Path,
@@ -35,6 +25,7 @@ from retention_worker.store.mapsql.paths import (
 )
 from retention_worker.store.mapsql.timecolumn import time_sql
 from retention_worker.store.mapsql.uris import uri_of
+from retention_worker.store.quoting import all_of, column, identifier, listed, literal, table
 
 # Types whose text is no name of one object.
 _NO_NAMES = {"json", "jsonb", "xml", "bytea", "hstore"}
@@ -409,7 +400,7 @@ class _EntryBuilder:
     def queue(self, gone: Composable) -> Composable:
         """Note the objects of rows that are gone."""
         rows = [
-            SQL("(gone.{}, {})").format(identifier(f"o{index}"), constant(source.shared))
+            SQL("(gone.{}, {})").format(identifier(f"o{index}"), literal(source.shared))
             for index, source in enumerate(self.entry.objects)
         ]
         return SQL(
@@ -419,4 +410,4 @@ class _EntryBuilder:
             "CASE WHEN o.shared THEN %(shared_from)s ELSE %(now)s END "
             "FROM {} AS gone CROSS JOIN LATERAL (VALUES {}) AS o (uri, shared) "
             "WHERE o.uri IS NOT NULL RETURNING uri"
-        ).format(self.schema, constant(self.entry.name), gone, listed(rows))
+        ).format(self.schema, literal(self.entry.name), gone, listed(rows))

@@ -10,15 +10,7 @@ from retention_worker.domain.datamap.datamap import TRANSACTION, ActivitySource
 from retention_worker.store.catalog import BUILT_IN
 from retention_worker.store.mapsql.compiled import CompiledMap
 from retention_worker.store.mapsql.entries import EntrySql
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    compared,
-    key_of,
-    listed,
-    same_key,
-    table,
-)
+from retention_worker.store.mapsql.fragments import compared, key_of, same_key
 from retention_worker.store.mapsql.paths import (
     account_keys,
     given_key,
@@ -27,6 +19,7 @@ from retention_worker.store.mapsql.paths import (
     top_path,
 )
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
+from retention_worker.store.quoting import all_of, column, listed, table
 
 
 @dataclass(frozen=True, kw_only=True)

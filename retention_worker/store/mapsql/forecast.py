@@ -5,8 +5,9 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.store.mapsql.compiled import CompiledMap
-from retention_worker.store.mapsql.fragments import all_of, column, compared, table
+from retention_worker.store.mapsql.fragments import compared
 from retention_worker.store.mapsql.paths import key_parameters, tenant_condition
+from retention_worker.store.quoting import all_of, column, table
 
 
 def count_by_stretch(compiled: CompiledMap) -> Composed:

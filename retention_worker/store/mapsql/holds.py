@@ -14,18 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from retention_worker.domain.datamap.datamap import ACCOUNT, TRANSACTION, DataMap
 from retention_worker.store.catalog import Catalog, Table
 from retention_worker.store.mapsql.entries import EntrySql
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    constant,
-    equal,
-    id_text,
-    key_of,
-    listed,
-    same_key,
-    table,
-    type_of,
-)
+from retention_worker.store.mapsql.fragments import equal, id_text, key_of, same_key
 from retention_worker.store.mapsql.paths import (
     Path,
     account_keys,
@@ -35,6 +24,7 @@ from retention_worker.store.mapsql.paths import (
     tenant_condition,
 )
 from retention_worker.store.mapsql.tenants import value_of
+from retention_worker.store.quoting import all_of, column, listed, literal, table, type_of
 
 _ACTIVE = SQL("h.released_at IS NULL AND (h.until IS NULL OR h.until > %(now)s)")
 
@@ -206,7 +196,7 @@ class _HoldBuilder:
             sources=sources,
             schema=self._schema,
             subject=subject,
-            kind=constant(kind),
+            kind=literal(kind),
             conditions=conditions,
         )
 
@@ -240,11 +230,11 @@ class _HoldBuilder:
     def _see(self) -> Composed:
         # An id that other tenants may have, too, is no mark of the person.
         parts: list[Composable] = [
-            SQL("SELECT 'account', k.id WHERE {}").format(constant(self._alone))
+            SQL("SELECT 'account', k.id WHERE {}").format(literal(self._alone))
         ]
         parts += [
             SQL("SELECT {}, {} FROM {} WHERE {}").format(
-                constant(each.kind), each.subject, each.sources, each.conditions
+                literal(each.kind), each.subject, each.sources, each.conditions
             )
             for each in self._seen
         ]
@@ -301,7 +291,7 @@ class _HoldBuilder:
                 schema=self._schema,
                 owner=owner,
                 rows=rows,
-                kind=constant(kind),
+                kind=literal(kind),
                 is_subject=is_subject,
                 conditions=conditions,
             )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from psycopg.sql import SQL, Composable
 
 from retention_worker.store.catalog import Column
-from retention_worker.store.mapsql.fragments import constant, listed, type_of
+from retention_worker.store.quoting import listed, literal, type_of
 
 JSON_TYPES = {"json", "jsonb"}
 
@@ -81,9 +81,9 @@ def _may_be_place(path: Path) -> bool:
 
 def _unreadable(current: Composable) -> Composable:
     return SQL("regexp_replace({}::text, {}, ' ', 'g') ~ {}").format(
-        current, constant(_WHOLE), constant(_UNREADABLE)
+        current, literal(_WHOLE), literal(_UNREADABLE)
     )
 
 
 def _text_array(path: Path) -> Composable:
-    return SQL("{}::text[]").format(constant([str(item) for item in path]))
+    return SQL("{}::text[]").format(literal([str(item) for item in path]))

@@ -12,18 +12,10 @@ from retention_worker.domain.datamap.credential import Credential, ObjectSource
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.datamap.uritemplate import FIELDS, Split, pieces_of, splits
 from retention_worker.store.catalog import Catalog, Column
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    constant,
-    equal,
-    id_text,
-    listed,
-    table,
-    type_of,
-)
+from retention_worker.store.mapsql.fragments import equal, id_text
 from retention_worker.store.mapsql.paths import are_ones_of, path_to, tenant_condition
 from retention_worker.store.mapsql.uris import uri_of
+from retention_worker.store.quoting import all_of, column, listed, literal, table, type_of
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -173,7 +165,7 @@ def stores_sql(datamap: DataMap, catalog: Catalog, rows: int) -> list[Composed]:
         for source in entry.objects:
             catalog.table(entry.table).column(source.column)
             first = pieces_of(source.uri)[0]
-            some: Composable = SQL("SELECT {} AS uri").format(constant(first))
+            some: Composable = SQL("SELECT {} AS uri").format(literal(first))
             if first in FIELDS:
                 some = SQL(
                     "SELECT {}::text AS uri FROM {} AS c WHERE {} IS NOT NULL LIMIT {}"
@@ -181,7 +173,7 @@ def stores_sql(datamap: DataMap, catalog: Catalog, rows: int) -> list[Composed]:
                     column("c", source.column),
                     table(entry.table),
                     column("c", source.column),
-                    constant(rows),
+                    literal(rows),
                 )
             found.append(
                 SQL(

@@ -10,18 +10,10 @@ from psycopg.sql import SQL, Composable, Composed
 
 from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.store.catalog import BUILT_IN, Catalog
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    compared,
-    equal,
-    listed,
-    operator,
-    table,
-    type_of,
-)
+from retention_worker.store.mapsql.fragments import compared, equal, operator
 from retention_worker.store.mapsql.tenants import value_of
 from retention_worker.store.mapsql.timecolumn import TimeSql
+from retention_worker.store.quoting import all_of, column, listed, table, type_of
 
 
 def due(datamap: DataMap, catalog: Catalog, activity: TimeSql) -> Composed:

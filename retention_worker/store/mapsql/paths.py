@@ -19,19 +19,9 @@ from retention_worker.domain.datamap.datamap import (
     same_data,
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
-from retention_worker.store.mapsql.fragments import (
-    KeyOf,
-    all_of,
-    column,
-    constant,
-    equal,
-    key_of,
-    listed,
-    same_key,
-    table,
-    type_of,
-)
+from retention_worker.store.mapsql.fragments import KeyOf, equal, key_of, same_key
 from retention_worker.store.mapsql.tenants import value_of
+from retention_worker.store.quoting import all_of, column, listed, literal, table, type_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +251,7 @@ def is_one_of(
     found = info.column(name)
     kind = type_of(found)
     given = [value for value in values if value is not None]
-    literals = [SQL("{}::{}").format(constant(_text(value)), kind) for value in given]
+    literals = [SQL("{}::{}").format(literal(_text(value)), kind) for value in given]
     options: list[Composable] = []
     if len(literals) == 1:
         options.append(equal(column(alias, name), literals[0], found.operators))

@@ -16,8 +16,8 @@ from retention_worker.domain.datamap.datamap import DataMap
 from retention_worker.domain.scope import Scope
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql, of_this_transaction
-from retention_worker.store.mapsql.fragments import all_of, constant, listed, table
 from retention_worker.store.mapsql.paths import Path, account_keys, hop_path, path_to
+from retention_worker.store.quoting import all_of, listed, literal, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def _left_of(
         "{counted} FILTER (WHERE {lost} OR {shared}) AS unreachable, "
         "{counted} FILTER (WHERE {shared}) AS shared FROM {sources} WHERE {where} GROUP BY k.id"
     ).format(
-        name=constant(each.entry.name),
+        name=literal(each.entry.name),
         counted=path.counted(),
         lost=lost,
         shared=path.shared or SQL("FALSE"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable
 
 from retention_worker.store.catalog import Column
-from retention_worker.store.mapsql.fragments import constant, type_of
+from retention_worker.store.quoting import literal, type_of
 
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _UUID = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$"
@@ -23,7 +23,7 @@ def value_of(info: Column, text: Composable) -> Composable:
         return SQL(
             "CASE WHEN {text} ~ '^-?[0-9]{{1,30}}$' THEN "
             "CASE WHEN {text}::numeric BETWEEN {least} AND {most} THEN {value} END END"
-        ).format(text=text, least=constant(-limit), most=constant(limit - 1), value=value)
+        ).format(text=text, least=literal(-limit), most=literal(limit - 1), value=value)
     if info.type_name == "uuid":
-        return SQL("CASE WHEN {} ~ {} THEN {} END").format(text, constant(_UUID), value)
+        return SQL("CASE WHEN {} ~ {} THEN {} END").format(text, literal(_UUID), value)
     return value

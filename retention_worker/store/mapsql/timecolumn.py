@@ -17,8 +17,8 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.columns import TimeColumn
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
-from retention_worker.store.mapsql.fragments import TRUE, column, constant, listed, type_of
 from retention_worker.store.mapsql.wallclock import latest_local
+from retention_worker.store.quoting import TRUE, column, listed, literal, type_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -65,7 +65,7 @@ class TimeSql:
             return TRUE
         if self.per_second is not None:
             return SQL("{} >= {}").format(
-                self.expression(alias), constant(_FIRST_SECOND * self.per_second)
+                self.expression(alias), literal(_FIRST_SECOND * self.per_second)
             )
         return SQL("{} > '-infinity'::{}").format(self.expression(alias), type_of(self.info))
 
@@ -82,8 +82,8 @@ class TimeSql:
         if self.info.type_name == "date":
             value = SQL(
                 "(CASE WHEN {date} > {last} THEN 'infinity' ELSE ({date} + 1)::timestamp END)"
-            ).format(date=value, last=SQL("{}::date").format(constant(_LAST_DATE)))
-        return SQL("(({}) AT TIME ZONE {})").format(value, constant(self.zone))
+            ).format(date=value, last=SQL("{}::date").format(literal(_LAST_DATE)))
+        return SQL("(({}) AT TIME ZONE {})").format(value, literal(self.zone))
 
     def _instant_of_number(self, value: Composable, per_second: int) -> Composable:
         """Numbers that no timestamp holds (a product's own `never`) are infinite, not an error."""
@@ -92,9 +92,9 @@ class TimeSql:
             "ELSE to_timestamp(({value})::float8 / {per_second}) END)"
         ).format(
             value=value,
-            first=constant(_FIRST_SECOND * per_second),
-            last=constant(_LAST_SECOND * per_second),
-            per_second=constant(per_second),
+            first=literal(_FIRST_SECOND * per_second),
+            last=literal(_LAST_SECOND * per_second),
+            per_second=literal(per_second),
         )
 
     def bound(self, instant: datetime) -> str:

@@ -10,20 +10,7 @@ from psycopg.sql import SQL, Composable, Composed
 from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap, Transactions
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.mapsql.entries import EntrySql, of_this_part
-from retention_worker.store.mapsql.fragments import (
-    all_of,
-    column,
-    constant,
-    equal,
-    has_values,
-    id_text,
-    identifier,
-    key_of,
-    listed,
-    same_key,
-    table,
-    type_of,
-)
+from retention_worker.store.mapsql.fragments import equal, has_values, id_text, key_of, same_key
 from retention_worker.store.mapsql.paths import (
     account_keys,
     are_ones_of,
@@ -34,6 +21,15 @@ from retention_worker.store.mapsql.paths import (
     top_path,
 )
 from retention_worker.store.mapsql.timecolumn import time_sql
+from retention_worker.store.quoting import (
+    all_of,
+    column,
+    identifier,
+    listed,
+    literal,
+    table,
+    type_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +89,7 @@ def _counts(entries: Sequence[EntrySql]) -> Composed | None:
     """All entries in one statement: a read is answered in as few round trips as can be."""
     found = [
         SQL("SELECT {} AS name, n.erased, n.queued FROM ({}) AS n").format(
-            constant(each.entry.name), each.of_transaction
+            literal(each.entry.name), each.of_transaction
         )
         for each in entries
         if each.of_transaction is not None

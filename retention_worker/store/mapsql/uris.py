@@ -6,7 +6,7 @@ from psycopg.sql import SQL, Composable
 
 from retention_worker.domain.datamap.credential import ObjectSource
 from retention_worker.domain.datamap.uritemplate import pieces_of
-from retention_worker.store.mapsql.fragments import column, constant, listed
+from retention_worker.store.quoting import column, listed, literal
 
 
 def uri_of(source: ObjectSource) -> Composable:
@@ -19,4 +19,4 @@ def uri_of(source: ObjectSource) -> Composable:
     }
     # Piece by piece, so that a value that itself reads {id} stays as it is.
     pieces = pieces_of(source.uri)
-    return listed([fields.get(piece) or constant(piece) for piece in pieces], " || ")
+    return listed([fields.get(piece) or literal(piece) for piece in pieces], " || ")

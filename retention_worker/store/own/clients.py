@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.access.permission import Permission
+from retention_worker.domain.document import in_json
 from retention_worker.store.connection.session import Session
 
 
@@ -18,10 +19,10 @@ class Client:
     client_id: str
     tenant_id: str
     name: str
-    permissions: frozenset[Permission]
+    permissions: frozenset[Permission] = field(metadata=in_json("scopes"))
     secret_hash: bytes = field(repr=False)
-    created_at: datetime
     created_by: str
+    created_at: datetime
     rotated_at: datetime | None
     revoked_at: datetime | None
     last_token_at: datetime | None

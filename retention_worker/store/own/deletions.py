@@ -7,6 +7,7 @@ from uuid import UUID
 
 from retention_worker.domain.request.deletion import DeletionRecord
 from retention_worker.domain.scope import Scope
+from retention_worker.store.connection.answers import of_row
 from retention_worker.store.connection.session import Session
 
 
@@ -42,21 +43,15 @@ def read(
         "entries": list(entries[scope]),
     }
     left = session.rows("requests.objects_left", this)
-    return DeletionRecord(
+    return of_row(
+        DeletionRecord,
+        row,
         id=row["deletion"],
         request=row["id"],
-        tenant_id=row["tenant_id"],
-        kind=row["kind"],
         subject=row["subject_id"],
         account=row["account_id"],
         scope=scope,
-        source=row["source"],
-        actor=row["actor"],
-        reason=row["reason"],
         noted=row["state"],
-        requested_at=row["requested_at"],
-        due_by=row["due_by"],
-        finished_at=row["finished_at"],
         objects_gone_at=session.value("requests.objects_gone_at", this),
         rows={each["name"]: each["rows"] for each in session.rows("requests.erased_rows", this)},
         # Those that an earlier erasure had queued count as long as they are there.

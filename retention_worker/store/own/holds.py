@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from retention_worker.domain.document import in_json
 from retention_worker.store.connection.keys import Key, key_parameters
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped.accounts import Found
@@ -19,7 +20,7 @@ class Hold:
 
     id: int
     tenant_id: str
-    account_id: str
+    account_id: str = field(metadata=in_json("account"))
     reason: str
     placed_by: str
     placed_at: datetime

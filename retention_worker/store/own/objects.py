@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.datamap.datamap import DataMap
+from retention_worker.domain.document import in_json
 from retention_worker.domain.explain.obstacle import day_and_time
 from retention_worker.domain.objects.object import ObjectCounts, ObjectState
+from retention_worker.domain.objects.uri import shown
 from retention_worker.store.catalog import Catalog
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapsql.live import stores_sql
@@ -56,13 +58,13 @@ class ListedObject:
 
     id: int
     tenant_id: str
-    account_id: str
-    batch_id: int
+    account_id: str = field(metadata=in_json("account"))
+    batch_id: int = field(metadata=in_json("batch"))
     entry: str
-    uri: str
+    uri: str = field(metadata=in_json(by=shown))
     state: ObjectState
-    attempts: int
     error: str | None
+    attempts: int
     queued_at: datetime
     since: datetime | None
     retry_at: datetime

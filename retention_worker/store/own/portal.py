@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.access.role import Role
+from retention_worker.domain.document import in_json
 from retention_worker.store.connection.session import Session
 
 
@@ -20,7 +21,7 @@ class User:
     password_hash: str = field(repr=False)
     created_at: datetime
     created_by: str
-    password_at: datetime
+    password_at: datetime = field(metadata=in_json(left_out=True))
     disabled_at: datetime | None
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.scope import Scope
+from retention_worker.store.connection.answers import of_row
 from retention_worker.store.connection.keys import Key, Part
 from retention_worker.store.connection.session import Session
 
@@ -149,21 +150,5 @@ def _request(row: dict[str, Any]) -> Request:
     if progress is not None:
         upto = progress["upto"]
         done = Part(name=progress["name"], after=None, upto=tuple(upto) if upto else None)
-    return Request(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        kind=row["kind"],
-        subject_id=row["subject_id"],
-        subject_key=tuple(row["subject_key"]),
-        account_id=row["account_id"],
-        scope=Scope(row["scope"]),
-        source=row["source"],
-        actor=row["actor"],
-        reason=row["reason"],
-        requested_at=row["requested_at"],
-        due_by=row["due_by"],
-        state=row["state"],
-        done=done,
-        finished_at=row["finished_at"],
-        not_after=row["not_after"],
-    )
+    key, scope = tuple(row["subject_key"]), Scope(row["scope"])
+    return of_row(Request, row, subject_key=key, scope=scope, done=done)

@@ -18,15 +18,9 @@ from retention_worker.domain.datamap.datamap import (
     Transactions,
 )
 from retention_worker.store.catalog import BUILT_IN, Catalog, Table
+from retention_worker.store.quoting import all_of, column, listed, table
 from retention_worker.store.verify.content import belongs
-from retention_worker.store.verify.quoting import (
-    column,
-    conjunction,
-    equality,
-    joined,
-    key_equality,
-    table,
-)
+from retention_worker.store.verify.keys import equality, key_equality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +57,10 @@ class Climb:
 
     def joins(self) -> Composed:
         """`JOIN … ON …` for each rung."""
-        return joined(
+        return listed(
             (
                 SQL("JOIN {} AS {} ON {}").format(
-                    table(rung.table), SQL(rung.alias), conjunction(rung.conditions)
+                    table(rung.table), SQL(rung.alias), all_of(rung.conditions)
                 )
                 for rung in self.rungs
             ),
@@ -75,7 +69,7 @@ class Climb:
 
     def sources(self) -> Composed:
         """The rungs as a FROM list."""
-        return joined(
+        return listed(
             SQL("{} AS {}").format(table(rung.table), SQL(rung.alias)) for rung in self.rungs
         )
 
@@ -87,15 +81,15 @@ class Climb:
             below = self.rungs[: index + 1]
             ties = [each for r in below for each in r.conditions if each is not rung.is_one]
             left_out = SQL("EXISTS (SELECT 1 FROM {} WHERE {} AND NOT COALESCE({}, FALSE))").format(
-                joined(SQL("{} AS {}").format(table(r.table), SQL(r.alias)) for r in below),
-                conjunction(ties),
+                listed(SQL("{} AS {}").format(table(r.table), SQL(r.alias)) for r in below),
+                all_of(ties),
                 rung.is_one,
             )
             yield rung, left_out
 
     def conditions(self) -> Composable:
         """What ties the rungs of `sources` together, and to `c`."""
-        return conjunction([each for rung in self.rungs for each in rung.conditions])
+        return all_of([each for rung in self.rungs for each in rung.conditions])
 
 
 def climb(

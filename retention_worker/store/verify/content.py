@@ -12,15 +12,8 @@ from retention_worker.domain.datamap.columns import Where
 from retention_worker.domain.datamap.credential import Credential, SetAndRemove
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Column, Table
-from retention_worker.store.verify.quoting import (
-    column,
-    conjunction,
-    constants,
-    equality,
-    joined,
-    literal,
-    type_of,
-)
+from retention_worker.store.quoting import all_of, column, listed, literal, type_of
+from retention_worker.store.verify.keys import constants, equality
 
 _JSON = {"json", "jsonb"}
 # Types of the server without an equality, or with one that means less (circles of equal area).
@@ -34,7 +27,7 @@ _UNREADABLE = r"\\u(0000|[dD][89a-fA-F])"
 def belongs(info: Table, where: Where | None, alias: LiteralString) -> Composable:
     """Whether a row is one of those that a `where` names."""
     wanted = (where or {}).items()
-    return conjunction([_one_of(info, name, alias, values) for name, values in wanted])
+    return all_of([_one_of(info, name, alias, values) for name, values in wanted])
 
 
 def _one_of(info: Table, name: str, alias: LiteralString, values: tuple[Any, ...]) -> Composable:
@@ -50,7 +43,7 @@ def _one_of(info: Table, name: str, alias: LiteralString, values: tuple[Any, ...
     ]
     if None in values:
         options.append(SQL("{} IS NULL").format(column(alias, name)))
-    return SQL("({})").format(joined(options, " OR "))
+    return SQL("({})").format(listed(options, " OR "))
 
 
 def holds(info: Table, entry: Credential, alias: LiteralString) -> Composable:
@@ -61,13 +54,13 @@ def holds(info: Table, entry: Credential, alias: LiteralString) -> Composable:
     row_id = _row_id(info, entry, alias)
     parts = [_differs(info.column(name), alias, value, row_id) for name, value in erase.set.items()]
     parts += [_has(info.column(name), alias, paths) for name, paths in erase.remove.items()]
-    return SQL("({})").format(joined(parts, " OR "))
+    return SQL("({})").format(listed(parts, " OR "))
 
 
 def _has(info: Column, alias: LiteralString, paths: Sequence[Sequence[str | int]]) -> Composable:
     """Whether anything is at one of the paths; a place in an array counts as empty when null."""
     mine = column(alias, info.name)
-    found = joined(
+    found = listed(
         (
             SQL(
                 "COALESCE(CASE WHEN jsonb_typeof({mine}::jsonb #> {above}) = 'array' "
@@ -87,13 +80,13 @@ def _has(info: Column, alias: LiteralString, paths: Sequence[Sequence[str | int]
 
 
 def _path(steps: Sequence[str | int]) -> Composable:
-    return SQL("ARRAY[{}]::text[]").format(joined(literal(str(step)) for step in steps))
+    return SQL("ARRAY[{}]::text[]").format(listed(literal(str(step)) for step in steps))
 
 
 def _row_id(info: Table, entry: Credential, alias: LiteralString) -> Composable:
     names = info.primary_key or entry.key
     texts = [SQL("{}::text").format(column(alias, name)) for name in names]
-    return SQL("concat_ws('-', {})").format(joined(texts))
+    return SQL("concat_ws('-', {})").format(listed(texts))
 
 
 def _differs(info: Column, alias: LiteralString, value: Any, row_id: Composable) -> Composable:
@@ -117,7 +110,7 @@ def _blank(info: Column, value: Any, row_id: Composable) -> Composable:
         )
     if isinstance(value, list):
         items = (SQL("NULL") if item is None else literal(*constants([item])) for item in value)
-        return SQL("ARRAY[{}]::text[]").format(joined(items))
+        return SQL("ARRAY[{}]::text[]").format(listed(items))
     (text,) = constants([value])
     if "{id}" not in text:
         return literal(text)

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.columns import TimeColumn
 from retention_worker.domain.errors import DriftError
 from retention_worker.store.catalog import Table
-from retention_worker.store.verify.quoting import column, joined, literal
+from retention_worker.store.quoting import column, listed, literal
 
 _FLOATS = {"float4", "float8"}
 _NUMBERS = {"int2", "int4", "int8", "numeric", *_FLOATS}
@@ -31,7 +31,7 @@ def instant(info: Table, times: Sequence[TimeColumn], alias: LiteralString) -> C
         DriftError: a column is missing or its type is no time.
     """
     parts = [_single(info, time, alias) for time in times]
-    return parts[0] if len(parts) == 1 else SQL("GREATEST({})").format(joined(parts))
+    return parts[0] if len(parts) == 1 else SQL("GREATEST({})").format(listed(parts))
 
 
 def _single(info: Table, time: TimeColumn, alias: LiteralString) -> Composable:

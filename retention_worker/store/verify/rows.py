@@ -12,19 +12,11 @@ from psycopg.sql import SQL, Composable
 from retention_worker.domain.datamap.credential import Credential
 from retention_worker.domain.datamap.datamap import ActivitySource, DataMap
 from retention_worker.store.catalog import Catalog
+from retention_worker.store.quoting import column, identifier, listed, table, type_of
 from retention_worker.store.verify.ancestors import climb, same_tenant
 from retention_worker.store.verify.content import belongs, holds
 from retention_worker.store.verify.instants import instant
-from retention_worker.store.verify.quoting import (
-    column,
-    equality,
-    id_text,
-    joined,
-    key_equality,
-    quoted,
-    table,
-    type_of,
-)
+from retention_worker.store.verify.keys import equality, id_text, key_equality
 
 _NO_TIME = SQL("NULL::timestamptz")
 
@@ -37,7 +29,7 @@ class Rows:
         self._catalog = catalog
         self._accounts = datamap.accounts
         self._info = catalog.table(datamap.accounts.table)
-        self._own = quoted(schema_name)
+        self._own = identifier(schema_name)
         self.active = instant(self._info, datamap.accounts.last_activity, "a")
         self.account = id_text("a", datamap.accounts.id)
 
@@ -70,14 +62,14 @@ class Rows:
             entry=table(entry.table),
             joins=above.joins(),
             tenant=self.of_tenant(),
-            conditions=joined([mine, *extra], " AND "),
+            conditions=listed([mine, *extra], " AND "),
         )
 
     def mine(self, entry: Credential) -> Composable:
         """Whether `c` is a row of the entry that holds something."""
         info = self._catalog.table(entry.table)
         parts = [belongs(info, entry.where, "c"), holds(info, entry, "c")]
-        return SQL("({})").format(joined(parts, " AND "))
+        return SQL("({})").format(listed(parts, " AND "))
 
     def made(self, entry: Credential) -> Composable:
         """When a row of the entry was made; NULL where the map does not say."""
@@ -129,7 +121,7 @@ class Rows:
         if source.tenant is not None and accounts.tenant is not None:
             upper = ("a", accounts.table, accounts.tenant)
             same.append(same_tenant(self._catalog, upper, ("s", source.table, source.tenant)))
-        return joined(same, " AND ")
+        return listed(same, " AND ")
 
     def _seen_elsewhere(self) -> Composable:
         """The latest activity of the account in other tables."""
@@ -141,10 +133,10 @@ class Rows:
                     at, table(source.table), self._same_account(source)
                 )
             )
-        return SQL("GREATEST({})").format(joined(found))
+        return SQL("GREATEST({})").format(listed(found))
 
     def _seen(self, rows: Composable, at: Composable, *extra: Composable) -> Composable:
         conditions = [self.past, SQL("{} > p.cutoff").format(at), *extra]
         return SQL("SELECT p.tenant_id, {} AS account FROM {} JOIN p ON {} WHERE {}").format(
-            self.account, rows, self.of_tenant(), joined(conditions, " AND ")
+            self.account, rows, self.of_tenant(), listed(conditions, " AND ")
         )

@@ -16,21 +16,18 @@ from retention_worker.domain.datamap.datamap import TRANSACTION, DataMap, Link
 from retention_worker.domain.datamap.uritemplate import pieces_of
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.store.catalog import Catalog
-from retention_worker.store.verify.ancestors import Climb, Told, climb, same_tenant
-from retention_worker.store.verify.content import belongs
-from retention_worker.store.verify.quoting import (
-    Side,
+from retention_worker.store.quoting import (
+    all_of,
     column,
-    conjunction,
-    equality,
-    id_text,
-    joined,
-    key_equality,
+    identifier,
+    listed,
     literal,
-    quoted,
     table,
     type_of,
 )
+from retention_worker.store.verify.ancestors import Climb, Told, climb, same_tenant
+from retention_worker.store.verify.content import belongs
+from retention_worker.store.verify.keys import Side, equality, id_text, key_equality
 from retention_worker.store.verify.rows import Rows
 
 
@@ -46,7 +43,7 @@ class Looks:
         self._catalog = catalog
         self._accounts = datamap.accounts
         self._info = catalog.table(datamap.accounts.table)
-        self._own = quoted(schema_name)
+        self._own = identifier(schema_name)
         self._rows = Rows(datamap, catalog, schema_name)
 
     def population(self) -> Composed:
@@ -130,14 +127,14 @@ class Looks:
             SQL(
                 "EXISTS (SELECT 1 FROM {}.hold_subject s WHERE s.hold_id = h.id "
                 "AND s.kind NOT IN ({}))"
-            ).format(self._own, joined(literal(kind) for kind in kinds))
+            ).format(self._own, listed(literal(kind) for kind in kinds))
         )
         return SQL(
             "WITH p AS (SELECT * FROM unnest(%(tenants)s::text[], %(values)s::text[]) "
             "AS p (tenant_id, value)) SELECT h.id, h.tenant_id, h.account_id, "
             "ARRAY({places}) AS places FROM {own}.hold h WHERE h.released_at IS NULL "
             "AND (h.until IS NULL OR h.until > %(now)s) AND ({lost}) ORDER BY h.id"
-        ).format(own=self._own, lost=joined(lost, " OR "), places=self._places())
+        ).format(own=self._own, lost=listed(lost, " OR "), places=self._places())
 
     def _places(self) -> Composed:
         """The tenants of the accounts that have what a hold `h` has seen, or its id."""
@@ -163,7 +160,7 @@ class Looks:
             )
             for kind, found, same, joins in self._seen()
         ]
-        return joined(parts, " UNION ")
+        return listed(parts, " UNION ")
 
     def _seen(self) -> Iterator[tuple[str, TableName, Composable, Composable]]:
         """What holds see: its kind, its table, whether `c` is `s`, and the joins up to `a`."""
@@ -173,7 +170,7 @@ class Looks:
             above: Side = ("a", self._info, parent)
             below: Side = ("c", self._catalog.table(found.table), found.account)
             joins = SQL("JOIN {} AS a ON {}").format(
-                table(self._accounts.table), conjunction(key_equality(above, below))
+                table(self._accounts.table), all_of(key_equality(above, below))
             )
             yield TRANSACTION, found.table, self._is_subject(found.table, found.id), joins
         hops = {self._accounts.table} | ({found.table} if found is not None else set())
@@ -229,8 +226,8 @@ class Looks:
             "FILTER (WHERE NOT newer AND NOT held))[1:5] AS examples "
             "FROM judged GROUP BY tenant_id ORDER BY tenant_id"
         ).format(
-            found=joined(there, " UNION ALL "),
-            evidence=joined(self._rows.evidence(), " UNION ALL "),
+            found=listed(there, " UNION ALL "),
+            evidence=listed(self._rows.evidence(), " UNION ALL "),
             own=self._own,
             whose=SQL("" if self.alone else "h.tenant_id = l.tenant_id AND"),
         )
@@ -250,7 +247,7 @@ class Looks:
         if not entry.objects or not isinstance(entry.erase, SetAndRemove):
             return None
         waiting = SQL("SELECT uri FROM {}.object_deletion WHERE state = 'kept'").format(self._own)
-        names = joined(
+        names = listed(
             (SQL("{} IN ({})").format(self._uri(source), waiting) for source in entry.objects),
             " OR ",
         )
@@ -264,7 +261,7 @@ class Looks:
             "{id}": self._rows.account,
             "{value}": SQL("NULLIF({}::text, '')").format(column("c", source.column)),
         }
-        return joined(
+        return listed(
             (fields.get(piece) or literal(piece) for piece in pieces_of(source.uri)), " || "
         )
 
@@ -279,7 +276,7 @@ class Looks:
             "SELECT tenant_id, kind, count(DISTINCT subject_id) AS subjects, "
             "(array_agg(DISTINCT subject_id))[1:5] AS examples FROM ({}) AS f "
             "GROUP BY tenant_id, kind ORDER BY tenant_id, kind"
-        ).format(self._own, joined(self._under_stones(entry, above, there), " UNION ALL "))
+        ).format(self._own, listed(self._under_stones(entry, above, there), " UNION ALL "))
 
     def _under_stones(
         self, entry: Credential, above: Climb, there: Composable
@@ -359,13 +356,13 @@ class Looks:
         if any(where is None for where in parts):
             return None
         columns = dict.fromkeys(each for where in parts for each in where or ())
-        kind = joined(
+        kind = listed(
             SQL("{} || COALESCE(left({}::text, 40), 'NULL')").format(
                 literal(f"{each}="), column("c", each)
             )
             for each in columns
         )
-        claimed = joined((belongs(info, where, "c") for where in parts), " OR ")
+        claimed = listed((belongs(info, where, "c") for where in parts), " OR ")
         return SQL(
             "SELECT concat_ws(' ', {}) AS kind, count(*) AS rows FROM {} AS c "
             "WHERE ({}) IS NOT TRUE GROUP BY kind ORDER BY rows DESC, kind LIMIT 20"
@@ -381,7 +378,7 @@ class Looks:
         tenant: Composable = SQL("NULL")
         if self._accounts.tenant is not None:
             tenant = column("a", self._accounts.tenant)
-        owners = joined(
+        owners = listed(
             (
                 SQL("SELECT {} AS account, {}::text AS tenant FROM {} WHERE {}").format(
                     self._rows.account, tenant, each.sources(), each.conditions()
@@ -395,7 +392,7 @@ class Looks:
             "AND (SELECT count(*) FROM ({}) AS owners) > 1"
         ).format(
             table(name),
-            joined((self._rows.mine(entry) for entry in entries), " OR "),
+            listed((self._rows.mine(entry) for entry in entries), " OR "),
             owners,
         )
 
@@ -431,7 +428,7 @@ class Looks:
         left = [found for above in climbs for found in above.elsewhere()]
         if not left:
             return None
-        claimed = joined(
+        claimed = listed(
             (
                 SQL("EXISTS (SELECT 1 FROM {} WHERE {})").format(each.sources(), each.conditions())
                 for each in climbs
@@ -445,9 +442,9 @@ class Looks:
         ).format(
             parents=literal(parents),
             name=table(name),
-            mine=joined((self._rows.mine(entry) for entry in entries), " OR "),
+            mine=listed((self._rows.mine(entry) for entry in entries), " OR "),
             claimed=claimed,
-            left=joined((each for _, each in left), " OR "),
+            left=listed((each for _, each in left), " OR "),
         )
 
     def unreachable(self, entry: Credential, *, sample: bool = False) -> Composed | None:
@@ -488,7 +485,7 @@ class Looks:
         ]
         if entry.tenant is not None:
             found.append(same_tenant(self._catalog, upper, ("c", entry.table, entry.tenant)))
-        return conjunction(found)
+        return all_of(found)
 
     def orphans(self, name: TableName) -> Composed:
         """Rows of credentials that lead up to no account, whatever tenants say.
@@ -498,7 +495,7 @@ class Looks:
         leaves out is somebody else's.
         """
         entries = [each for each in self._datamap.credentials if each.table == name]
-        mine = joined((self._rows.mine(entry) for entry in entries), " OR ")
+        mine = listed((self._rows.mine(entry) for entry in entries), " OR ")
         ways = {(each.of, each.key, each.parent_key, each.tenant): each for each in entries}
         found: list[Composable] = []
         for entry in ways.values():
@@ -509,8 +506,8 @@ class Looks:
                 )
             )
             found += [left_out for _, left_out in above.elsewhere()]
-        lost = joined((SQL("NOT {}").format(each) for each in found), " AND ")
-        loose = conjunction(
+        lost = listed((SQL("NOT {}").format(each) for each in found), " AND ")
+        loose = all_of(
             [
                 SQL("{} IS NULL").format(column("c", each))
                 for way in ways.values()

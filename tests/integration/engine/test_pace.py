@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from retention_worker.domain.document import document
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport
 from retention_worker.domain.scope import Scope
@@ -107,7 +108,7 @@ def test_a_standby_that_is_absent_stops_the_lane(
     found = lane(stage.sweep(), Scope.BIOMETRICS)
     assert (found.stop_reason, found.accounts) == (StopReason.PAUSED, 0)
     assert found.pace == found.reason == "stopped: standby one, two is not connected"
-    assert found.to_json()["pace"] == found.pace
+    assert document(found)["pace"] == found.pace
     assert stage.biometrics(account) == kept
     stage.set(expected_standbys=None)
     stage.worker.watch = ServerWatch()

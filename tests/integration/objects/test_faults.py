@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from retention_worker.domain.document import document
 from retention_worker.domain.objects.object import ObjectState
 from retention_worker.domain.scope import Scope
 from retention_worker.metrics import exposition
@@ -322,7 +323,7 @@ def test_secrets_in_a_uri(stage: ObjectStage, capsys: pytest.CaptureFixture[str]
     stage.sweep()
     report = stage.drain()
     assert (report.left, report.down) == ({"failed": 1}, {})
-    stores = [each.to_json() for each in diagnose(stage.worker).stores]
+    stores = document(diagnose(stage.worker).stores)
     logged = "".join(capsys.readouterr())
     assert "objects_failed" in logged
     assert "SECRET" not in f"{report} {stores} {logged} {exposition().decode()}"

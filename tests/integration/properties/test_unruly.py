@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from retention_worker.domain.document import document
 from retention_worker.domain.errors import GuardRefused, RetentionWorkerError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import SweepReport
@@ -314,7 +315,7 @@ class Machine(RuleBasedStateMachine):
             report = self.swept(self.worker)
             self.compare(before, due)
         left = {p for p, scopes in due.items() if set(of_scopes(self.rows[p], scopes))}
-        assert not left, report.to_json()
+        assert not left, document(report)
         assert self.world.kept() == kept
 
     def quiet_sweep(self, worker: Context) -> None:
@@ -330,7 +331,7 @@ class Machine(RuleBasedStateMachine):
         self.see()
         left = {p for p, scopes in due.items() if set(of_scopes(self.rows[p], scopes))}
         if left or any(self.in_place(hold) is None for hold in self.holds):
-            assert report.exit_code == 1, (left, report.to_json())
+            assert report.exit_code == 1, (left, document(report))
         return report
 
     @rule(data=st.data(), twice=st.sampled_from(["once", "one after the other", "at once"]))
@@ -389,9 +390,9 @@ class Machine(RuleBasedStateMachine):
             or any(self.in_place(hold) is None for hold in self.holds)
             or any(account.activity > ahead for account in accounts)
         ):
-            assert found.wrong, found.to_json()
+            assert found.wrong, document(found)
         if not self.strange and not self.all_due():
-            assert not found.wrong, found.to_json()
+            assert not found.wrong, document(found)
 
     @rule()
     def mend(self) -> None:

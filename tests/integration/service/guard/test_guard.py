@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from retention_worker.domain.document import document
 from retention_worker.domain.errors import ConfigurationError, GuardRefused
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.scope import Scope
@@ -235,7 +236,7 @@ def test_first_backlogs_are_approved_from_one_saved_plan(guarded: Stage) -> None
         for _ in range(11):
             guarded.account(idle_days=200, tenant=name, transactions=1)
     path = guarded.config.path / "plan.json"
-    path.write_text(json.dumps(guarded.plan().to_json()))
+    path.write_text(json.dumps(document(guarded.plan())))
     assert all(
         each.stop_reason is StopReason.WAITING
         for each in guarded.sweep().lanes

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from retention_worker.cli.commands import report as command
+from retention_worker.domain.document import document
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.ledger.chain import BatchRecord
@@ -259,7 +260,7 @@ def test_approvals(stage: Stage) -> None:
 
     [said] = acme(made(stage)).approvals
 
-    assert (said["approved_by"], said["reason"], said["at_most"], said["spent"]) == (
+    assert (said.approved_by, said.reason, said.at_most, said.spent) == (
         "Ann",
         "first | run",
         4,
@@ -351,4 +352,4 @@ def test_how_it_is_written(stage: Stage, capsys: pytest.CaptureFixture[str]) -> 
     assert {row["entry"]: int(row["rows"]) for row in rows if row["scope"] == "all"} == dict(
         group(found, "all").rows
     )
-    assert json.loads(json.dumps(found.to_json()))["tenants"][0]["tenant"] == "acme"
+    assert json.loads(json.dumps(document(found)))["tenants"][0]["tenant"] == "acme"

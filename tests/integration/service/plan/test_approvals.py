@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from retention_worker.domain.document import document
 from retention_worker.domain.errors import ConfigurationError
 from retention_worker.domain.lane.lane import StopReason
 from retention_worker.domain.lane.report import LanePlan
@@ -185,7 +186,7 @@ def came_back(stage: Stage, accounts: list[AccountIds]) -> None:
 def saved(stage: Stage) -> Path:
     """The plan as a person saves it."""
     path = stage.config.path / "plan.json"
-    path.write_text(json.dumps(stage.plan().to_json()))
+    path.write_text(json.dumps(document(stage.plan())))
     return path
 
 
@@ -242,7 +243,7 @@ def test_a_plan_for_a_time_to_come_is_no_permission(
 ) -> None:
     """Nothing goes that is not due today; a plan by hand says the same."""
     path = stage.config.path / "plan.json"
-    later = stage.plan(at=stage.clock.now + timedelta(days=days)).to_json()
+    later = document(stage.plan(at=stage.clock.now + timedelta(days=days)))
     path.write_text(json.dumps(later))
     with pytest.raises(ConfigurationError, match="has not come"):
         read_plan(stage.worker, path)

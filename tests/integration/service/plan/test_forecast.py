@@ -9,6 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.domain.document import document
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.explain.forecast import Forecast, LaneForecast, day_ends
 from retention_worker.domain.scope import Scope
@@ -184,12 +185,12 @@ def test_the_json_document(stage: Stage) -> None:
     """Lane by lane: now, and the days on which something becomes due."""
     stage.account(idle_days=80)
 
-    document = forecasted(stage, days=20).to_json()
+    shown = document(forecasted(stage, days=20))
 
-    assert json.loads(json.dumps(document)) == document
-    assert document["days"] == 20
-    assert document["upper_bound"] is True
-    assert document["lanes"][0] == {
+    assert json.loads(json.dumps(shown)) == shown
+    assert shown["days"] == 20
+    assert shown["upper_bound"] is True
+    assert shown["lanes"][0] == {
         "tenant": "acme",
         "scope": "biometrics",
         "now": 0,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from retention_worker.domain.ledger.chain import BatchRecord, chain_of, hash_of, stamp
+from retention_worker.domain.instant import stamp
+from retention_worker.domain.ledger.chain import BatchRecord, chain_of, hash_of
 
 RECORD = BatchRecord(
     batch=7,
