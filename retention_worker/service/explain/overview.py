@@ -18,7 +18,7 @@ from retention_worker.store.explain.explain import Stop, stops
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import control, deferred, holds, lanes, pages
-from retention_worker.store.own.pages import OpenRequest
+from retention_worker.store.own.pages import UnfinishedRequest
 
 # Counted no further: who has more than that overdue needs no exact number.
 MOST_COUNTED = 1_000
@@ -58,7 +58,7 @@ class Overview:
     holds: int
     holds_astray: int
     objects: Mapping[str, int]
-    requests: tuple[OpenRequest, ...]
+    requests: tuple[UnfinishedRequest, ...]
     paused: str | None
     last_sweep: datetime | None
 

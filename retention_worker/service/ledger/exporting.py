@@ -23,7 +23,7 @@ from retention_worker.domain.ledger.export import HEADER, line_of
 from retention_worker.objects.address import is_shelf
 from retention_worker.service.context import Context
 from retention_worker.service.guard.holdfile import HoldFile, lost, told
-from retention_worker.service.ledger.resume import Pending, Resume, prepared, save
+from retention_worker.service.ledger.resume import Resume, UnsettledNumbers, prepared, save
 from retention_worker.service.ledger.segments import Segments
 from retention_worker.service.ledger.verify import Progress
 from retention_worker.store.connection.pool import Connection
@@ -170,7 +170,7 @@ def _append(  # noqa: PLR0917
             oldest, newest = ledger_read.under_way(session)
             for row in _new(session, resume, progress):
                 _write(session, file, path, resume, row)
-            _settle(resume, Pending(given=given, transaction=newest), oldest)
+            _settle(resume, UnsettledNumbers(given=given, transaction=newest), oldest)
     finally:  # what was read is right whatever came after it
         file.flush()
         os.fsync(file.fileno())
@@ -220,12 +220,12 @@ def _write(
     resume.add(chain, row.id, row.hash, start=resume.end, end=resume.end + len(text))
 
 
-def _settle(resume: Resume, now: Pending, oldest: int) -> None:
+def _settle(resume: Resume, now: UnsettledNumbers, oldest: int) -> None:
     """Up to which number nothing new can come.
 
     A number is given to a transaction that has locked something already, and so has a number of
-    its own: once all those before `Pending.transaction` have ended, everything up to
-    `Pending.given` was seen, or never will be.
+    its own: once all those before `UnsettledNumbers.transaction` have ended, everything up to
+    `UnsettledNumbers.given` was seen, or never will be.
     """
     for each in (resume.pending, now):
         if each is not None and each.transaction <= oldest:

@@ -23,7 +23,7 @@ _KEYS = {"format", "end", "last_start", "last_digest", "lines", "heads", "settle
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
+class UnsettledNumbers:
     """Numbers up to `given` may still be committed until all transactions before this one end."""
 
     given: int
@@ -43,7 +43,7 @@ class Resume:
     lines: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
     settled: int = 0
-    pending: Pending | None = None
+    pending: UnsettledNumbers | None = None
 
     def add(self, chain: str, batch: int, hash_: str, *, start: int, end: int) -> None:
         """A line was written, or read."""
@@ -132,7 +132,7 @@ def _remembered(file: BinaryIO, path: Path) -> Resume | None:
                 for chain, (batch, hash_) in content["heads"].items()
             },
             settled=content["settled"],
-            pending=Pending(given=pending[0], transaction=pending[1]) if pending else None,
+            pending=UnsettledNumbers(given=pending[0], transaction=pending[1]) if pending else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

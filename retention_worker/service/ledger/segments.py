@@ -19,7 +19,7 @@ from retention_worker.domain.ledger.audit import Head
 from retention_worker.objects.address import is_shelf
 from retention_worker.objects.export_bucket import ExportBucket
 from retention_worker.service.ledger.exportfile import lines
-from retention_worker.service.ledger.resume import Pending, Resume
+from retention_worker.service.ledger.resume import Resume, UnsettledNumbers
 
 _STATE = "resume.json"
 _SEGMENT = re.compile(r"\d{12}\.jsonl")
@@ -105,7 +105,9 @@ class Segments:
                     for chain, (batch, hash_) in content["heads"].items()
                 },
                 settled=content["settled"],
-                pending=Pending(given=pending[0], transaction=pending[1]) if pending else None,
+                pending=UnsettledNumbers(given=pending[0], transaction=pending[1])
+                if pending
+                else None,
             )
         except (ValueError, KeyError, TypeError):
             return None

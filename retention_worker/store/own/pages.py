@@ -14,7 +14,7 @@ _MOST_REQUESTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenRequest:
+class UnfinishedRequest:
     """An ad-hoc erasure that is not finished."""
 
     deletion: UUID
@@ -67,10 +67,10 @@ def objects(session: Session, tenant_id: str) -> dict[str, int]:
     return {row["state"]: row["objects"] for row in rows}
 
 
-def requests(session: Session, tenant_id: str) -> list[OpenRequest]:
+def requests(session: Session, tenant_id: str) -> list[UnfinishedRequest]:
     """Ad-hoc erasures that are not finished, the oldest first, a hundred at the most."""
     rows = session.rows("pages.requests", {"tenant": tenant_id, "limit": _MOST_REQUESTS})
-    return [OpenRequest(**row | {"scope": Scope(row["scope"])}) for row in rows]
+    return [UnfinishedRequest(**row | {"scope": Scope(row["scope"])}) for row in rows]
 
 
 def batches(
