@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from random import Random
 
-from retention_worker.demo.rows import COLUMNS, AccountSpec, Row, account_rows
+from retention_worker.demo.rows import COLUMNS, AccountRows, AccountSpec, Row, account_rows
 from retention_worker.embedded.tables import TableRows
 
 # Accounts that are in memory at once: some 20 MB with the vectors of the default size.
@@ -52,25 +53,19 @@ def population(groups: Iterable[Cohort], *, now: datetime, seed: int = 0) -> Ite
         seed: another seed draws other ids and values; counts and ages stay.
     """
     random = Random(seed)  # noqa: S311 (sample data, no secret)
-    chunk: dict[str, list[Row]] = {}
-    size = 0
-    for spec in _specs(groups, now):
-        for table, rows in account_rows(random, spec).tables.items():
-            chunk.setdefault(table, []).extend(rows)
-        size += 1
-        if size == _CHUNK:
-            yield from _in_order(chunk)
-            chunk, size = {}, 0
-    yield from _in_order(chunk)
+    specs = (
+        replace(group.example, last_activity=now - age) for group in groups for age in group.ages()
+    )
+    while chunk := list(islice(specs, _CHUNK)):
+        yield from by_table(account_rows(random, spec) for spec in chunk)
 
 
-def _specs(groups: Iterable[Cohort], now: datetime) -> Iterator[AccountSpec]:
-    for group in groups:
-        for age in group.ages():
-            yield replace(group.example, last_activity=now - age)
-
-
-def _in_order(chunk: dict[str, list[Row]]) -> Iterator[TableRows]:
+def by_table(accounts: Iterable[AccountRows]) -> Iterator[TableRows]:
+    """The rows of several accounts, a table at a time, parents before children."""
+    tables: dict[str, list[Row]] = {}
+    for account in accounts:
+        for table, rows in account.tables.items():
+            tables.setdefault(table, []).extend(rows)
     for table, columns in COLUMNS.items():
-        if table in chunk:
-            yield TableRows(table=table, columns=columns, rows=chunk[table])
+        if table in tables:
+            yield TableRows(table=table, columns=columns, rows=tables[table])

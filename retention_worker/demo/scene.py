@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -18,11 +19,24 @@ from pydantic import SecretStr
 
 from retention_worker import clock
 from retention_worker.configfiles.datamap import load_datamap
+from retention_worker.configfiles.policies import load_policies
 from retention_worker.demo import reference_schema
-from retention_worker.demo.tenants import START
-from retention_worker.embedded import EmbeddedServer, tables
+from retention_worker.demo.population import population, tenant_rows
+from retention_worker.demo.tenants import START, TENANTS, first_day
+from retention_worker.domain.lane.report import SweepReport
+from retention_worker.domain.policy.policy import Policy
+from retention_worker.embedded import EmbeddedServer
+from retention_worker.embedded.tables import (
+    TableRows,
+    copy_rows,
+    insert_rows,
+    read_rows,
+    run_script,
+)
 from retention_worker.service.context import Context
 from retention_worker.service.doctor import grants_sql
+from retention_worker.service.objects.drain import drain
+from retention_worker.service.sweep.sweep import sweep
 from retention_worker.settings import PREFIX, WorkerSettings
 from retention_worker.store import catalog
 from retention_worker.store.connection.pool import Pool
@@ -31,6 +45,10 @@ from retention_worker.store.migrations import migrate
 ROLE = "retention_worker"
 _DATABASE = "demo"
 _OWNER = "postgres"
+_COUNTS = files("retention_worker.demo").joinpath("counts.sql").read_text(encoding="utf-8")
+
+Counts = Counter[tuple[str, str]]
+"""Rows of the reference schema by tenant and kind."""
 
 
 @dataclass
@@ -40,46 +58,90 @@ class SimulatedClock:
     now: datetime
 
     def __call__(self, *_: object) -> datetime:
-        """The time."""
+        """The simulated time."""
         return self.now
 
     def forward(self, **length: float) -> None:
-        """Move on by a timedelta's arguments."""
+        """Move the time on by a timedelta's arguments."""
         self.now += timedelta(**length)
 
 
 @dataclass(kw_only=True)
 class DemoScene:
-    """What the story plays with; `dsn` is the superuser's, which the worker never has."""
+    """What the story plays with; `dsn` is the superuser's, which the worker never has.
+
+    `stored` counts the rows that were ever put in, `pictures` names the files behind the images.
+    """
 
     version: str
     dsn: str
-    config: Path
-    files: Path
+    images: Path
     clock: SimulatedClock
     context: Context
+    stored: Counts = field(default_factory=Counter)
+    pictures: set[str] = field(default_factory=set)
 
     @property
     def now(self) -> datetime:
         """The simulated time."""
         return self.clock.now
 
+    @property
+    def time(self) -> str:
+        """The simulated time, for people."""
+        return f"{self.now:%a %d %b %Y %H:%M} UTC"
+
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query of the demo's own."""
-        return tables.read_rows(self.dsn, sql, parameters)
+        return read_rows(self.dsn, sql, parameters)
 
-    def number(self, sql: str, *parameters: Any) -> int:
-        """The one number that a query gives."""
-        return int(self.rows(sql, *parameters)[0][0])
+    def counts(self) -> Counts:
+        """The rows that are there now, in SQL that shares nothing with the worker's."""
+        return Counter({(tenant, kind): number for tenant, kind, number in self.rows(_COUNTS)})
+
+    def load(self) -> None:
+        """Fill the database with the first day's accounts."""
+        copy_rows(self.dsn, [tenant_rows(TENANTS, created_at=START)])
+        copy_rows(self.dsn, self._with_pictures(population(first_day(), now=START)))
+        self.stored = self.counts()
+
+    def insert(self, parts: Iterable[TableRows]) -> None:
+        """Store what the application stores; the schema's triggers move the last activity."""
+        before = self.counts()
+        insert_rows(self.dsn, self._with_pictures(parts))
+        self.stored += self.counts() - before
 
     def policy_file(self, tenant: str) -> Path:
         """The tenant's file, for somebody to edit."""
-        return self.config / "tenants" / f"{tenant}.yaml"
+        return self.context.settings.config_dir / "tenants" / f"{tenant}.yaml"
+
+    def policies(self) -> dict[str, Policy]:
+        """The policies as the worker reads them, by tenant_id."""
+        settings = self.context.settings
+        found = load_policies(settings.config_dir, settings.bounds).files.values()
+        return {file.policy.tenant_id: file.policy for file in found}
+
+    def sweep(self) -> SweepReport:
+        """One sweep by the worker, and the deletion of the images whose rows went."""
+        report = sweep(self.context)
+        drain(self.context)
+        return report
+
+    def _with_pictures(self, parts: Iterable[TableRows]) -> Iterator[TableRows]:
+        """Pass the rows on, and store a small file for each image that a row names."""
+        for part in parts:
+            if "object_uri" in part.columns:
+                for row in part.rows:
+                    path = self.images / row[part.columns.index("object_uri")]
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(b"an image")
+                    self.pictures.add(str(path.relative_to(self.images)))
+            yield part
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Neither the user's settings reach the demo nor logs its output."""
+    """Keep the user's settings away from the demo, and logs away from its output."""
     theirs = [
         name for name in os.environ if name.startswith((PREFIX, "PG")) and name != "PG_BINDIR"
     ]
@@ -106,57 +168,48 @@ def open_scene() -> Iterator[DemoScene]:
     with EmbeddedServer({"jit": "off"}) as server:  # many small statements
         server.create_database(_DATABASE)
         dsn = server.dsn(_DATABASE)
-        # Beside the server's log: the server's supervisor removes the folder even after a kill -9.
+        # Beside the server's log: its supervisor removes the folder even after a kill -9.
         config, images = (server.log_path.parent / name for name in ("config", "images"))
         images.mkdir()
         with as_file(files("retention_worker.demo") / "config") as samples:
             copytree(samples, config)
+        settings = WorkerSettings(
+            _env_file=None,
+            database_url=SecretStr(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1)),
+            config_dir=config,
+            # Nobody else uses this database: no pauses, and patience with a busy machine.
+            duty_cycle_percent=100,
+            batch_deadline_ms=450,
+            object_files_root=images,
+        )
         at = SimulatedClock(START)
-        pool = Pool(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1))
+        context = Context(
+            settings=settings,
+            pool=Pool(settings.dsn()),
+            clock=at,
+            database_clock=at,
+            monotonic=clock.monotonic,
+        )
         try:
-            settings = _settings(dsn, config, images)
-            _prepare(dsn, pool, settings)
-            yield DemoScene(
-                version=".".join(map(str, server.version)),
-                dsn=dsn,
-                config=config,
-                files=images,
-                clock=at,
-                context=Context(
-                    settings=settings,
-                    pool=pool,
-                    clock=at,
-                    database_clock=at,
-                    monotonic=clock.monotonic,
-                ),
-            )
+            _prepare(dsn, context)
+            version = ".".join(map(str, server.version))
+            yield DemoScene(version=version, dsn=dsn, images=images, clock=at, context=context)
         finally:
-            pool.close()
+            context.pool.close()
 
 
-def _settings(dsn: str, config: Path, images: Path) -> WorkerSettings:
-    return WorkerSettings(
-        _env_file=None,
-        database_url=SecretStr(dsn.replace(f"{_OWNER}@", f"{ROLE}@", 1)),
-        config_dir=config,
-        # Nobody else uses this database: no pauses, and patience with a busy machine.
-        duty_cycle_percent=100,
-        batch_deadline_ms=450,
-        object_files_root=images,
-    )
-
-
-def _prepare(dsn: str, pool: Pool, settings: WorkerSettings) -> None:
-    """The reference schema, the role with the grants that `doctor --sql` prints, its own schema."""
-    tables.run_script(dsn, reference_schema())
-    tables.run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
-    datamap = load_datamap(settings.config_dir).datamap
+def _prepare(dsn: str, context: Context) -> None:
+    """Make both schemas, and the role with the grants that `doctor --sql` prints."""
+    schema = context.settings.schema_name
+    run_script(dsn, reference_schema())
+    run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
+    datamap = load_datamap(context.settings.config_dir).datamap
     owner = Pool(dsn)
     try:
         with owner.connection() as conn:
             found = catalog.read(conn, catalog.mapped_tables(datamap))
-            tables.run_script(dsn, grants_sql(datamap, found, settings.schema_name, ROLE))
+            run_script(dsn, grants_sql(datamap, found, schema, ROLE))
     finally:
         owner.close()
-    with pool.connection() as conn:
-        migrate(conn, settings.schema_name)
+    with context.pool.connection() as conn:
+        migrate(conn, schema)

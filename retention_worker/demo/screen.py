@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from typing import Literal
 
 from rich import box
@@ -19,7 +18,7 @@ _BESIDE_BARS = 33
 
 
 class Screen:
-    """Prints, no wider than is good to read."""
+    """A console that is no wider than is good to read."""
 
     def __init__(self) -> None:
         width = min(max(Console().width, _NARROWEST), _WIDEST)
@@ -27,49 +26,46 @@ class Screen:
         self._sections = 0
 
     def title(self, text: str) -> None:
-        """The demo's name."""
+        """Print the demo's name."""
         self.console.print()
-        self.console.rule(f"[bold]{text}[/]", style="bold", characters=self._line)
+        self.console.rule(f"[bold]{text}[/]", style="bold", characters=self._sign("─", "-"))
 
     def section(self, text: str) -> None:
-        """A heading, with the next number."""
+        """Print a heading with the next number."""
         self._sections += 1
-        self.console.print()
         heading = f"[bold cyan]{self._sections}. {text}[/]"
-        self.console.rule(heading, align="left", style="cyan", characters=self._line)
+        line = self._sign("─", "-")
+        self.console.print()
+        self.console.rule(heading, align="left", style="cyan", characters=line)
 
     def say(self, markup: str) -> None:
-        """A paragraph."""
+        """Print a paragraph."""
         self.console.print(markup)
 
-    def busy(self, text: str) -> AbstractContextManager[object]:
-        """While something takes its time: a word about it on a terminal, nothing elsewhere."""
-        return self.console.status(text)
-
     def command(self, text: str, now: str) -> None:
-        """The simulated time, and the command that outside of the demo does what comes next."""
+        """Print the simulated time, and the command that does elsewhere what comes next."""
         self.console.print(f"\n[dim]{now}[/]")
         self.console.print(Text(f"$ retention-worker {text}", style="bold"))
 
-    def item(self, markup: str) -> None:
-        """An indented line."""
-        self.console.print(Padding(markup, (0, 0, 0, 2), expand=False))
+    def item(self, markup: str, indent: int = 2) -> None:
+        """Print an indented line."""
+        self.console.print(Padding(markup, (0, 0, 0, indent), expand=False))
 
     def quote(self, text: str) -> None:
-        """What the worker itself says, with what is not ours to interpret left as it is."""
+        """Print the worker's own words, with what looks like markup left as it is."""
         self.item(f"[yellow]{escape(text)}[/]")
 
     def file(self, name: str, text: str) -> None:
-        """The lines of a small file, without its comments."""
+        """Print the lines of a small file without its comments."""
         self.console.print()
         self.item(f"[bold]{name}[/]")
         for line in text.splitlines():
             code, _, _ = line.partition(" #")
             if code.strip() and not code.startswith("#"):
-                self.item(f"[green]  {escape(code)}[/]")
+                self.item(f"[green]{escape(code)}[/]", indent=4)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> None:
-        """A table whose first `texts` columns are words and the others numbers."""
+        """Print a table whose first `texts` columns are words and the others numbers."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for number, heading in enumerate(headings):
             justify: Literal["left", "right"] = "left" if number < texts else "right"
@@ -80,21 +76,19 @@ class Screen:
         self.console.print(table)
 
     def check(self, passed: bool, promise: str, detail: str) -> None:
-        """The outcome of a check."""
+        """Print whether a promise was kept, and the figures."""
         word = "[bold green]PASS[/]" if passed else "[bold red]FAIL[/]"
         self.console.print(f"{word}  [bold]{promise}[/]")
-        self.console.print(Padding(escape(detail), (0, 0, 0, 6), expand=False))
+        self.item(escape(detail), indent=6)
 
     def bars(self, first: int, second: int, widest: int) -> str:
         """Two numbers as one bar; `widest` is about the most that both are together."""
-        ascii_only = self.console.options.ascii_only
         each = max(1, -(-widest // (self.console.width - _BESIDE_BARS)))
         parts = (
-            (first, "#" if ascii_only else "█", "cyan"),
-            (second, "=" if ascii_only else "░", "magenta"),
+            (first, self._sign("█", "#"), "cyan"),
+            (second, self._sign("░", "="), "magenta"),
         )
         return "".join(f"[{style}]{sign * round(n / each)}[/]" for n, sign, style in parts)
 
-    @property
-    def _line(self) -> str:
-        return "-" if self.console.options.ascii_only else "─"
+    def _sign(self, sign: str, plain: str) -> str:
+        return plain if self.console.options.ascii_only else sign

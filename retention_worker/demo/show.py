@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
-from retention_worker.demo.book import Book
-from retention_worker.demo.checks import show_checks
-from retention_worker.demo.ending import show_next_steps, show_what_stayed
-from retention_worker.demo.guards import show_guards
+from retention_worker.demo.guards import show_guards, show_staying
 from retention_worker.demo.months import show_months
-from retention_worker.demo.opening import introduce, load, show_plan, show_policies
-from retention_worker.demo.play import Play
-from retention_worker.demo.scene import open_scene, undisturbed
+from retention_worker.demo.opening import introduce, show_plan, show_policies
+from retention_worker.demo.outcome import show_checks, show_what_stayed
+from retention_worker.demo.scene import DemoScene, open_scene, undisturbed
 from retention_worker.demo.screen import Screen
-from retention_worker.demo.staying import show_staying
-from retention_worker.demo.tenants import TENANTS
 from retention_worker.embedded import EmbeddedServerError
 
 _INTERRUPTED = 130
@@ -31,8 +25,11 @@ def show() -> int:
     screen = Screen()
     screen.title("retention worker: a demonstration")
     try:
-        with undisturbed(), _started(screen) as play:
-            return _tell(play)
+        with undisturbed(), ExitStack() as stack:
+            with screen.console.status("Starting a PostgreSQL ..."):
+                scene = stack.enter_context(open_scene())
+                scene.load()
+            return _tell(scene, screen)
     except EmbeddedServerError as exc:
         print(f"demo: {exc}", file=sys.stderr)
         return 3
@@ -41,25 +38,26 @@ def show() -> int:
         return _INTERRUPTED
 
 
-@contextmanager
-def _started(screen: Screen) -> Iterator[Play]:
-    """The play, ready to begin."""
-    with ExitStack() as stack:
-        with screen.busy("Starting a PostgreSQL ..."):
-            scene = stack.enter_context(open_scene())
-            play = Play(scene=scene, screen=screen, book=Book(tenants=TENANTS))
-            load(play)
-        yield play
-
-
-def _tell(play: Play) -> int:
-    introduce(play)
-    show_policies(play)
-    show_plan(play)
-    show_guards(play)
-    show_staying(play)
-    traffic = show_months(play)
-    show_what_stayed(play)
-    passed = show_checks(play, traffic)
-    show_next_steps(play)
+def _tell(scene: DemoScene, screen: Screen) -> int:
+    introduce(scene, screen)
+    show_policies(scene, screen)
+    show_plan(scene, screen)
+    show_guards(scene, screen)
+    show_staying(scene, screen)
+    traffic = show_months(scene, screen)
+    show_what_stayed(scene, screen)
+    passed = show_checks(scene, screen, traffic)
+    _show_next_steps(screen)
     return 0 if passed else 1
+
+
+def _show_next_steps(screen: Screen) -> None:
+    """What somebody does who wants this for a database of their own."""
+    screen.section("With your own database")
+    for what, how in (
+        ("Describe it once", "config/datamap.yaml says where accounts and credentials are"),
+        ("Have it checked", "retention-worker doctor; policy check; migrate"),
+        ("Look, then run it", "retention-worker plan; retention-worker run"),
+    ):
+        screen.item(f"[bold]{what:<18}[/] {how}")
+    screen.say("")

@@ -16,9 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from retention_worker.configfiles.policy_file import PolicyFile
 from retention_worker.demo import months
 from retention_worker.demo.show import show
-from retention_worker.domain.policy.period import Period
+from retention_worker.domain.policy.policy import PolicyBounds
+from retention_worker.domain.scope import Scope
+from retention_worker.service.due import lanes_with_work
+from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.plan import plan
+from retention_worker.service.sweep import sweep
 from tests.integration.embedded.processes import python_path, soon
 
 PROGRAM = "import sys; from retention_worker.demo.show import show; sys.exit(show())"
@@ -165,21 +171,28 @@ def test_nothing_stays_behind_when_it_is_stopped(root: Path, stop_signal: signal
         assert (demo.returncode, errors) == (130, "demo: interrupted; nothing is left behind\n")
 
 
+def shift_cutoffs(monkeypatch: pytest.MonkeyPatch, length: timedelta) -> None:
+    """A worker whose cutoffs are wrong by so much; what `verify` looks at stays right."""
+
+    def wrong(
+        file: PolicyFile, scope: Scope, now: datetime, bounds: PolicyBounds
+    ) -> datetime | None:
+        return cutoff_of(file, scope, now + length, bounds)
+
+    for module in (sweep, plan, lanes_with_work):
+        monkeypatch.setattr(module, "cutoff_of", wrong)
+
+
 def test_the_checks_find_what_is_early(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A worker whose periods are ten days too short fails the check, and the demo with it."""
-    cutoff = Period.cutoff
-
-    def too_late(period: Period, now: datetime) -> datetime | None:
-        return cutoff(period, now + timedelta(days=10))
-
-    monkeypatch.setattr(Period, "cutoff", too_late)
+    shift_cutoffs(monkeypatch, timedelta(days=10))
     monkeypatch.setattr(months, "MONTHS", 1)
     assert show() == 1
     output = capsys.readouterr().out
     failed = re.findall(r"^FAIL  (.*)", output, re.MULTILINE)
-    # Of the shortest period so little is left that even regular users are away for longer.
+    # Whoever came back on the last day had lost everything by then.
     assert failed == ["Nothing went early.", "Who stays active loses nothing."]
 
 
@@ -187,12 +200,7 @@ def test_the_checks_find_what_is_overdue(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A worker whose periods are ten days too long fails, too."""
-    cutoff = Period.cutoff
-
-    def too_early(period: Period, now: datetime) -> datetime | None:
-        return cutoff(period, now - timedelta(days=10))
-
-    monkeypatch.setattr(Period, "cutoff", too_early)
+    shift_cutoffs(monkeypatch, timedelta(days=-10))
     monkeypatch.setattr(months, "MONTHS", 1)
     assert show() == 1
     output = capsys.readouterr().out
