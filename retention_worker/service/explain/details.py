@@ -28,7 +28,6 @@ def describe(
     """Say everything that may be shown of one transaction; nothing is written.
 
     Args:
-        context: the parts.
         transaction: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
         account: whose it has to be, where the caller says so.

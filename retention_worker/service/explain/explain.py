@@ -42,7 +42,6 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
     """Say everything about one account; nothing is written.
 
     Args:
-        context: the parts.
         account: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
 

@@ -52,7 +52,6 @@ class StoreDrain:
     """One pass over one store.
 
     Args:
-        context: the parts.
         conn: a connection, not in a transaction.
         compiled: the data map, to ask which objects rows still name.
         completion: writes to the ledger.
