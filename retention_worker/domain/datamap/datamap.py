@@ -26,11 +26,7 @@ from retention_worker.domain.datamap.columns import (
     Where,
     listed,
 )
-from retention_worker.domain.datamap.credential import (
-    Credential,
-    Retained,
-    SetAndRemove,
-)
+from retention_worker.domain.datamap.credential import Credential, Retained, SetAndRemove
 from retention_worker.domain.scope import Scope
 
 ACCOUNT = "account"
