@@ -47,7 +47,7 @@ def transactions_of(context: Context, account: str, *, tenant: str | None) -> li
     """The ids of an account's transactions, a hundred of them; none where it is unknown."""
     with looking(context, tenant) as (session, loaded, who):
         compiled, sql = loaded.compiled, explain_sql(loaded.compiled)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with of_another_type(account):
             if explain.account(session, compiled, sql, who.tenant_id, key) is None:
                 return []

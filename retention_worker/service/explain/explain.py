@@ -52,7 +52,7 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
     with context.pool.connection() as conn:
         loaded = load(context, conn)
         compiled = loaded.compiled
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         now = min(context.clock(), context.database_clock(conn))
         refusal = _refusal(context, conn)
         with context.reading(conn) as session:

@@ -56,7 +56,7 @@ def place(
         raise ConfigurationError("--until: the time has passed: write a later one")
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with context.patient(conn) as session:
             found = subject.lock_account(session, compiled, tenant_id, key)
             if found is None:
@@ -112,7 +112,7 @@ def release(context: Context, account: str, *, tenant: str | None, reason: str, 
     """
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with context.patient(conn) as session:
             # Where the account itself is gone, its hold can still be ended.
             found = subject.lock_account(session, compiled, tenant_id, key)
@@ -158,7 +158,7 @@ def move(
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
         _, new_tenant = tenant_of(context, conn, to_tenant or tenant)
-        width = len(compiled.accounts.id_columns)
+        width = compiled.id_width
         with context.patient(conn) as session:
             name = id_text(parse_id(account, width))
             mine = [
@@ -325,7 +325,7 @@ _FOR_EVER = "infinity"
 
 def _pages(compiled: CompiledMap, found: Sequence[Hold]) -> Iterator[tuple[str, list[Key]]]:
     """The accounts of holds, by tenant, so many at once."""
-    width = len(compiled.accounts.id_columns)
+    width = compiled.id_width
     by_tenant: dict[str, list[Key]] = {}
     for each in found:
         with suppress(UnknownSubject):  # of a map with other id columns: it is not there
