@@ -83,13 +83,7 @@ def _place(
     """Place it, and let it see what the account has."""
     tenant_id, name, keys = wanted.tenant_id, id_text(wanted.key), [wanted.key]
     number = holds.place(
-        session,
-        tenant_id,
-        name,
-        reason=wanted.reason,
-        actor=actor,
-        now=now,
-        until=wanted.until,
+        session, tenant_id, name, reason=wanted.reason, actor=actor, now=now, until=wanted.until
     )
     holds.see(session, compiled, tenant_id, keys, now=now, hold=number)
     left = accounts.look(

@@ -194,11 +194,7 @@ class StoreDrain:
         if new:
             _log.warning("objects_kept", objects=new, reason=why)
         with self.context.patient(self.conn) as session:
-            outbox.put_back(
-                session,
-                [kept(each, why, now) for each in objects],
-                now,
-            )
+            outbox.put_back(session, [kept(each, why, now) for each in objects], now)
 
     def _settle(self, answers: Sequence[tuple[Claimed, StoreAnswer | None]]) -> None:
         """One transaction: what is gone goes into the ledger, the rest back into the outbox."""
