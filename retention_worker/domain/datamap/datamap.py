@@ -271,9 +271,7 @@ class DataMap(MapPart):
         else.
         """
         content = self.model_dump(
-            mode="json",
-            by_alias=True,
-            include={"accounts", "transactions", "links"},
+            mode="json", by_alias=True, include={"accounts", "transactions", "links"}
         )
         # Where nothing is said of it, the digest is what it was before there was anything to say.
         for hop in (content["transactions"] or {}, *content["links"].values()):

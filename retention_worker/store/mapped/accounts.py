@@ -212,8 +212,7 @@ def living(
         return dict(looked)
     parameters = {"tenant": tenant_id, "cutoff_at": cutoff}
     rows = session.rows(
-        compiled.accounts.living,
-        parameters | key_parameters(kept, compiled.id_width),
+        compiled.accounts.living, parameters | key_parameters(kept, compiled.id_width)
     )
     changed = {
         row["id"]: replace(
