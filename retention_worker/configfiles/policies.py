@@ -7,12 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_worker.configfiles.policy_file import (
-    FileOutcome,
-    PolicyFile,
-    misplaced,
-    outcome_of,
-)
+from retention_worker.configfiles.policy_file import FileOutcome, PolicyFile, misplaced, outcome_of
 from retention_worker.configfiles.problems import in_order
 from retention_worker.configfiles.text import problem, refused, remedy
 from retention_worker.domain.errors import FileProblem

@@ -14,9 +14,8 @@ from retention_worker import __version__
 from retention_worker.service.context import Context
 from retention_worker.service.request.background import Errands
 from retention_worker.web import api, document, problems, status
-from retention_worker.web.boundary import Boundary
+from retention_worker.web.boundary import BodyLimit, Boundary
 from retention_worker.web.failures import Failures
-from retention_worker.web.limits import BodyLimit
 from retention_worker.web.parts import Parts
 from retention_worker.web.portal import router as portal
 

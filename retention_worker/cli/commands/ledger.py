@@ -10,14 +10,7 @@ import typer
 
 from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, OptionalReason, Tenant, actor_of
-from retention_worker.cli.terminal.output import (
-    count,
-    counted,
-    instant,
-    print_json,
-    say,
-    table,
-)
+from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
 from retention_worker.cli.terminal.progress import ledger_bar
 from retention_worker.domain.errors import ConfigurationError
 

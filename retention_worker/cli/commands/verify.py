@@ -8,14 +8,7 @@ import typer
 
 from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import AsJson
-from retention_worker.cli.terminal.output import (
-    count,
-    counted,
-    instant,
-    print_json,
-    say,
-    table,
-)
+from retention_worker.cli.terminal.output import count, counted, instant, print_json, say, table
 from retention_worker.cli.terminal.progress import check_bar
 from retention_worker.domain.ledger.verification import LaneLeft, Observation, Verification
 

@@ -26,11 +26,7 @@ from retention_worker.domain.datamap.columns import (
     Where,
     listed,
 )
-from retention_worker.domain.datamap.credential import (
-    Credential,
-    Retained,
-    SetAndRemove,
-)
+from retention_worker.domain.datamap.credential import Credential, Retained, SetAndRemove
 from retention_worker.domain.scope import Scope
 
 ACCOUNT = "account"
@@ -275,9 +271,7 @@ class DataMap(MapPart):
         else.
         """
         content = self.model_dump(
-            mode="json",
-            by_alias=True,
-            include={"accounts", "transactions", "links"},
+            mode="json", by_alias=True, include={"accounts", "transactions", "links"}
         )
         # Where nothing is said of it, the digest is what it was before there was anything to say.
         for hop in (content["transactions"] or {}, *content["links"].values()):

@@ -6,11 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_worker.domain.document import document
-from retention_worker.domain.explain.explanation import (
-    EntryExplained,
-    Explanation,
-    LaneExplained,
-)
+from retention_worker.domain.explain.explanation import EntryExplained, Explanation, LaneExplained
 from retention_worker.domain.explain.explanation_words import sentences
 from retention_worker.domain.instant import is_endless, stamp
 

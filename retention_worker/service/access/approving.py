@@ -70,7 +70,6 @@ def approve_shown(
     """Let a lane go for the accounts that were shown, and no others.
 
     Args:
-        context: the parts.
         tenant: the name of its policy file.
         tenant_id: its value in the tenant column.
         shown: the lane as the person saw it; a later cutoff than now's counts as now's.

@@ -45,7 +45,6 @@ def create(
     """Make a client for one tenant.
 
     Args:
-        context: the parts.
         name: what people call it; once a tenant.
         tenant: a policy file's name, or a value of the tenant column.
         permissions: one at least.

@@ -40,7 +40,6 @@ def once(context: Context, key: str, sender: str, request: str, do: Callable[[],
     """Do it, or give the answer that the key has.
 
     Args:
-        context: the parts.
         key: as the client sent it.
         sender: who, and where to: keys of others are other keys.
         request: everything that was asked for.

@@ -25,7 +25,6 @@ def open_session(
     """Sign somebody in who has proved who they are.
 
     Args:
-        context: the parts.
         name: of the person.
         tenant_id: whose data they see.
         role: what they may do.

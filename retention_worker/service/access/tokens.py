@@ -52,7 +52,6 @@ def issue(
     """Issue a token for an hour.
 
     Args:
-        context: the parts.
         client_id: who asks.
         secret: what proves it.
         wanted: fewer permissions than the client has; None: all of them.

@@ -23,7 +23,6 @@ def create(
     """Make a user of one tenant.
 
     Args:
-        context: the parts.
         name: what they sign in with, and what the ledger's requests say; never given anew.
         tenant: a policy file's name, or a value of the tenant column.
         role: what they may do.

@@ -52,7 +52,6 @@ def told(
     """What a sweep or a plan of these files says before it begins.
 
     Args:
-        session: a transaction.
         compiled: the data map.
         policies: all of them, right and wrong.
         files: those of the tenants that are swept.

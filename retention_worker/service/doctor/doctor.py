@@ -51,7 +51,6 @@ def diagnose(context: Context, *, role: str | None = None, tries: bool = False) 
     """Examine the data map against the database as it is now; nothing is written.
 
     Args:
-        context: the parts.
         role: whose grants to print; None: of the role that is connected.
         tries: run the statements that erase on a few accounts, and take it back.
 

@@ -28,7 +28,6 @@ def describe(
     """Say everything that may be shown of one transaction; nothing is written.
 
     Args:
-        context: the parts.
         transaction: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
         account: whose it has to be, where the caller says so.
@@ -48,7 +47,7 @@ def transactions_of(context: Context, account: str, *, tenant: str | None) -> li
     """The ids of an account's transactions, a hundred of them; none where it is unknown."""
     with looking(context, tenant) as (session, loaded, who):
         compiled, sql = loaded.compiled, explain_sql(loaded.compiled)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with of_another_type(account):
             if explain.account(session, compiled, sql, who.tenant_id, key) is None:
                 return []

@@ -42,7 +42,6 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
     """Say everything about one account; nothing is written.
 
     Args:
-        context: the parts.
         account: its id as a person writes it.
         tenant: a policy file's name, or a value of the tenant column.
 
@@ -53,7 +52,7 @@ def explain(context: Context, account: str, *, tenant: str | None) -> Explanatio
     with context.pool.connection() as conn:
         loaded = load(context, conn)
         compiled = loaded.compiled
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         now = min(context.clock(), context.database_clock(conn))
         refusal = _refusal(context, conn)
         with context.reading(conn) as session:

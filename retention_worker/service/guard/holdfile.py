@@ -17,12 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from retention_worker.domain.errors import (
-    ConfigurationError,
-    GuardRefused,
-    NeedsPerson,
-    StoreDown,
-)
+from retention_worker.domain.errors import ConfigurationError, GuardRefused, NeedsPerson, StoreDown
 from retention_worker.domain.instant import stamp
 from retention_worker.objects.address import is_shelf
 from retention_worker.service.context import Context

@@ -55,7 +55,7 @@ def place(
         raise ConfigurationError("--until: the time has passed: write a later one")
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with context.patient(conn) as session:
             found = subject.lock_account(session, compiled, tenant_id, key)
             if found is None:
@@ -82,13 +82,7 @@ def _place(
     """Place it, and let it see what the account has."""
     tenant_id, name, keys = wanted.tenant_id, id_text(wanted.key), [wanted.key]
     number = holds.place(
-        session,
-        tenant_id,
-        name,
-        reason=wanted.reason,
-        actor=actor,
-        now=now,
-        until=wanted.until,
+        session, tenant_id, name, reason=wanted.reason, actor=actor, now=now, until=wanted.until
     )
     holds.see(session, compiled, tenant_id, keys, now=now, hold=number)
     left = accounts.look(
@@ -111,7 +105,7 @@ def release(context: Context, account: str, *, tenant: str | None, reason: str, 
     """
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
-        key = parse_id(account, len(compiled.accounts.id_columns))
+        key = parse_id(account, compiled.id_width)
         with context.patient(conn) as session:
             # Where the account itself is gone, its hold can still be ended.
             found = subject.lock_account(session, compiled, tenant_id, key)
@@ -157,7 +151,7 @@ def move(
     with context.pool.connection() as conn:
         compiled, tenant_id = tenant_of(context, conn, tenant)
         _, new_tenant = tenant_of(context, conn, to_tenant or tenant)
-        width = len(compiled.accounts.id_columns)
+        width = compiled.id_width
         with context.patient(conn) as session:
             name = id_text(parse_id(account, width))
             mine = [
@@ -314,7 +308,7 @@ _FOR_EVER = "infinity"
 
 def _pages(compiled: CompiledMap, found: Sequence[Hold]) -> Iterator[tuple[str, list[Key]]]:
     """The accounts of holds, by tenant, so many at once."""
-    width = len(compiled.accounts.id_columns)
+    width = compiled.id_width
     by_tenant: dict[str, list[Key]] = {}
     for each in found:
         with suppress(UnknownSubject):  # of a map with other id columns: it is not there

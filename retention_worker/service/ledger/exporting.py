@@ -51,7 +51,6 @@ def export(context: Context, location: Path | str, *, progress: Progress | None 
     """Append every batch that the export has not, in the order of each chain; durable at the end.
 
     Args:
-        context: the parts.
         location: a path, or `s3://bucket/prefix`.
         progress: told after each batch.
 

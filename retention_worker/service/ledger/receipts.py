@@ -50,7 +50,6 @@ def issue(context: Context, subject: str, *, tenant: str | None, kind: str) -> R
     """What proves that an account (or transaction) was erased, without another one's id.
 
     Args:
-        context: the parts.
         subject: its id, as the ledger has it.
         tenant: required where the data map has a tenant column.
         kind: account or transaction.

@@ -58,7 +58,6 @@ def verify(
     """Check the ledger of a tenant, or of all.
 
     Args:
-        context: the parts.
         tenant: the name of a policy file, or the value in the tenant column.
         against: an export: what it has must be in the ledger, or the ledger's end was cut off.
         progress: told on the way.

@@ -52,7 +52,6 @@ def drain(
     """Delete every object whose time has come, once.
 
     Args:
-        context: the parts.
         wait: for what another drain has in hand, because it may have died.
         progress: told after each request.
 

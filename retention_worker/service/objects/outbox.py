@@ -70,11 +70,7 @@ def retry(
         tenant_id = _tenant_id(context, conn, tenant)
         with context.patient(conn) as session:
             number = outbox.retry(
-                session,
-                tenant_id=tenant_id,
-                state=state,
-                ids=ids,
-                now=context.clock(),
+                session, tenant_id=tenant_id, state=state, ids=ids, now=context.clock()
             )
             if not number and not ids and tenant_id is not None:
                 loaded = load(context, conn)

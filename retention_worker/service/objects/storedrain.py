@@ -52,7 +52,6 @@ class StoreDrain:
     """A pass over one store.
 
     Args:
-        context: the parts.
         conn: a connection, not in a transaction.
         compiled: the data map, to ask which objects rows still name.
         completion: writes to the ledger.
@@ -195,11 +194,7 @@ class StoreDrain:
         if new:
             _log.warning("objects_kept", objects=new, reason=why)
         with self.context.patient(self.conn) as session:
-            outbox.put_back(
-                session,
-                [kept(each, why, now) for each in objects],
-                now,
-            )
+            outbox.put_back(session, [kept(each, why, now) for each in objects], now)
 
     def _settle(self, answers: Sequence[tuple[Claimed, StoreAnswer | None]]) -> None:
         """Note, in one transaction, what is gone in the ledger and the rest in the outbox."""

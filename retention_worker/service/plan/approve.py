@@ -103,7 +103,6 @@ def approve(
     """Let lanes go: the accounts that each plan has shown, up to its cutoff, under its policy.
 
     Args:
-        context: the parts.
         shown: the lanes as a plan showed them.
         reason: why, for the record.
         actor: who.

@@ -38,7 +38,6 @@ def forecast(context: Context, *, tenants: Sequence[str] = (), days: int = 90) -
     Credentials that are gone already, holds and newer activity elsewhere make it fewer or later.
 
     Args:
-        context: the parts.
         tenants: names of policy files; none: all.
         days: how many, today being the first.
 

@@ -45,7 +45,6 @@ def plan(
     """Count what a sweep at an instant would erase; each lane in a READ ONLY transaction.
 
     Args:
-        context: the parts.
         tenants: names of policy files; none: all.
         at: the instant, aware; now where it is None.
         policy_file: a policy to try instead of the tenant's own.

@@ -41,7 +41,6 @@ def verify(
     What only the whole database can tell (rows of nobody, orphans) is left out for one tenant.
 
     Args:
-        context: the parts.
         tenant: the name of a policy file, or a tenant_id; None: all.
         sample: so many objects that are noted as gone are asked for in their stores.
         progress: told before each check.

@@ -235,7 +235,7 @@ def objects(session: Session, tenant_id: str, subject: str) -> dict[str, ObjectC
 
 
 def _this(compiled: CompiledMap, tenant_id: str, key: Key) -> dict[str, Any]:
-    return {"tenant": tenant_id} | key_parameters([key], len(compiled.accounts.id_columns))
+    return {"tenant": tenant_id} | key_parameters([key], compiled.id_width)
 
 
 def _subjects(tenant_id: str, subject: str, transaction_ids: Sequence[str]) -> dict[str, Any]:

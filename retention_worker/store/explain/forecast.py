@@ -34,7 +34,6 @@ def ahead(
     """Accounts ahead of the watermark by the stretch in which they become due.
 
     Args:
-        session: a transaction.
         compiled: the data map.
         statement: `count_by_stretch` of it.
         lane: whose accounts.

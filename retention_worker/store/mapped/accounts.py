@@ -206,16 +206,13 @@ def living(
     Asked only for accounts that a newer credential keeps, which are few.
     """
     kept = [
-        parse_id(each.id, len(compiled.accounts.id_columns))
-        for each in looked.values()
-        if each.credential_is_newer
+        parse_id(each.id, compiled.id_width) for each in looked.values() if each.credential_is_newer
     ]
     if not kept:
         return dict(looked)
     parameters = {"tenant": tenant_id, "cutoff_at": cutoff}
     rows = session.rows(
-        compiled.accounts.living,
-        parameters | key_parameters(kept, len(compiled.accounts.id_columns)),
+        compiled.accounts.living, parameters | key_parameters(kept, compiled.id_width)
     )
     changed = {
         row["id"]: replace(

@@ -92,7 +92,7 @@ def erase(  # noqa: PLR0913 - what is erased, and how much of it at once
         "shared_from": shared_from,
         "cutoff": cutoff,
     }
-    parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
+    parameters |= key_parameters(keys, compiled.id_width)
     if part is not None:
         parameters |= {
             "part_after": list(part.after) if part.after else None,
@@ -127,7 +127,7 @@ def count(
     keys: Sequence[Key],
 ) -> Counts:
     """What `erase` would erase and queue, of entries of these classes."""
-    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    parameters = {"tenant": tenant_id} | key_parameters(keys, compiled.id_width)
     rows: dict[str, int] = {}
     objects = 0
     naming: list[Composed] = []
@@ -169,7 +169,7 @@ def next_part(
                 "part_after": list(after) if after else None,
                 "part_limit": limit,
             }
-            | key_parameters([key], len(compiled.accounts.id_columns)),
+            | key_parameters([key], compiled.id_width),
             replan=True,
         ).row()
         if row is not None:

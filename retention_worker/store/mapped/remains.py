@@ -34,7 +34,7 @@ def of_accounts(
     session: Session, compiled: CompiledMap, tenant_id: str, scope: Scope, keys: Sequence[Key]
 ) -> list[Remains]:
     """What is left of the scope under these accounts, by keys alone."""
-    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    parameters = {"tenant": tenant_id} | key_parameters(keys, compiled.id_width)
     return _read(session, compiled.remains.of_account[scope], parameters)
 
 
@@ -43,7 +43,7 @@ def of_transaction(
 ) -> list[Remains]:
     """What is left of the scope under one transaction."""
     parameters = {"tenant": tenant_id, "transaction": list(owned.key)} | key_parameters(
-        [owned.account_key], len(compiled.accounts.id_columns)
+        [owned.account_key], compiled.id_width
     )
     return _read(session, compiled.remains.of_transaction[scope], parameters)
 

@@ -89,9 +89,7 @@ def _found(
     parameters = {
         "tenant": tenant_id,
         "transaction": list(parse_id(transaction, len(sql.id_columns))),
-        "account": None
-        if account is None
-        else list(parse_id(account, len(compiled.accounts.id_columns))),
+        "account": None if account is None else list(parse_id(account, compiled.id_width)),
     }
     row = session.row(sql.show if whole else sql.find, parameters)
     if row is None:
@@ -121,9 +119,7 @@ def in_progress(
         return []
     if compiled.datamap.transactions.state is None:
         return []
-    parameters = {"tenant": tenant_id, "limit": limit} | key_parameters(
-        [key], len(compiled.accounts.id_columns)
-    )
+    parameters = {"tenant": tenant_id, "limit": limit} | key_parameters([key], compiled.id_width)
     return [id_text(tuple(row["key"])) for row in session.rows(sql.in_progress, parameters)]
 
 
@@ -132,7 +128,7 @@ def counts(
 ) -> dict[str, tuple[int, int]]:
     """Rows of the transaction that are there, and objects that they name, by entry."""
     parameters = {"tenant": tenant_id, "transaction": list(owned.key)} | key_parameters(
-        [owned.account_key], len(compiled.accounts.id_columns)
+        [owned.account_key], compiled.id_width
     )
     sql = compiled.transactions
     assert sql is not None
@@ -147,7 +143,7 @@ def newest(
     sql = compiled.transactions
     if sql is None or sql.newest is None or not keys:
         return {}
-    parameters = {"tenant": tenant_id} | key_parameters(keys, len(compiled.accounts.id_columns))
+    parameters = {"tenant": tenant_id} | key_parameters(keys, compiled.id_width)
     rows = session.rows(sql.newest, parameters)
     return {row["id"]: row["at"] for row in rows if row["at"] is not None}
 
@@ -169,7 +165,7 @@ def note_erased(
     if sql is None or sql.erased is None or sql.erased_part is None:
         return
     parameters: dict[str, Any] = {"tenant": tenant_id, "batch": batch}
-    parameters |= key_parameters(keys, len(compiled.accounts.id_columns))
+    parameters |= key_parameters(keys, compiled.id_width)
     if part is None:
         session.send(sql.erased, parameters)
     elif part.name == TRANSACTION:
@@ -217,6 +213,6 @@ def belongs(session: Session, compiled: CompiledMap, tenant_id: str, owned: Owne
     found = session.value(
         sql.belongs,
         {"tenant": tenant_id, "transaction": list(owned.key)}
-        | key_parameters([owned.account_key], len(compiled.accounts.id_columns)),
+        | key_parameters([owned.account_key], compiled.id_width),
     )
     return bool(found)

@@ -39,7 +39,7 @@ def sample(
 ) -> list[tuple[str, Key]]:
     """A few accounts that have rows of an entry: the tenant's text and the key."""
     found = next(each.entry for each in compiled.entries if each.entry.name == entry)
-    width = len(compiled.accounts.id_columns)
+    width = compiled.id_width
     rows = session.rows(looks.some(found), {"limit": limit})
     return [(row["tenant"] or "", parse_id(row["account"], width)) for row in rows]
 
@@ -52,7 +52,7 @@ def try_account(
     The caller has the account locked, and takes everything back.
     """
     parameters = {"tenant": tenant_id, "batch": 0, "now": now, "shared_from": now, "cutoff": None}
-    parameters |= key_parameters([key], len(compiled.accounts.id_columns))
+    parameters |= key_parameters([key], compiled.id_width)
     tried = []
     for step in compiled.steps:
         names = [each.entry.name for each in step.entries]

@@ -12,12 +12,7 @@ from retention_worker.store.catalog import BUILT_IN, Catalog
 from retention_worker.store.mapsql import many_lanes
 from retention_worker.store.mapsql.entries import EntrySql
 from retention_worker.store.mapsql.fragments import compared, id_text, key_of, same_key
-from retention_worker.store.mapsql.paths import (
-    account_keys,
-    given_key,
-    tenant_condition,
-    top_path,
-)
+from retention_worker.store.mapsql.paths import account_keys, given_key, tenant_condition, top_path
 from retention_worker.store.mapsql.remains import astray
 from retention_worker.store.mapsql.timecolumn import TimeSql, time_sql
 from retention_worker.store.quoting import all_of, column, listed, table, type_of

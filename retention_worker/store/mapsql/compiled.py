@@ -51,6 +51,11 @@ class CompiledMap:
     remains: RemainsSql
     holds: HoldSql
 
+    @property
+    def id_width(self) -> int:
+        """How many columns the id of an account has."""
+        return len(self.accounts.id_columns)
+
     def of_scope(self, scope: Scope) -> tuple[EntrySql, ...]:
         """The entries that the scope erases, children first."""
         return tuple(each for each in self.entries if scope.covers(each.entry.class_))

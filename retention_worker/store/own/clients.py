@@ -9,6 +9,7 @@ from typing import Any
 
 from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.document import in_json
+from retention_worker.store.connection.answers import of_row
 from retention_worker.store.connection.session import Session
 
 
@@ -139,8 +140,7 @@ def bearer(session: Session, token_hash: bytes, now: datetime) -> Bearer | None:
 
 
 def _client(row: dict[str, Any]) -> Client:
-    names = Client.__dataclass_fields__.keys()
-    return Client(**{name: row[name] for name in names} | {"permissions": _permissions(row)})
+    return of_row(Client, row, permissions=_permissions(row))
 
 
 def _permissions(row: dict[str, Any]) -> frozenset[Permission]:

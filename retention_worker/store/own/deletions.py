@@ -22,7 +22,6 @@ def read(
     """A deletion of the tenant, by its public name or the request's number.
 
     Args:
-        session: a transaction.
         tenant_id: whose it must be.
         deletion: the public name.
         request: or the number.

@@ -212,7 +212,7 @@ def succeed(
 
 
 def _keys(compiled: CompiledMap, keys: Sequence[Key]) -> dict[str, Any]:
-    return key_parameters(keys, len(compiled.accounts.id_columns))
+    return key_parameters(keys, compiled.id_width)
 
 
 def listed(session: Session, tenant_id: str | None, now: datetime) -> list[Hold]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from retention_worker.domain.access.role import Role
 from retention_worker.domain.document import in_json
+from retention_worker.store.connection.answers import of_row
 from retention_worker.store.connection.session import Session
 
 
@@ -162,5 +163,4 @@ def prune_sessions(session: Session, *, now: datetime, idle: datetime) -> None:
 
 
 def _user(row: dict[str, Any]) -> User:
-    names = User.__dataclass_fields__.keys()
-    return User(**{name: row[name] for name in names} | {"role": Role(row["role"])})
+    return of_row(User, row, role=Role(row["role"]))

@@ -13,12 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from retention_worker import metrics
 from retention_worker.domain.access.permission import Permission
-from retention_worker.domain.errors import (
-    InProgress,
-    OnHold,
-    RetentionWorkerError,
-    UnknownSubject,
-)
+from retention_worker.domain.errors import InProgress, OnHold, RetentionWorkerError, UnknownSubject
 from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.request import deletions

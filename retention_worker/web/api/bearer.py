@@ -63,6 +63,9 @@ def permitted(*any_of: Permission) -> Any:
     return Security(_Permitted(any_of), scopes=[str(any_of[0])])
 
 
+Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
+
+
 def tenant_of(bearer: Bearer) -> TenantId:
     """The tenant that the token belongs to: everything that is asked is asked of this one."""
     return TenantId(bearer.tenant_id)

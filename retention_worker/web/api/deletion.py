@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.errors import UnknownSubject
 from retention_worker.domain.request import deletion as domain
 from retention_worker.domain.request.deletion import DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.request import deletions
-from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import ResponsePart
-from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, Reader, tenant_of
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
 
 router = APIRouter(tags=["deletions"])
-
-Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 
 
 class Objects(ResponsePart):

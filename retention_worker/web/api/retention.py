@@ -20,7 +20,7 @@ from retention_worker.service.explain.explain import explain
 from retention_worker.service.plan import approve as approving
 from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import Reason, RequestBody, ResponsePart
-from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, Reader, permitted, tenant_of
 from retention_worker.web.api.idempotent import Once
 from retention_worker.web.parts import Given
 from retention_worker.web.problems import ProblemError
@@ -30,7 +30,6 @@ router = APIRouter(prefix="/api/v1/retention", tags=["retention"])
 
 _MAX_DAYS = 90
 
-Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 Approver = Annotated[Bearer, permitted(Permission.APPROVE)]
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from retention_worker.domain.access.permission import Permission
 from retention_worker.domain.explain.details import TransactionShown
 from retention_worker.domain.scope import CredentialClass, Scope
 from retention_worker.service.explain.details import describe
-from retention_worker.store.own.clients import Bearer
 from retention_worker.web.api.answer import ResponsePart
-from retention_worker.web.api.bearer import REFUSALS, permitted, tenant_of
+from retention_worker.web.api.bearer import REFUSALS, Reader, tenant_of
 from retention_worker.web.parts import Given
 from retention_worker.web.responses import problems
 
@@ -22,8 +20,6 @@ router = APIRouter(tags=["transactions"])
 
 # What compares faces, and has nothing to compare with once the biometrics are erased.
 _FUNCTIONS = ("matching", "lookup", "authentication", "liveness")
-
-Reader = Annotated[Bearer, permitted(Permission.RETRIEVE)]
 
 
 class CredentialShown(ResponsePart):

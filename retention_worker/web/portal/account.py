@@ -82,12 +82,7 @@ def place(
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _page(request, visitor, id, status=status, wrong=wrong)
     placed = holds.place(
-        visitor.context,
-        id,
-        tenant=visitor.tenant,
-        reason=reason,
-        actor=visitor.name,
-        until=end,
+        visitor.context, id, tenant=visitor.tenant, reason=reason, actor=visitor.name, until=end
     )
     return go("account", id=placed.account)
 

@@ -22,7 +22,7 @@ from retention_worker.demo.show import show
 from retention_worker.domain.policy.policy import PolicyBounds
 from retention_worker.domain.scope import Scope
 from retention_worker.service.due import lanes_with_work
-from retention_worker.service.due.lanes_with_work import cutoff_of
+from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.plan import plan
 from retention_worker.service.sweep import sweep
 from tests.integration.embedded.processes import python_path, soon
