@@ -57,7 +57,7 @@ class ClientGoneError(Exception):
 
 
 class Supervisor:
-    """One server: its folder, its processes. Methods named as commands return the answer."""
+    """A server with its folder and its processes; a method named as a command returns the answer."""
 
     def __init__(self) -> None:
         self.base: Path | None = None
