@@ -34,7 +34,7 @@ _DOES = {
 
 
 def introduce(scene: DemoScene, screen: Screen) -> None:
-    """What the worker and the demo are, and what was started."""
+    """Say what the worker and the demo are, and what was started."""
     superuser, erasable, tables = scene.rows(_RIGHTS, ROLE)[0]
     rights = "a superuser" if superuser else "not a superuser"
     screen.say(
@@ -52,7 +52,7 @@ def introduce(scene: DemoScene, screen: Screen) -> None:
 
 
 def show_policies(scene: DemoScene, screen: Screen) -> None:
-    """The policy files and who is there."""
+    """Show the policy files and who is there."""
     screen.section("Policies: one small YAML file a tenant")
     screen.say(
         "A tenant is a customer of the product. A period counts from the [bold]last activity of "
@@ -81,7 +81,7 @@ def _period(policy: Policy, scope: Scope, without: str) -> str:
 
 
 def show_plan(scene: DemoScene, screen: Screen) -> None:
-    """What a sweep would do now, and that a period ends to the second."""
+    """Show what a sweep would do now, and that a period ends to the second."""
     screen.section("Plan: what would a sweep erase now?")
     screen.say(
         "Nothing is erased by looking: a plan runs the sweep's own predicate in a READ ONLY "

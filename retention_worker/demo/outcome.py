@@ -15,21 +15,11 @@ from retention_worker.service.verify import verify
 
 _IMAGES = "selfies and ID images"
 _FIELDS = "extracted fields"
-# Kinds with their headings, which are narrower.
-_CREDENTIALS = {
-    _IMAGES: "selfies,\nID images",
-    _FIELDS: "extracted\nfields",
-    "face vectors": "face\nvectors",
-    "face templates": "face\ntemplates",
-    "authentication vectors": "authentic.\nvectors",
-}
-_KEPT = {
-    "accounts": "accounts",
-    "transactions": "transactions",
-    "verification results": "verific.\nresults",
-    "authentications": "authen-\ntications",
-    "audit screenshots": "audit\nscreenshots",
-}
+_CREDENTIALS = (_IMAGES, _FIELDS, "face vectors", "face templates", "authentication vectors")
+_KEPT = (
+    *("accounts", "transactions", "verification results", "authentications"),
+    "audit screenshots",
+)
 # Each transaction of a regular user brought nine rows: 3 images, 3 fields, 2 vectors, a template.
 _LOST = """
 SELECT min(t.created_at), sum(9
@@ -52,7 +42,7 @@ Check = tuple[bool, str, str]
 
 
 def show_what_stayed(scene: DemoScene, screen: Screen) -> None:
-    """What was stored and what is left, by tenant and kind."""
+    """Show what was stored and what is left, by tenant and kind."""
     screen.section("What went and what stayed")
     left = scene.counts()
     screen.say(
@@ -67,20 +57,21 @@ def show_what_stayed(scene: DemoScene, screen: Screen) -> None:
     _table(scene, screen, left, _KEPT)
 
 
-def _table(scene: DemoScene, screen: Screen, left: Counts, kinds: dict[str, str]) -> None:
+def _table(scene: DemoScene, screen: Screen, left: Counts, kinds: tuple[str, ...]) -> None:
     rows = []
     for tenant, name in TENANTS.items():
         cells = [(left[tenant, kind], scene.stored[tenant, kind]) for kind in kinds]
-        shown = (
-            f"[green]all {ever:,}[/]" if here == ever else f"{here:,}/{ever:,}"
-            for here, ever in cells
+        rows.append(
+            (
+                name,
+                *(f"[green]all {n:,}[/]" if n == ever else f"{n:,}/{ever:,}" for n, ever in cells),
+            )
         )
-        rows.append((name, *shown))
-    screen.table(("tenant", *kinds.values()), rows)
+    screen.table(("tenant", *(kind.replace(" ", "\n", 1) for kind in kinds)), rows)
 
 
 def show_checks(scene: DemoScene, screen: Screen, traffic: Traffic) -> bool:
-    """Print whether each promise was kept; whether all were."""
+    """Print whether each promise was kept, and tell whether all were."""
     screen.section("Check: were the promises kept?")
     screen.say(
         "Asked of `retention-worker verify`, which shares no query with the sweep, and of the rows "

@@ -107,49 +107,34 @@ def _moments(random: Random, spec: AccountSpec) -> Iterator[datetime]:
 def _add_transaction(
     random: Random, account: AccountRows, spec: AccountSpec, at: datetime, *, pending: bool
 ) -> None:
-    transaction = _uuid(random)
-    account.transactions.append(transaction)
-    country, document = random.choice(_COUNTRIES), random.choice(_DOCUMENTS)
-    end = (None, "PENDING", None) if pending else (at, "DONE", _decision(random))
-    account.add(
-        "transactions",
-        transaction,
-        spec.tenant,
-        account.id,
-        at,
-        end[0],
-        country,
-        document,
-        *end[1:],
-    )
+    id_ = _uuid(random)
+    account.transactions.append(id_)
+    whence = (random.choice(_COUNTRIES), random.choice(_DOCUMENTS))
+    if pending:
+        account.add(
+            "transactions", id_, spec.tenant, account.id, at, None, *whence, "PENDING", None
+        )
+    else:
+        decision = "REJECTED" if random.random() < 0.1 else "ACCEPTED"
+        account.add("transactions", id_, spec.tenant, account.id, at, at, *whence, "DONE", decision)
     for kind in spec.images:
-        uri = f"{spec.store}{spec.tenant}/{transaction}/{kind.lower()}.jpg"
-        account.add("images", _uuid(random), transaction, kind, uri, at)
-    if spec.extracted:
-        for name, value in _fields(random):
-            account.add("extracted_data", transaction, name, value, at)
+        uri = f"{spec.store}{spec.tenant}/{id_}/{kind.lower()}.jpg"
+        account.add("images", _uuid(random), id_, kind, uri, at)
+    for name, value in _fields(random) if spec.extracted else ():
+        account.add("extracted_data", id_, name, value, at)
     if spec.biometrics:
         for model in ("selfie-v2", "document-v2"):
-            vector = random.randbytes(spec.vector_bytes)
-            account.add("face_vectors", transaction, model, vector, at)
-        account.add("face_templates", transaction, random.randbytes(spec.vector_bytes), at)
-    if not pending:
-        for check in _CHECKS:
-            account.add("verification_results", transaction, check, _outcome(random), at)
+            account.add("face_vectors", id_, model, random.randbytes(spec.vector_bytes), at)
+        account.add("face_templates", id_, random.randbytes(spec.vector_bytes), at)
+    for check in _CHECKS if not pending else ():
+        outcome = "FAILED" if random.random() < 0.05 else "PASSED"
+        account.add("verification_results", id_, check, outcome, at)
 
 
 def _fields(random: Random) -> Iterator[tuple[str, str]]:
     yield "full_name", f"{random.choice(_GIVEN)} {random.choice(_FAMILY)}"
     yield "date_of_birth", f"{random.randrange(1940, 2006)}-01-{random.randrange(1, 29):02}"
     yield "document_number", f"X{random.randrange(10**8):08}"
-
-
-def _decision(random: Random) -> str:
-    return "REJECTED" if random.random() < 0.1 else "ACCEPTED"
-
-
-def _outcome(random: Random) -> str:
-    return "FAILED" if random.random() < 0.05 else "PASSED"
 
 
 def _uuid(random: Random) -> UUID:

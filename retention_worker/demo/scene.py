@@ -122,7 +122,7 @@ class DemoScene:
         return {file.policy.tenant_id: file.policy for file in found}
 
     def sweep(self) -> SweepReport:
-        """A sweep by the worker, and the deletion of the images whose rows went."""
+        """Let the worker sweep once and delete the images whose rows went."""
         report = sweep(self.context)
         drain(self.context)
         return report
@@ -131,11 +131,11 @@ class DemoScene:
         """Pass the rows on, and store a small file for each image that a row names."""
         for part in parts:
             if "object_uri" in part.columns:
-                for row in part.rows:
-                    path = self.images / row[part.columns.index("object_uri")]
+                names = {row[part.columns.index("object_uri")] for row in part.rows}
+                for path in map(self.images.joinpath, names):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(b"an image")
-                    self.pictures.add(str(path.relative_to(self.images)))
+                self.pictures |= names
             yield part
 
 
@@ -201,15 +201,10 @@ def open_scene() -> Iterator[DemoScene]:
 def _prepare(dsn: str, context: Context) -> None:
     """Make both schemas, and the role with the grants that `doctor --sql` prints."""
     schema = context.settings.schema_name
+    datamap = load_datamap(context.settings.config_dir).datamap
     run_script(dsn, reference_schema())
     run_script(dsn, f"CREATE ROLE {ROLE} LOGIN")
-    datamap = load_datamap(context.settings.config_dir).datamap
-    owner = Pool(dsn)
-    try:
-        with owner.connection() as conn:
-            found = catalog.read(conn, catalog.mapped_tables(datamap))
-            run_script(dsn, grants_sql(datamap, found, schema, ROLE))
-    finally:
-        owner.close()
     with context.pool.connection() as conn:
+        found = catalog.read(conn, catalog.mapped_tables(datamap))
+        run_script(dsn, grants_sql(datamap, found, schema, ROLE))
         migrate(conn, schema)

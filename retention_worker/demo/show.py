@@ -52,7 +52,7 @@ def _tell(scene: DemoScene, screen: Screen) -> int:
 
 
 def _show_next_steps(screen: Screen) -> None:
-    """What somebody does who wants this for a database of their own."""
+    """Show what to do for a database of one's own."""
     screen.section("With your own database")
     for what, how in (
         ("Describe it once", "config/datamap.yaml says where accounts and credentials are"),

@@ -50,7 +50,7 @@ _FIRST_DAY = (
 
 
 def first_day() -> Iterator[Cohort]:
-    """Who is there on the first day."""
+    """The accounts that are there on the first day, group by group."""
     for tenant, accounts, youngest, oldest, transactions, biometrics in _FIRST_DAY:
         example = account(tenant, START, transactions=transactions, biometrics=biometrics)
         ages = {"youngest": timedelta(days=youngest), "oldest": timedelta(days=oldest)}

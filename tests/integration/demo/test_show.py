@@ -23,7 +23,7 @@ from retention_worker.domain.policy.policy import PolicyBounds
 from retention_worker.domain.scope import Scope
 from retention_worker.service.due import lanes_with_work
 from retention_worker.service.due.cutoff import cutoff_of
-from retention_worker.service.plan import plan
+from retention_worker.service.plan import approve, plan
 from retention_worker.service.sweep import sweep
 from tests.integration.embedded.processes import python_path, soon
 
@@ -179,7 +179,7 @@ def shift_cutoffs(monkeypatch: pytest.MonkeyPatch, length: timedelta) -> None:
     ) -> datetime | None:
         return cutoff_of(file, scope, now + length, bounds)
 
-    for module in (sweep, plan, lanes_with_work):
+    for module in (sweep, plan, approve, lanes_with_work):
         monkeypatch.setattr(module, "cutoff_of", wrong)
 
 
