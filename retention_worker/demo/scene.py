@@ -122,7 +122,7 @@ class DemoScene:
         return {file.policy.tenant_id: file.policy for file in found}
 
     def sweep(self) -> SweepReport:
-        """One sweep by the worker, and the deletion of the images whose rows went."""
+        """A sweep by the worker, and the deletion of the images whose rows went."""
         report = sweep(self.context)
         drain(self.context)
         return report

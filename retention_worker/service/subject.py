@@ -6,22 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retention_worker.domain.errors import StatementFailed, UnknownSubject
-from retention_worker.service.context import Context
 from retention_worker.store.connection.keys import Key, id_text
-from retention_worker.store.connection.pool import Connection
-from retention_worker.store.connection.session import Deadline, Session
+from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapped.accounts import Locked
 from retention_worker.store.mapsql import CompiledMap
 
 # SQLSTATE class 22: the text is no value of the column's type.
 _NO_SUCH_VALUE = "22"
-
-
-def patient(context: Context, conn: Connection, milliseconds: int) -> Session:
-    """A session that waits for a lock, as a person's command does and a batch never."""
-    deadline = Deadline(context.monotonic, milliseconds)
-    return Session(conn, context.settings.schema_name, deadline, patient=True)
 
 
 @contextmanager

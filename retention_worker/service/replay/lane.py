@@ -67,8 +67,7 @@ class LaneReplay:
         compiled, found = self.prepared.compiled, []
         if not rows:
             return []
-        with writing(self.conn):
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.writing(self.conn) as session:
             bound = compiled.accounts.activity.bound(self._shown.cutoff)
             there = accounts.present(session, compiled, self._tenant, list(rows), bound)
             keys = [key for key, row in rows.items() if row.subject in there]
@@ -137,8 +136,7 @@ class LaneReplay:
         return outcome.accounts
 
     def _keep_left(self, keys: Sequence[Key], rows: Mapping[Key, Erasure]) -> None:
-        with writing(self.conn):
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.writing(self.conn) as session:
             left = self._look(session, keys)
         for key in keys:
             found = left.get(rows[key].subject)

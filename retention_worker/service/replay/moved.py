@@ -16,7 +16,7 @@ from retention_worker.service.context import Context
 from retention_worker.service.replay.outcome import Replay
 from retention_worker.service.request.request import ACCOUNT, TRANSACTION
 from retention_worker.store.connection.keys import id_text, parse_id
-from retention_worker.store.connection.pool import Connection, writing
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts, remains, transactions
 
@@ -35,8 +35,7 @@ class Moved:
 
     def run(self) -> None:
         """Keep, and name, what is somebody else's by now."""
-        with writing(self.conn):
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.writing(self.conn) as session:
             self._accounts(session)
             self._transactions(session)
 
@@ -46,7 +45,7 @@ class Moved:
         rows = {row.subject: row for row in self.line.erasures if row.kind == ACCOUNT}
         if not rows:
             return
-        width = len(compiled.accounts.id_columns)
+        width = compiled.id_width
         keys = {name: parse_id(name, width) for name in rows}
         known = (session, compiled, body["tenant"])
         bound = compiled.accounts.activity.bound(self.context.clock())

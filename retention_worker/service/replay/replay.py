@@ -26,8 +26,7 @@ from retention_worker.service.replay.lane import LaneReplay
 from retention_worker.service.replay.moved import Moved
 from retention_worker.service.replay.outcome import Authority, Replay
 from retention_worker.service.replay.request import RequestReplay
-from retention_worker.store.connection.pool import Connection, reading, writing
-from retention_worker.store.connection.session import Session
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.ledger import ledger_read
 from retention_worker.store.own import approvals, holds, lanes
 from retention_worker.store.own.holds import Remembered
@@ -41,7 +40,6 @@ def replay(context: Context, location: Path | str, *, authority: Authority | Non
     """Erase again what the ledger of this database has no more.
 
     Args:
-        context: the parts.
         location: an export of the ledger as it was before the restore: a path, or
             `s3://bucket/prefix`.
         authority: who says so and why; None: say what would be erased, and change nothing.
@@ -77,8 +75,7 @@ def _lost_holds(
     context: Context, conn: Connection, location: str, *, place: bool
 ) -> list[Remembered]:
     """The holds that the backup did not have; placed again before anything goes."""
-    with writing(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.writing(conn) as session:
         found = holdfile.lost(session, location, context.clock())
         configured = context.settings.ledger_export
         if configured is not None and str(configured) != location:  # of a copy it is the original's
@@ -119,8 +116,7 @@ class _Run:
         """Note who lets the lanes go, with numbers; it counts for nothing else."""
         assert self.authority is not None
         now = self.context.clock()
-        with writing(self.conn):
-            session = Session(self.conn, self.context.settings.schema_name)
+        with self.context.writing(self.conn) as session:
             lanes.register(session, sorted({tenant for tenant, _ in found.accounts}))
             for (tenant, scope), shown in found.shown.items():
                 self.approved[tenant, scope] = approvals.add_for_replay(
@@ -142,8 +138,7 @@ class _Run:
         """The batches that the ledger does not have (any more)."""
         rest = (each.line for each in whole(self.path))
         while page := list(islice(rest, _PAGE)):
-            with reading(self.conn):
-                session = Session(self.conn, self.context.settings.schema_name)
+            with self.context.reading(self.conn) as session:
                 there = ledger_read.hashes(session, [line.batch for line in page])
             for line in page:
                 if there.get(line.batch) == line.hash:

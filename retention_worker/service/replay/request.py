@@ -16,7 +16,7 @@ from retention_worker.service.due.eligibility import block
 from retention_worker.service.replay.outcome import Authority, Replay
 from retention_worker.service.request.request import TRANSACTION, RequestRun
 from retention_worker.store.connection.keys import Key, id_text, parse_id
-from retention_worker.store.connection.pool import Connection, writing
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts, remains, transactions
 from retention_worker.store.own import holds, requests
@@ -51,8 +51,7 @@ class RequestReplay:
         for row in self.line.erasures:
             if self.result.is_part(row) or self.result.is_going(row):
                 continue
-            with writing(self.conn):
-                session = Session(self.conn, self.context.settings.schema_name)
+            with self.context.writing(self.conn) as session:
                 subject = self._eligible(session, row)
                 if subject is None:
                     continue
@@ -128,7 +127,7 @@ class RequestReplay:
             except UnknownSubject:
                 return None
             return _Subject(key=owned.key, account_key=owned.account_key)
-        key = parse_id(row.subject, len(compiled.accounts.id_columns))
+        key = parse_id(row.subject, compiled.id_width)
         there = accounts.present(session, compiled, row.tenant, [key], self._bound())
         return _Subject(key=key, account_key=key) if row.subject in there else None
 

@@ -14,8 +14,6 @@ from retention_worker.service.context import Context
 from retention_worker.service.explain.details import describe
 from retention_worker.service.explain.explain import explain
 from retention_worker.store.connection.keys import parse_id
-from retention_worker.store.connection.pool import reading
-from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import transactions
 
 _MOST_UNENDED = 5
@@ -79,9 +77,8 @@ def _unended(context: Context, whole: Explanation) -> tuple[str, ...]:
     """Transactions of the account that have not ended."""
     with context.pool.connection() as conn:
         compiled = load(context, conn).compiled
-        key = parse_id(whole.account, len(compiled.accounts.id_columns))
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        key = parse_id(whole.account, compiled.id_width)
+        with context.reading(conn) as session:
             found = transactions.in_progress(session, compiled, whole.tenant_id, key, _MOST_UNENDED)
     return tuple(found)
 

@@ -11,8 +11,7 @@ from retention_worker.domain.scope import Scope
 from retention_worker.service.config import load
 from retention_worker.service.context import Context
 from retention_worker.service.ledger import receipts
-from retention_worker.store.connection.pool import Connection, reading
-from retention_worker.store.connection.session import Session
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.own import deletions
 
 
@@ -24,8 +23,7 @@ def read(context: Context, tenant_id: str, request: int) -> DeletionRecord:
     """
     with context.pool.connection() as conn:
         entries = _entries(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             return _known(deletions.read(session, tenant_id, request=request, entries=entries))
 
 
@@ -40,8 +38,7 @@ def with_receipt(
     """
     with context.pool.connection() as conn:
         entries = _entries(context, conn)
-        with reading(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.reading(conn) as session:
             found = _known(deletions.read(session, tenant_id, deletion=deletion, entries=entries))
             return found, receipts.of(session, tenant_id, found.kind, found.subject)
 

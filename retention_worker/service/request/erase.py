@@ -25,7 +25,7 @@ from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.request.request import ACCOUNT, DoneRequest, RequestRun, refuse_hold
 from retention_worker.service.tenants import as_policies_write, tenant_id_of
 from retention_worker.store.connection.keys import Key, id_text, parse_id
-from retention_worker.store.connection.pool import Connection, writing
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts, remains, transactions
 from retention_worker.store.mapped.transactions import Owned
@@ -100,8 +100,7 @@ def note(
     if single and tenant_id not in prepared.by_tenant_id():
         raise UnknownSubject(f"there is no tenant {wanted.tenant!r}: leave --tenant out")
     tenant_id = as_policies_write(context, conn, prepared.compiled, prepared.policies, tenant_id)
-    with writing(conn):
-        session = subject.patient(context, conn, wanted.patience_ms)
+    with context.patient(conn, wanted.patience_ms) as session:
         return _note(session, prepared.compiled, tenant_id, wanted, context.clock())
 
 
@@ -110,8 +109,8 @@ def finish_open(
 ) -> tuple[str, ...]:
     """Finish requests whose command died; why others could not be. No error of one stops others."""
     ids = [prepared.policies.files[name].policy.tenant_id for name in tenants] if tenants else None
-    with writing(conn):
-        waiting = requests.opened(Session(conn, context.settings.schema_name), ids)
+    with context.writing(conn) as session:
+        waiting = requests.opened(session, ids)
     hindered: list[str] = []
     for request in waiting:
         if context.stop.is_set():
@@ -189,7 +188,7 @@ def _subject(
     session: Session, compiled: CompiledMap, tenant_id: str, wanted: RequestedErasure
 ) -> tuple[Owned | None, Key]:
     if wanted.kind == ACCOUNT:
-        return None, parse_id(wanted.subject, len(compiled.accounts.id_columns))
+        return None, parse_id(wanted.subject, compiled.id_width)
     with subject.of_another_type(wanted.subject):
         owned = transactions.find(
             session, compiled, tenant_id, wanted.subject, account=wanted.account

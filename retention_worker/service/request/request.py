@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from retention_worker.domain.document import in_json
 from retention_worker.domain.errors import (
     BatchTimeout,
     IncompleteErasure,
@@ -54,7 +55,7 @@ class DoneRequest:
     request: int
     tenant_id: str
     kind: str
-    subject: str
+    subject: str = field(metadata=in_json("id"))
     scope: Scope
     requested_at: datetime
     finished_at: datetime
@@ -155,7 +156,7 @@ class RequestRun:
         current = requests.lock(session, request.id)
         if current is None:  # another process has finished it
             return True
-        key = parse_id(current.account_id, len(self._compiled.accounts.id_columns))
+        key = parse_id(current.account_id, self._compiled.id_width)
         locked = accounts.lock_waiting(session, self._compiled, request.tenant_id, key)
         if locked is None:
             requests.finish(session, request.id, "refused", "the account is gone", now)
@@ -176,7 +177,7 @@ class RequestRun:
         if current.not_after is None:
             return None
         limit = stamp(current.not_after)
-        key = parse_id(found.id, len(self._compiled.accounts.id_columns))
+        key = parse_id(found.id, self._compiled.id_width)
         ats = [locked.active_at]
         if current.kind == ACCOUNT:
             newest = transactions.newest(session, self._compiled, current.tenant_id, [key])

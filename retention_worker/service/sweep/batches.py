@@ -24,7 +24,7 @@ from retention_worker.service.sweep.lane_rules import (
     LaneRules,
 )
 from retention_worker.store.connection.keys import Key, id_text
-from retention_worker.store.connection.pool import Connection, batching, writing
+from retention_worker.store.connection.pool import Connection, batching
 from retention_worker.store.connection.session import Deadline, Session
 from retention_worker.store.mapsql import CompiledMap
 from retention_worker.store.own import pace
@@ -64,7 +64,6 @@ class Batches:
     """The batches of one lane in one sweep.
 
     Args:
-        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         scope: of the lane.
@@ -234,8 +233,8 @@ class Batches:
     def _charge(self, conn: Connection, pause: float) -> None:
         """A batch that was rolled back has taken its time, too."""
         if pause > 0:
-            with writing(conn):
-                pace.charge(Session(conn, self.context.settings.schema_name), pause)
+            with self.context.writing(conn) as session:
+                pace.charge(session, pause)
             self.context.stop.wait(pause)
 
     def _counts_waiters(self, now: float) -> bool:

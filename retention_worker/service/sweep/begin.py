@@ -25,7 +25,6 @@ from retention_worker.service.guard.guard import AllowanceGuard
 from retention_worker.service.guard.holdfile import require_holds
 from retention_worker.service.policy.policy_applied import apply_policy
 from retention_worker.service.request.erase import finish_open
-from retention_worker.store.connection.pool import writing
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.own import lanes, sweeps
@@ -86,8 +85,7 @@ def begin(context: Context, tenants: Sequence[str], *, reconcile: bool) -> Begun
         require_holds(context, conn)
         files = prepared.policies.files
         chosen = [file for name, file in files.items() if not tenants or name in tenants]
-        with writing(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.writing(conn) as session:
             lanes.register(session, prepared.by_tenant_id())
             number = sweeps.begin(session, now, __version__, socket.gethostname())
             astray = holds.look_after(session, prepared.compiled, now)
@@ -125,8 +123,7 @@ def _arranged(
     skew = timedelta(seconds=settings.max_clock_skew_seconds)
     latest = warnings.latest_known(compiled.datamap, compiled.catalog, now, skew)
     files = {file.policy.tenant_id: file for file in chosen}
-    with context.pool.connection() as conn, writing(conn):
-        session = Session(conn, settings.schema_name)
+    with context.pool.connection() as conn, context.writing(conn) as session:
         states = lanes.of_tenants(session, files)
         stale = _stale(context, session, files, states, now)
         with_work = find_work(

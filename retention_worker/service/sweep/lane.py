@@ -25,7 +25,7 @@ from retention_worker.service.guard.guard import AllowanceGuard, Ruling
 from retention_worker.service.sweep.batches import STOPPED, Batches, Ending, Progress
 from retention_worker.service.sweep.lane_rules import LaneRules
 from retention_worker.store.connection.keys import Key, id_text
-from retention_worker.store.connection.pool import Connection, writing
+from retention_worker.store.connection.pool import Connection
 from retention_worker.store.connection.session import Session
 from retention_worker.store.mapped import accounts
 from retention_worker.store.mapsql import CompiledMap
@@ -52,7 +52,6 @@ class LaneRun:
     """A lane in a sweep.
 
     Args:
-        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         rules: what holds for the lane's batches.
@@ -136,13 +135,9 @@ class LaneRun:
             )
         yield self.rules, None
 
-    def _session(self, conn: Connection) -> Session:
-        return Session(conn, self.context.settings.schema_name)
-
     def _begin(self, conn: Connection) -> None:
         """Before a lane's first batch everything lies ahead of it, whatever the map says."""
-        with writing(conn):
-            session = self._session(conn)
+        with self.context.writing(conn) as session:
             lane = lanes.read(session, self.rules.tenant_id, self.rules.scope)
             if lane.watermark is None and lane.map_digest != self.rules.map_digest:
                 lanes.set_behind(session, lane, NOTHING_BEHIND, self.rules.map_digest)
@@ -151,15 +146,14 @@ class LaneRun:
         rules = self.rules
         if self.guard.is_off:
             return None
-        with writing(conn):
+        with self.context.writing(conn) as session:
             return approvals.current(
-                self._session(conn), rules.tenant_id, rules.scope, rules.policy_digest, rules.now
+                session, rules.tenant_id, rules.scope, rules.policy_digest, rules.now
             )
 
     def _end_approval(self, conn: Connection, because: str) -> None:
         rules = self.rules
-        with writing(conn):
-            session = self._session(conn)
+        with self.context.writing(conn) as session:
             lanes.lock(session, rules.tenant_id, rules.scope)
             approvals.end_open(
                 session, rules.tenant_id, rules.scope, because=because, now=self.context.clock()
@@ -167,8 +161,8 @@ class LaneRun:
 
     def _stage(self, conn: Connection, rules: LaneRules, approval: OpenApproval | None) -> Ending:
         """Look behind the watermark, ask the guard, erase, note how far was looked."""
-        with writing(conn):
-            lane = lanes.read(self._session(conn), rules.tenant_id, rules.scope)
+        with self.context.writing(conn) as session:
+            lane = lanes.read(session, rules.tenant_id, rules.scope)
         keys, end, looked = self._look_behind(conn, lane, rules)
         view = LaneView(
             compiled=self.compiled,
@@ -178,8 +172,7 @@ class LaneRun:
             behind=keys,
             shown=rules.shown,
         )
-        with writing(conn):
-            session = self._session(conn)
+        with self.context.writing(conn) as session:
             if not lanes.lease(session, rules.tenant_id).get():
                 return Ending(stop=StopReason.BUSY, reason="another worker serves the tenant")
             # Another one may have spent of the allowance since the lane was read.
@@ -194,8 +187,8 @@ class LaneRun:
         ending = self._batches.run(conn, rules, ruling.permit, list(keys))
         self._give_back(conn)
         if looked and ending.stop is StopReason.EXHAUSTED:
-            with writing(conn):
-                reconcile.record(self._session(conn), lane, end, rules.map_digest, rules.now)
+            with self.context.writing(conn) as session:
+                reconcile.record(session, lane, end, rules.map_digest, rules.now)
         return ending
 
     def _keep_in_mind(self, conn: Connection, view: LaneView) -> None:
@@ -206,8 +199,7 @@ class LaneRun:
         tenant_id, now = view.lane.tenant_id, view.now
         for start in range(0, len(view.behind), _PAGE):
             keys = view.behind[start : start + _PAGE]
-            with writing(conn):
-                session = self._session(conn)
+            with self.context.writing(conn) as session:
                 there = accounts.present(session, self.compiled, tenant_id, keys, view.bound)
                 due = [key for key in keys if (at := there.get(id_text(key))) and at.due]
                 waits = [
@@ -234,8 +226,8 @@ class LaneRun:
     def _give_back(self, conn: Connection) -> None:
         """What was reserved of the total and not used; once, however the lane ends."""
         if self._reserved > self._batches.erased:
-            with writing(conn):
-                control.give_back(self._session(conn), self._reserved - self._batches.erased)
+            with self.context.writing(conn) as session:
+                control.give_back(session, self._reserved - self._batches.erased)
         self._reserved = 0
 
     def _look_behind(

@@ -16,8 +16,6 @@ from retention_worker.service.context import Context
 from retention_worker.service.due.cutoff import cutoff_of
 from retention_worker.service.sweep.batches import Ending
 from retention_worker.service.sweep.begin import BegunSweep, Lane
-from retention_worker.store.connection.pool import writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.ledger import ledger
 from retention_worker.store.own import deferred
 
@@ -28,8 +26,7 @@ def of_lanes(
     context: Context, begun: BegunSweep, endings: Mapping[Lane, Ending]
 ) -> tuple[list[LaneReport], tuple[ReportWarning, ...]]:
     """What was committed, so that an answer lost on the way loses nothing; and what it warns of."""
-    with context.pool.connection() as conn, writing(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.pool.connection() as conn, context.writing(conn) as session:
         done = ledger.totals(session, begun.number)
         tenants = {tenant for tenant, _ in endings}
         blocked = deferred.counts(session, tenants)

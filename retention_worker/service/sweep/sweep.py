@@ -22,8 +22,6 @@ from retention_worker.service.sweep.batches import Ending, Progress
 from retention_worker.service.sweep.begin import BegunSweep, Lane, begin
 from retention_worker.service.sweep.lane import LaneRun
 from retention_worker.service.sweep.lane_rules import LaneRules
-from retention_worker.store.connection.pool import writing
-from retention_worker.store.connection.session import Session
 from retention_worker.store.own import lanes, sweeps
 
 _log = structlog.get_logger()
@@ -42,7 +40,6 @@ def sweep(
     one stream, and the others go on past it.
 
     Args:
-        context: the parts.
         tenants: names of policy files; none: all.
         reconcile: look through everything behind the watermarks, too.
         progress: told after each batch.
@@ -160,8 +157,7 @@ def _finish(context: Context, begun: BegunSweep, lane: Lane, ending: Ending) -> 
     level = _log.warning if ending.stop.needs_person else _log.info
     level("lane_finished", stop_reason=ending.stop, reason=ending.reason)
     tenant_id, scope = lane
-    with context.pool.connection() as conn, writing(conn):
-        session = Session(conn, context.settings.schema_name)
+    with context.pool.connection() as conn, context.writing(conn) as session:
         # The tenant before the lane, as a batch takes them: otherwise two replicas deadlock.
         lanes.served(session, tenant_id, begun.now)
         if ending.stop is not StopReason.BUSY:  # how it ends, the other worker says
@@ -195,8 +191,7 @@ def _report(
         "objects_queued": sum(lane.objects_queued for lane in report.lanes),
     }
     try:
-        with context.pool.connection() as conn, writing(conn):
-            session = Session(conn, context.settings.schema_name)
+        with context.pool.connection() as conn, context.writing(conn) as session:
             sweeps.end(session, begun.number, report.finished_at, totals)
     except RetentionWorkerError as exc:
         _log.warning("sweep_not_closed", error=str(exc))
