@@ -10,7 +10,6 @@ from retention_worker.cli.terminal.context import open_context
 from retention_worker.cli.terminal.options import Actor, AsJson, Reason, Tenant, actor_of
 from retention_worker.cli.terminal.output import counted, instant, interactive, print_json, say
 from retention_worker.domain.errors import ConfigurationError
-from retention_worker.domain.instant import stamp
 from retention_worker.domain.scope import Scope
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def _erase(  # noqa: PLR0913, PLR0917 - the two commands' options
             ),
         )
     if as_json:
-        print_json(_as_json(done))
+        print_json(done)
     else:
         _tell(done, what)
 
@@ -129,18 +128,3 @@ def _tell(done: DoneRequest, what: str) -> None:
     if done.objects_queued:
         queued = counted(done.objects_queued, "object")
         say(f"{queued} queued, not deleted: `run` or `sweep` deletes them.", "yellow")
-
-
-def _as_json(done: DoneRequest) -> dict[str, object]:
-    return {
-        "request": done.request,
-        "tenant_id": done.tenant_id,
-        "kind": done.kind,
-        "id": done.subject,
-        "scope": done.scope,
-        "requested_at": stamp(done.requested_at),
-        "finished_at": stamp(done.finished_at),
-        "again": done.again,
-        "rows": done.rows,
-        "objects_queued": done.objects_queued,
-    }

@@ -43,7 +43,6 @@ def find_work(
     """The lanes with a candidate, a deferred account whose time has come, or a look to take.
 
     Args:
-        session: a transaction.
         prepared: files and map.
         files: by the value in the tenant column.
         states: the lanes' rows.

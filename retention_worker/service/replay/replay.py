@@ -40,7 +40,6 @@ def replay(context: Context, location: Path | str, *, authority: Authority | Non
     """Erase again what the ledger of this database has no more.
 
     Args:
-        context: the parts.
         location: an export of the ledger as it was before the restore: a path, or
             `s3://bucket/prefix`.
         authority: who says so and why; None: say what would be erased, and change nothing.

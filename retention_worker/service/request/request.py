@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from retention_worker.domain.document import in_json
 from retention_worker.domain.errors import (
     BatchTimeout,
     IncompleteErasure,
@@ -54,7 +55,7 @@ class DoneRequest:
     request: int
     tenant_id: str
     kind: str
-    subject: str
+    subject: str = field(metadata=in_json("id"))
     scope: Scope
     requested_at: datetime
     finished_at: datetime

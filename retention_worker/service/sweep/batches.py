@@ -64,7 +64,6 @@ class Batches:
     """The batches of one lane in one sweep.
 
     Args:
-        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         scope: of the lane.

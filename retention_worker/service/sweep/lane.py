@@ -52,7 +52,6 @@ class LaneRun:
     """A lane in a sweep.
 
     Args:
-        context: the parts.
         compiled: the data map.
         file: the tenant's policy file as it was read at the sweep's start.
         rules: what holds for the lane's batches.

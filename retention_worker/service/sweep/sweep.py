@@ -40,7 +40,6 @@ def sweep(
     one stream, and the others go on past it.
 
     Args:
-        context: the parts.
         tenants: names of policy files; none: all.
         reconcile: look through everything behind the watermarks, too.
         progress: told after each batch.

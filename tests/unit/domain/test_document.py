@@ -56,6 +56,7 @@ from retention_worker.service.plan.approve import NotedApproval
 from retention_worker.service.policy.policies import Applied
 from retention_worker.service.policy.schedule import Schedule, ScheduleLine
 from retention_worker.service.replay.outcome import Replay
+from retention_worker.service.request.request import DoneRequest
 from retention_worker.store.own.clients import Client
 from retention_worker.store.own.holds import Hold, Remembered
 from retention_worker.store.own.objects import ListedObject
@@ -382,6 +383,18 @@ SAMPLES: dict[str, Any] = {
         revision=None,
         applied_at=AT,
         content="tenant: acme\n",
+    ),
+    "done request": DoneRequest(
+        request=4,
+        tenant_id="t1",
+        kind="account",
+        subject="42",
+        scope=Scope.ALL,
+        requested_at=EARLIER,
+        finished_at=AT,
+        again=False,
+        rows={"images": 2},
+        objects_queued=1,
     ),
     "problem of a file": FileProblem("tenants/a.yaml", 4, 15, "retention", "write a period"),
     "schedule": Schedule(
