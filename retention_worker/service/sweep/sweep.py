@@ -195,4 +195,5 @@ def _report(
             sweeps.end(session, begun.number, report.finished_at, totals)
     except RetentionWorkerError as exc:
         _log.warning("sweep_not_closed", error=str(exc))
+    _log.info("sweep_finished", **totals)
     return report

@@ -72,7 +72,7 @@ def look_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("config.load_datamap", load_datamap),
         ("remembered.compile_map", compile_map),
         ("remembered.load_datamap", load_datamap),
-        ("verify.scene.load_datamap", load_datamap),
+        ("verify.moment.load_datamap", load_datamap),
         ("ledger.receipts.load_datamap", load_datamap),
     ):
         monkeypatch.setattr(f"retention_worker.service.{name}", first_answer(function))
