@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 from urllib.parse import unquote
 
 
@@ -61,7 +62,13 @@ def address_of(uri: str) -> Address | None:
     if known is None or len(rest) < 2:
         return None
     kind, place = known
-    return Address(kind=kind, place=place, key=rest[1:] if kind == StoreKind.S3 else unquote(rest))
+    match kind:
+        case StoreKind.S3:
+            return Address(kind=kind, place=place, key=rest[1:])
+        case StoreKind.FILES:
+            return Address(kind=kind, place=place, key=unquote(rest))
+        case _:
+            assert_never(kind)
 
 
 def is_shelf(location: str) -> bool:

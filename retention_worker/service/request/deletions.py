@@ -27,6 +27,18 @@ def read(context: Context, tenant_id: str, request: int) -> DeletionRecord:
             return _known(deletions.read(session, tenant_id, request=request, entries=entries))
 
 
+def named(context: Context, tenant_id: str, deletion: UUID) -> DeletionRecord:
+    """A deletion of the tenant, by its public name.
+
+    Raises:
+        UnknownSubject: the tenant has none.
+    """
+    with context.pool.connection() as conn:
+        entries = _entries(context, conn)
+        with context.reading(conn) as session:
+            return _known(deletions.read(session, tenant_id, deletion=deletion, entries=entries))
+
+
 def with_receipt(
     context: Context, tenant_id: str, deletion: UUID
 ) -> tuple[DeletionRecord, Receipt | None]:

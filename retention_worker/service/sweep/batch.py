@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from retention_worker.domain.lane.lane import LaneState, StopReason
 from retention_worker.domain.ledger.chain import SWEEP
@@ -144,22 +145,31 @@ class Batch:
         return None
 
     def _deferred_rows(self) -> dict[str, Deferred]:
-        if self.task.source.name != CandidatesFrom.DEFERRED:
+        """Those whose time has come; of an approval, those that were shown.
+
+        The others are for what may go without a person, and must not hide any behind them.
+        """
+        task, rules = self.task, self.task.rules
+        if task.source.name != CandidatesFrom.DEFERRED:
             return {}
-        rules = self.task.rules
-        rows = deferred.ready(
-            self.task.session,
-            rules.tenant_id,
-            rules.scope,
-            cutoff=rules.cutoff,
-            now=rules.now,
-            limit=self.task.limit,
-        )
-        found = {id_text(row.key): row for row in rows}
-        if rules.shown is None:
-            return found
-        # The others are for what may go without a person.
-        return {name: row for name, row in found.items() if name in rules.shown}
+        limit = task.limit
+        while True:
+            rows = deferred.ready(
+                task.session,
+                rules.tenant_id,
+                rules.scope,
+                cutoff=rules.cutoff,
+                now=rules.now,
+                limit=limit,
+            )
+            found = {
+                name: row
+                for row in rows
+                if (name := id_text(row.key)) and (rules.shown is None or name in rules.shown)
+            }
+            if len(found) >= task.limit or len(rows) < limit:
+                return dict(islice(found.items(), task.limit))
+            limit *= 4
 
     def _candidates(self, lane: LaneState, waiting: Mapping[str, Deferred]) -> list[Candidate]:
         if self.task.source.name == CandidatesFrom.DEFERRED:

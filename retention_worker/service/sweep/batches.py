@@ -103,7 +103,7 @@ class Batches:
         """Deferred accounts first, then the frontier, then what was found behind it."""
         waiting = ahead = True
         while waiting or ahead or behind:
-            if (ending := self._interrupted() or self._held_up(conn)) is not None:
+            if (ending := self.interrupted() or self._held_up(conn)) is not None:
                 return ending
             source = self._source(waiting, ahead, behind)
             outcome = self._batch(conn, rules, source, permit)
@@ -136,7 +136,7 @@ class Batches:
             return CandidatesFrom(name=CandidatesFrom.FRONTIER)
         return CandidatesFrom(name=CandidatesFrom.BEHIND, keys=tuple(behind[: self._pace.size]))
 
-    def _interrupted(self) -> Ending | None:
+    def interrupted(self) -> Ending | None:
         """What ends a lane between two batches."""
         context = self.context
         if context.stop.is_set():
@@ -180,7 +180,7 @@ class Batches:
                 context.watch.gave_up = True
                 return Ending(stop=StopReason.PAUSED, reason=str(pressure))
             context.stop.wait(_LOOK_AGAIN_SECONDS)
-            if (ending := self._interrupted()) is not None:
+            if (ending := self.interrupted()) is not None:
                 return ending
         return STOPPED
 

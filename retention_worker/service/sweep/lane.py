@@ -22,7 +22,7 @@ from retention_worker.service.due import reconcile
 from retention_worker.service.due.lanes_with_work import LookBack
 from retention_worker.service.due.survey import LaneView, eligible_keys
 from retention_worker.service.guard.guard import AllowanceGuard, Ruling
-from retention_worker.service.sweep.batches import STOPPED, Batches, Ending, Progress
+from retention_worker.service.sweep.batches import Batches, Ending, Progress
 from retention_worker.service.sweep.lane_rules import LaneRules
 from retention_worker.store.connection.keys import Key, id_text
 from retention_worker.store.connection.pool import Connection
@@ -87,8 +87,9 @@ class LaneRun:
         for attempt in range(1, _RECONNECTS + 1):
             try:
                 with self._connected() as conn:
-                    ending = STOPPED
-                    for rules, approval in self._stages(conn):
+                    # Before anything is counted, reserved or said to wait.
+                    ending = self._batches.interrupted()
+                    for rules, approval in self._stages(conn) if ending is None else ():
                         ending = self._stage(conn, rules, approval)
                         if approval is not None and ending.stop in _ENDS_APPROVAL:
                             self._end_approval(conn, _ENDS_APPROVAL[ending.stop])
@@ -103,6 +104,7 @@ class LaneRun:
                 ending = Ending(stop=StopReason.REFUSED, reason=str(exc))
             except RetentionWorkerError as exc:
                 ending = Ending(stop=StopReason.FAILED, reason=str(exc))
+            assert ending is not None  # there is a stage, or none was to be begun
             return replace(ending, pace=self._batches.paced)
         raise AssertionError("the loop returns or raises")
 
@@ -124,8 +126,6 @@ class LaneRun:
 
     def _stages(self, conn: Connection) -> Iterator[tuple[LaneRules, OpenApproval | None]]:
         """First what a person has approved, then what may go without one."""
-        if self.context.stop.is_set():  # before anything is counted
-            return
         self._begin(conn)
         if (approval := self._approval(conn)) is not None:
             cutoff = min(self.rules.cutoff, approval.cutoff)

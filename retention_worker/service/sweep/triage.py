@@ -117,6 +117,7 @@ class Triage:
         self.looked |= {
             name: replace(self.looked[name], hold=rules.held[name])
             for name in rules.held.keys() & self.looked.keys()
+            if self.looked[name].hold is None
         }
         locked = [key for key in keys if id_text(key) in self.locked]
         self.lost = remains.lost(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from retention_worker.domain.datamap.datamap import TRANSACTION
-from retention_worker.domain.errors import OnHold, UnknownSubject
+from retention_worker.domain.errors import NeedsPerson, OnHold, UnknownSubject
 from retention_worker.domain.request.deletion import DeletionRecord, DeletionState
 from retention_worker.domain.scope import Scope
 from retention_worker.service.explain.details import describe
@@ -105,11 +105,23 @@ def _begin(
 @router.get("/deletion/{deletion}")
 def result(request: Request, visitor: Viewer, deletion: UUID) -> Response:
     """What became of a deletion; the part that changes can be asked for alone, by htmx."""
-    found, receipt = deletions.with_receipt(visitor.context, visitor.tenant, deletion)
+    known = (visitor.context, visitor.tenant, deletion)
+    unproven = None
+    try:
+        found, receipt = deletions.with_receipt(*known)
+    except NeedsPerson as exc:
+        found, receipt, unproven = deletions.named(*known), None, str(exc)
     alone = request.headers.get("HX-Request") == "true"
     name = "deletion_state" if alone else "deletion"
     again = _there_again(visitor, found) if found.state is DeletionState.COMPLETE else 0
-    return render(request, name, found=found, has_receipt=receipt is not None, again=again)
+    return render(
+        request,
+        name,
+        found=found,
+        has_receipt=receipt is not None,
+        again=again,
+        unproven=unproven,
+    )
 
 
 def _there_again(visitor: Visitor, found: DeletionRecord) -> int:
