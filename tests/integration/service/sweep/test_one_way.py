@@ -12,7 +12,7 @@ import pytest
 
 import retention_worker
 from retention_worker.cli import main
-from retention_worker.cli.terminal import context as terminal
+from retention_worker.cli.commands import sweep as command
 from retention_worker.domain.scope import Scope
 from retention_worker.service.request.erase import RequestedErasure, erase
 from retention_worker.store.connection.session import Session
@@ -44,7 +44,7 @@ def test_few_frames_from_the_command_to_the_delete(
 ) -> None:
     """Whoever reads on from the command has seen everything after so many functions."""
     stage.account(idle_days=400)
-    monkeypatch.setattr(terminal, "open_context", lambda: nullcontext(stage.worker))
+    monkeypatch.setattr(command, "open_context", lambda: nullcontext(stage.worker))
     assert main(["sweep", "--json"]) == 0
     assert len(ways) > 1
     for way in ways:
@@ -70,7 +70,8 @@ def test_lanes_and_requests_erase_by_one_procedure(stage: Stage, ways: list[list
     )
     erase(stage.worker, wanted)
     asked = [way[-3:] for way in ways]
-    assert swept == asked
+    # The sweep has two lanes, and so the more ways.
+    assert {*map(tuple, swept)} == {*map(tuple, asked)}
     assert swept[0] == ["eraser.py:erase", "credentials.py:erase", "session.py:send"]
 
 
