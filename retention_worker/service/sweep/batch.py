@@ -145,7 +145,7 @@ class Batch:
         return None
 
     def _deferred_rows(self) -> dict[str, Deferred]:
-        """Those whose time has come; of an approval, those that were shown.
+        """Deferred accounts whose time has come; of an approval, the accounts that were shown.
 
         The others are for what may go without a person, and must not hide any behind them.
         """
