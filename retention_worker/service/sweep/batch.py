@@ -162,11 +162,9 @@ class Batch:
                 now=rules.now,
                 limit=limit,
             )
-            found = {
-                name: row
-                for row in rows
-                if (name := id_text(row.key)) and (rules.shown is None or name in rules.shown)
-            }
+            found = {id_text(row.key): row for row in rows}
+            if rules.shown is not None:
+                found = {name: row for name, row in found.items() if name in rules.shown}
             if len(found) >= task.limit or len(rows) < limit:
                 return dict(islice(found.items(), task.limit))
             limit *= 4
